@@ -1,0 +1,104 @@
+// The Kubernetes API, typed by Resource and JSON. Blocking calls; each one retries what the server asks to have retried
+// (429 and 5xx with Retry-After, at most 10 times within the call's time limit) and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "common/base/result.h"
+#include "common/kube/config.h"
+#include "common/kube/resource.h"
+
+namespace sluice::kube {
+
+struct ListOptions {
+  std::string label_selector;
+  std::string field_selector;
+  /// "" reads the newest (quorum); "0" whatever the API server's cache holds.
+  std::string resource_version;
+};
+
+struct WatchOptions {
+  std::string label_selector;
+  std::string field_selector;
+  std::string resource_version;
+  Duration timeout{std::chrono::minutes(7)};  ///< The server ends the watch after it.
+};
+
+enum class PatchType { kMerge, kJson, kApply };
+
+struct PatchOptions {
+  std::string subresource;    ///< "status", "scale" or "".
+  std::string field_manager;  ///< Required for kApply.
+  bool force = false;         ///< kApply: take over fields of other managers.
+};
+
+struct DeleteOptions {
+  std::string uid;               ///< Precondition: only this very object. Empty for none.
+  std::string resource_version;  ///< Precondition: only in this version. Empty for none.
+  std::string propagation;       ///< "Background", "Foreground", "Orphan" or "" for the default.
+  std::optional<std::int64_t> grace_seconds;
+};
+
+/// One line of a watch. BOOKMARK carries only a resource version; ERROR carries a Status.
+struct WatchEvent {
+  enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
+  Type type;
+  Json object;
+};
+
+/// Turns an API answer's Status (or a bare HTTP status) into an Error; the message keeps the server's sentence.
+Error error_from_status(int http_status, std::string_view body, std::string_view what);
+
+/// Threads: any. One HTTP/2 connection carries all of it. Errors as error_from_status names them: 404 kNotFound, 409
+/// kConflict (AlreadyExists too), 410 kExpired, 401/403 kDenied, 400/422 kInvalid, 429/5xx/transport kUnavailable.
+class Client {
+ public:
+  /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}.
+  Client(Config config, std::string user_agent, MetricsRegistry* metrics);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  Result<Json> get(const Resource& resource, std::string_view ns, std::string_view name,
+                   std::string_view subresource = {});
+  /// The List object; pages of 500 are followed and joined.
+  Result<Json> list(const Resource& resource, std::string_view ns, const ListOptions& options = {});
+  Result<Json> create(const Resource& resource, std::string_view ns, const Json& object);
+  /// PUT; metadata.resourceVersion in `object` makes it conditional.
+  Result<Json> replace(const Resource& resource, std::string_view ns, const Json& object,
+                       std::string_view subresource = {});
+  Result<Json> patch(const Resource& resource, std::string_view ns, std::string_view name, PatchType type,
+                     const Json& body, const PatchOptions& options = {});
+  /// Answers the deleted object or Status.
+  Result<Json> remove(const Resource& resource, std::string_view ns, std::string_view name,
+                      const DeleteOptions& options = {});
+  /// Any path, for discovery and raw reads.
+  Result<http::Response> raw(std::string_view method, std::string_view path, std::string body = {});
+
+  struct WatchCallbacks {
+    std::function<void(WatchEvent)> on_event;  ///< In order, on the client's thread: must not block.
+    std::function<void(Status)> on_end;        ///< Once; ok where the server ended it in peace.
+  };
+  /// Destroying the Stream cancels it.
+  std::unique_ptr<http::Stream> watch(const Resource& resource, std::string_view ns, const WatchOptions& options,
+                                      WatchCallbacks callbacks);
+
+  [[nodiscard]] const std::string& default_namespace() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Calls `attempt` again, up to 5 times 10 ms (x2, jitter) apart, while it answers kConflict: it must read the object
+/// anew each time. Source: client-go util/retry.DefaultRetry.
+Status retry_on_conflict(const std::function<Status()>& attempt);
+
+}  // namespace sluice::kube

@@ -1,0 +1,65 @@
+// A local copy of one resource type, kept by list and watch, that tells a handler what changed. Level-based users only
+// enqueue the key. Source: client-go tools/cache (Reflector, SharedIndexInformer).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "common/base/random.h"
+#include "common/kube/client.h"
+#include "common/kube/resource.h"
+
+namespace sluice::kube {
+
+class Informer {
+ public:
+  /// `before` is null for an addition, `after` for a deletion. A relist synthesises the changes that the watch missed.
+  /// Runs on the informer's thread, in the order of the changes; must not block for long.
+  using Handler = std::function<void(const Object& before, const Object& after)>;
+
+  struct Options {
+    std::string ns;  ///< "" for all namespaces.
+    std::string label_selector;
+    std::string field_selector;
+    /// Shrinks an object before it is stored (metadata.managedFields is always dropped).
+    std::function<void(Json&)> transform;
+  };
+
+  /// All references live longer than the informer. Nothing runs before start().
+  Informer(Client& client, const Clock& clock, Random& random, Resource resource, Options options,
+           MetricsRegistry* metrics);
+  ~Informer();
+  Informer(const Informer&) = delete;
+  Informer& operator=(const Informer&) = delete;
+
+  /// Before start() only. Several handlers are called in the order they were added.
+  void add_handler(Handler handler);
+  void start();
+  /// Ends the watch; no handler runs after it returns.
+  void stop();
+
+  /// Waits until the first list is in the cache and its handlers have run. False at the time-out.
+  bool wait_synced(Duration at_most);
+  [[nodiscard]] bool synced() const;
+
+  // The cache. Threads: any.
+  [[nodiscard]] Object get(std::string_view key) const;  ///< Null where there is none.
+  [[nodiscard]] std::vector<Object> list() const;
+  [[nodiscard]] std::vector<Object> list_namespace(std::string_view ns) const;
+  [[nodiscard]] std::size_t size() const;
+  /// The newest resource version seen, as the server wrote it. "" before the first list.
+  [[nodiscard]] std::string resource_version() const;
+  /// When the last list, event or bookmark came: how stale the cache may be.
+  [[nodiscard]] SteadyTime last_contact() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::kube
