@@ -1,0 +1,115 @@
+"""Removing everything that a cluster put on this machine, and looking afterwards whether it is all gone.
+
+There is one way down, for clusters that run and for those that crashed: each step asks the machine what is there, not a log of what was
+done, and does nothing where there is nothing.
+"""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from . import cgroups, containerd, host, mounts, network, processes, record
+from .settings import RUNTIME_FOLDERS
+
+CNI_RESULTS = Path("/var/lib/cni/results")
+CONTAINER_LOG_LINKS = Path("/var/log/containers")
+OUR_PROGRAMS = (
+    "containerd",
+    "containerd-shim",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+)
+
+
+def remove(known):
+    """Takes a cluster down, whatever state it is in. Raises ClusterError where something refuses to go."""
+    settings = known.settings
+    if known.boot_id == processes.boot_id():
+        processes.kill_all(known.processes().values())
+        if not settings.control_plane_only:
+            _remove_node(known)
+        network.remove_node_address(settings)
+        host.restore_sysctls(known.sysctls)
+    mounts.unmount_below(settings.state)  # also without a node, so that no folder is removed through a mount
+    for name in RUNTIME_FOLDERS:
+        _remove_folder(settings.state / name)
+    settings.kubeconfig.unlink(missing_ok=True)
+    host.remove_folders(known.absent_folders)
+    known.forget()
+    record.tidy()
+
+
+def _remove_node(known):
+    settings = known.settings
+    processes.kill_pids(cgroups.pids, "a process of the node")
+    for path in containerd.shim_sockets(settings):
+        path.unlink(missing_ok=True)
+    mounts.unmount_below(settings.state)
+    network.remove_pod_interfaces(settings)
+    network.remove_kube_proxy_tables()
+    network.remove_forward_rules(known.forward_rules)
+    network.forget_connections(settings)
+    cgroups.remove()
+    for path in [*_cni_results(), *_log_links(settings)]:
+        path.unlink(missing_ok=True)
+
+
+def _remove_folder(folder):
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def _cni_results():
+    """Results of our network that the CNI library keeps in a place of its own choice."""
+    for path in CNI_RESULTS.glob(f"{network.POD_NETWORK}-*"):
+        yield path
+
+
+def _log_links(settings):
+    """Links to pods' logs that the kubelet puts into a folder of its own choice."""
+    for path in CONTAINER_LOG_LINKS.glob("*.log"):
+        with contextlib.suppress(OSError):
+            if os.readlink(path).startswith(f"{settings.state}/"):
+                yield path
+
+
+def remaining(known):
+    """One phrase for each thing of the cluster that is still there; empty after a proper end."""
+    settings = known.settings
+    found = [f"process {pid} ({name})" for pid, name in _running_for(settings)]
+    found += [f"mount {point}" for point in mounts.below(settings.state)]
+    if network.has_node_address(settings):
+        found.append(f"address {settings.node_address}")
+    found += [f"folder {settings.state / name}" for name in RUNTIME_FOLDERS if (settings.state / name).exists()]
+    if not settings.control_plane_only:
+        found += [f"process {pid} (in cgroup {cgroups.NAME})" for pid in sorted(cgroups.pids())]
+        found += [f"cgroup {group}" for group in cgroups.remaining()]
+        found += [f"interface {name}" for name in network.pod_interfaces(settings)]
+        found += [f"nft table {table}" for table in network.kube_proxy_tables()]
+        found += [f"iptables rule {' '.join(rule)}" for rule in network.remaining_forward_rules(known.forward_rules)]
+        found += [f"file {path}" for path in [*_cni_results(), *_log_links(settings)]]
+    found += [f"sysctl {name} = {now} (was {before})" for name, before, now in host.changed_sysctls(known.sysctls)]
+    found += [f"folder {folder}" for folder in known.absent_folders if _is_ours(folder)]
+    return found
+
+
+def _is_ours(folder):
+    """A folder that was not there before and is empty. One with something in it has found another user meanwhile."""
+    return os.path.isdir(folder) and not os.listdir(folder)
+
+
+def _running_for(settings):
+    """(pid, name) of programs of ours that were started for this state folder, recorded or not."""
+    needle = f"{settings.state}/".encode()
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            name = (directory / "comm").read_text().strip()
+            if name in OUR_PROGRAMS and needle in (directory / "cmdline").read_bytes():
+                yield int(directory.name), name

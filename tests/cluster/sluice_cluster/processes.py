@@ -1,0 +1,178 @@
+"""Starting, recognising and ending processes.
+
+A process is known by its pid and its start time together with the boot: a pid alone may belong to somebody else by the time we want
+to end it. Signals go through a pidfd that is opened before the start time is compared, so the pid cannot change hands in between.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from .errors import ClusterError
+
+# Enters the cgroup (one folder for each hierarchy) before the program starts, so that not even its first child is outside.
+ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessRecord:
+    """One started process. `start_ticks` is field 22 of /proc/PID/stat, in clock ticks since boot."""
+
+    name: str
+    pid: int
+    start_ticks: int
+    boot_id: str
+
+
+def boot_id():
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _stat_fields(pid):
+    """Fields of /proc/PID/stat from the third on (the second, the name, may itself hold blanks), or None if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def start_ticks(pid):
+    """Start time of a running process; None if it has ended, also if only its zombie is left."""
+    fields = _stat_fields(pid)
+    if fields is None or fields[0] in "ZX":
+        return None
+    return int(fields[19])
+
+
+def is_alive(record):
+    return record.boot_id == boot_id() and start_ticks(record.pid) == record.start_ticks
+
+
+def spawn(name, argv, log, cwd, cgroups=()):
+    """Starts `argv` in a session of its own with its output appended to `log`. Returns its record."""
+    if cgroups:
+        argv = ["/bin/sh", "-c", ENTER_CGROUPS, "sh", *map(str, cgroups), "--", *argv]
+    # A proxy for the Internet must not stand between the parts of the cluster.
+    env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    ticks = start_ticks(child.pid)
+    if ticks is None:
+        raise ClusterError(f"{name} ended at once; last words: {last_words(log)}")
+    return ProcessRecord(name, child.pid, ticks, boot_id())
+
+
+def last_words(log):
+    """The last line of a log that says something, shortened to fit a terminal."""
+    try:
+        lines = Path(log).read_text(errors="replace").splitlines()
+    except OSError:
+        return "(no log)"
+    lines = [line for line in lines if line.strip()]
+    return lines[-1][:400] if lines else "(nothing)"
+
+
+def kill_all(records, deadline_s=10.0):
+    """Ends those of `records` that are still what they were, with SIGKILL, and waits until they are gone.
+
+    There is no gentle way on purpose: the data of a test cluster is thrown away, and what has to be tidied up after a crash is tidied
+    up on every `down`, so that this code is never the untested branch.
+    """
+    with contextlib.ExitStack() as descriptors:
+        ending = []
+        for record in records:
+            try:
+                descriptor = os.pidfd_open(record.pid)
+            except ProcessLookupError:
+                continue
+            descriptors.callback(os.close, descriptor)
+            if is_alive(record):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                ending.append((descriptor, record))
+        for descriptor, record in ending:
+            _await_exit(descriptor, record, deadline_s)
+
+
+def _await_exit(descriptor, record, deadline_s):
+    """A pidfd becomes readable when its process has ended."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(deadline_s * 1000):
+        raise ClusterError(f"{record.name} (pid {record.pid}) does not end on SIGKILL")
+    try:
+        os.waitpid(record.pid, os.WNOHANG)  # our own child, when `up` itself has to give up
+    except ChildProcessError:
+        pass
+
+
+def kill_pids(pids_of, what, deadline_s=10.0):
+    """Kills what `pids_of()` returns until it returns nothing: containers may still fork while they are being killed."""
+    end = time.monotonic() + deadline_s
+    while pids := pids_of():
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if time.monotonic() > end:
+            raise ClusterError(f"{what} does not end on SIGKILL: pids {' '.join(map(str, sorted(pids)))}")
+        time.sleep(0.02)
+
+
+def save(record, folder):
+    path = Path(folder) / f"{record.name}.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(dataclasses.asdict(record)))
+    temporary.rename(path)
+
+
+def load_all(folder):
+    """Records of a folder by name; files that a crash cut short are left out, which `save` makes impossible short of a full disk."""
+    records = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            record = ProcessRecord(**json.loads(path.read_text()))
+        except (ValueError, TypeError):
+            continue
+        records[record.name] = record
+    return records
+
+
+def owner_of_port(port):
+    """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
+                inodes.add(f"socket:[{fields[9]}]")
+    if not inodes:
+        return "a process that binds it without listening"
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdigit():
+            continue
+        try:
+            for descriptor in (directory / "fd").iterdir():
+                if os.readlink(descriptor) in inodes:
+                    return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
+        except OSError:  # ended meanwhile
+            continue
+    return "a process outside this PID namespace"
