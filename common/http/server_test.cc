@@ -1,0 +1,509 @@
+#include "common/http/server.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <future>
+#include <thread>
+
+#include "common/http/certificate.h"
+
+namespace sluice::http {
+namespace {
+
+CertifiedKey certificate(const std::string& name, const CertifiedKey* issuer = nullptr, bool ca = false) {
+  CertificateSpec spec;
+  spec.common_name = name;
+  spec.dns_names = {"localhost"};
+  spec.ca = ca;
+  spec.not_before = SystemClock().wall() - std::chrono::hours(1);
+  spec.not_after = spec.not_before + std::chrono::hours(24);
+  auto made = make_certificate(spec, issuer);
+  REQUIRE(made.ok());
+  return std::move(*made);
+}
+
+struct ClientTls {
+  const CertifiedKey* identity = nullptr;
+  std::string extra_chain_pem = {};
+  int version_max = 0;
+  std::string alpn = {};
+};
+
+// A client that speaks bytes, so that a test can be slow, silent or wrong.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    timeval at_most{20, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &at_most, sizeof at_most);
+    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+  }
+  ~RawClient() {
+    SSL_free(ssl_);
+    SSL_CTX_free(context_);
+    ::close(socket_);
+  }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  bool handshake(const ClientTls& tls = {}) {
+    context_ = SSL_CTX_new(TLS_client_method());
+    if (tls.version_max != 0) {
+      SSL_CTX_set_security_level(context_, 0);
+      SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
+      SSL_CTX_set_max_proto_version(context_, tls.version_max);
+    }
+    if (tls.identity != nullptr) {
+      const std::string chain = tls.identity->cert_pem + tls.extra_chain_pem;
+      BIO* bio = BIO_new_mem_buf(chain.data(), static_cast<int>(chain.size()));
+      X509* leaf = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+      SSL_CTX_use_certificate(context_, leaf);
+      X509_free(leaf);
+      while (X509* next = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) SSL_CTX_add0_chain_cert(context_, next);
+      BIO_free(bio);
+      ERR_clear_error();
+      bio = BIO_new_mem_buf(tls.identity->key_pem.data(), static_cast<int>(tls.identity->key_pem.size()));
+      EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
+      SSL_CTX_use_PrivateKey(context_, key);
+      EVP_PKEY_free(key);
+      BIO_free(bio);
+    }
+    ssl_ = SSL_new(context_);
+    SSL_set_fd(ssl_, socket_);
+    if (!tls.alpn.empty()) {
+      SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(tls.alpn.data()),
+                          static_cast<unsigned>(tls.alpn.size()));
+    }
+    const bool done = SSL_connect(ssl_) == 1;
+    ERR_clear_error();
+    return done;
+  }
+
+  std::string alpn() const {
+    const unsigned char* data = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl_, &data, &size);
+    return {reinterpret_cast<const char*>(data), size};
+  }
+
+  std::string server_name() const {
+    char name[256] = "";
+    X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(ssl_)), NID_commonName, name,
+                              sizeof name);
+    return name;
+  }
+
+  bool send(std::string_view text) {
+    if (ssl_ != nullptr) return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) > 0;
+    return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  }
+
+  // One response with Content-Length; "" where the connection ended first.
+  std::string receive() {
+    for (;;) {
+      const std::size_t head_end = pending_.find("\r\n\r\n");
+      if (head_end != std::string::npos) {
+        const std::size_t at = pending_.find("Content-Length: ");
+        const std::size_t whole = head_end + 4 + std::stoul(pending_.substr(at + 16));
+        if (pending_.size() >= whole) {
+          std::string out = pending_.substr(0, whole);
+          pending_.erase(0, whole);
+          return out;
+        }
+      }
+      if (!read_some()) return {};
+    }
+  }
+  // True once the peer has closed; false where it stays open for the socket's time limit.
+  bool closed_by_peer() {
+    while (read_some()) {
+    }
+    return !timed_out_;
+  }
+  std::string head_of_response() {
+    while (pending_.find("\r\n\r\n") == std::string::npos && read_some()) {
+    }
+    return pending_;
+  }
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(socket_);
+    socket_ = -1;
+  }
+  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] int descriptor() const { return socket_; }
+
+ private:
+  bool read_some() {
+    char buffer[4096];
+    const ssize_t got =
+        ssl_ != nullptr ? SSL_read(ssl_, buffer, sizeof buffer) : ::recv(socket_, buffer, sizeof buffer, 0);
+    timed_out_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (ssl_ != nullptr) ERR_clear_error();
+    if (got <= 0) return false;
+    pending_.append(buffer, static_cast<std::size_t>(got));
+    return true;
+  }
+
+  int socket_;
+  bool connected_ = false;
+  bool timed_out_ = false;
+  SSL_CTX* context_ = nullptr;
+  SSL* ssl_ = nullptr;
+  std::string pending_;
+};
+
+ServerOptions local(int workers = 2) {
+  ServerOptions options;
+  options.address = "127.0.0.1";
+  options.workers = workers;
+  return options;
+}
+
+ServerOptions with_tls(const CertifiedKey& identity) {
+  ServerOptions options = local();
+  options.tls = true;
+  options.cert_pem = identity.cert_pem;
+  options.key_pem = identity.key_pem;
+  options.ask_client_certificate = true;
+  return options;
+}
+
+std::unique_ptr<Server> start(ServerOptions options, Server::Handler handler) {
+  auto server = Server::start(std::move(options), std::move(handler));
+  REQUIRE_MESSAGE(server.ok(), (server.ok() ? "" : server.error().message));
+  return std::move(*server);
+}
+
+ServerResponse echo(const ServerRequest& request) {
+  return ServerResponse::text(200, request.method + " " + request.path + " ? " + request.query + " : " + request.body +
+                                       " chain=" + std::to_string(request.peer_chain_der.size()));
+}
+
+int open_descriptors() {
+  DIR* folder = ::opendir("/proc/self/fd");
+  int count = 0;
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  return count;
+}
+
+const std::string kGet = "GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST_CASE("requests of one connection are answered in turn") {
+  const auto server = start(local(), echo);
+  RawClient client(server->port());
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.send(kGet));
+    const std::string answer = client.receive();
+    CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+    CHECK(answer.find("Content-Type: text/plain") != std::string::npos);
+    CHECK(answer.ends_with("GET /a%20b ? c=d :  chain=0"));
+  }
+  // Two at once, and one with a body in chunks.
+  REQUIRE(client.send(kGet + "POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+  CHECK(client.receive().ends_with("GET /a%20b ? c=d :  chain=0"));
+  CHECK(client.receive().ends_with("POST /p ?  : abc chain=0"));
+  REQUIRE(client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"));
+  CHECK(client.receive().find("Connection: close") != std::string::npos);
+  CHECK(client.closed_by_peer());
+}
+
+TEST_CASE("an answer to HEAD has no body but its length") {
+  const auto server = start(local(), echo);
+  RawClient client(server->port());
+  REQUIRE(client.send("HEAD /x HTTP/1.1\r\nConnection: close\r\n\r\n"));
+  CHECK(client.closed_by_peer());
+  const std::string head = client.head_of_response();
+  CHECK(head.find("Content-Length: 21\r\n") != std::string::npos);
+  CHECK(head.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("what a handler puts into a header cannot end the head") {
+  const auto server = start(local(), [](const ServerRequest&) {
+    ServerResponse response = ServerResponse::json(200, "{}");
+    response.headers.emplace_back("X-Text", "a\r\nX-Forged: b");
+    return response;
+  });
+  RawClient client(server->port());
+  REQUIRE(client.send(kGet));
+  CHECK(client.receive().find("\r\nX-Forged") == std::string::npos);
+}
+
+TEST_CASE("a handler that throws is answered 500 and the connection goes on") {
+  const auto server = start(local(), [](const ServerRequest& request) -> ServerResponse {
+    if (request.path == "/throw") throw std::runtime_error("no");
+    return ServerResponse::text(200, "ok");
+  });
+  RawClient client(server->port());
+  REQUIRE(client.send("GET /throw HTTP/1.1\r\n\r\n"));
+  CHECK(client.receive().starts_with("HTTP/1.1 500 "));
+  REQUIRE(client.send(kGet));
+  CHECK(client.receive().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("input beyond the limits or not HTTP is refused and the connection closed") {
+  ServerOptions options = local();
+  options.header_bytes_max = 1024;
+  options.body_bytes_max = 16;
+  const auto server = start(options, echo);
+  struct Row {
+    const char* name;
+    std::string sent;
+    const char* answer;
+  };
+  const Row rows[] = {
+      {"a header too large", "GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n", "HTTP/1.1 431 "},
+      {"a body too large", "POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\n01234567890123456", "HTTP/1.1 413 "},
+      {"not HTTP", "hello there\r\n\r\n", "HTTP/1.1 400 "},
+      {"two lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+       "HTTP/1.1 400 "},
+      {"a TLS hello on a plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
+       "HTTP/1.1 400 "}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    RawClient client(server->port());
+    REQUIRE(client.send(row.sent));
+    CHECK(client.receive().starts_with(row.answer));
+    CHECK(client.closed_by_peer());
+  }
+}
+
+TEST_CASE("silent and slow connections go away by themselves") {
+  const CertifiedKey identity = certificate("server");
+  ServerOptions options = with_tls(identity);
+  options.handshake_timeout = options.header_timeout = options.idle_timeout = Duration(100);
+  const auto tls = start(options, echo);
+  options.tls = false;
+  const auto plain = start(options, echo);
+
+  SUBCASE("no handshake comes") {
+    RawClient client(tls->port());
+    CHECK(client.closed_by_peer());
+  }
+  SUBCASE("no request comes after the handshake") {
+    RawClient client(tls->port());
+    REQUIRE(client.handshake());
+    CHECK(client.closed_by_peer());
+  }
+  SUBCASE("half a head comes") {
+    RawClient client(plain->port());
+    REQUIRE(client.send("GET / HTTP/1.1\r\nHost:"));
+    CHECK(client.closed_by_peer());
+  }
+  SUBCASE("half a body comes") {
+    RawClient client(plain->port());
+    REQUIRE(client.send("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345"));
+    CHECK(client.closed_by_peer());
+  }
+  SUBCASE("no second request comes") {
+    RawClient client(plain->port());
+    REQUIRE(client.send(kGet));
+    CHECK(client.receive().starts_with("HTTP/1.1 200 "));
+    CHECK(client.closed_by_peer());
+  }
+}
+
+TEST_CASE("a connection above the cap is closed at once, and its place is free again later") {
+  ServerOptions options = local();
+  options.connections_max = 1;
+  const auto server = start(options, echo);
+  auto first = std::make_unique<RawClient>(server->port());
+  REQUIRE(first->send(kGet));
+  REQUIRE(first->receive().starts_with("HTTP/1.1 200 "));
+  RawClient second(server->port());
+  CHECK(second.closed_by_peer());
+  first.reset();
+  for (bool served = false; !served;) {
+    RawClient third(server->port());
+    served = third.send(kGet) && third.receive().starts_with("HTTP/1.1 200 ");
+  }
+}
+
+TEST_CASE("a request that finds the queue full is answered 503 with Retry-After") {
+  ServerOptions options = local(1);
+  options.queue_max = 1;
+  std::promise<void> started, release;
+  const auto released = release.get_future().share();
+  std::atomic<int> calls = 0;
+  const auto server = start(options, [&](const ServerRequest&) {
+    if (++calls == 1) started.set_value();
+    released.wait();
+    return ServerResponse::text(200, "ok");
+  });
+  RawClient running(server->port()), one(server->port()), two(server->port());
+  REQUIRE(running.send(kGet));
+  started.get_future().wait();
+  REQUIRE(one.send(kGet));
+  REQUIRE(two.send(kGet));
+  // One of the two takes the only place in the queue and cannot be answered yet: who is answered is the other.
+  pollfd sockets[] = {{one.descriptor(), POLLIN, 0}, {two.descriptor(), POLLIN, 0}};
+  REQUIRE(::poll(sockets, 2, 20'000) == 1);
+  RawClient& refused = sockets[0].revents != 0 ? one : two;
+  RawClient& queued = sockets[0].revents != 0 ? two : one;
+  const std::string full = refused.receive();
+  CHECK(full.starts_with("HTTP/1.1 503 "));
+  CHECK(full.find("Retry-After: 1\r\n") != std::string::npos);
+  release.set_value();
+  CHECK(running.receive().starts_with("HTTP/1.1 200 "));
+  CHECK(queued.receive().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("the handler sees the client's chain, whoever signed it") {
+  const CertifiedKey identity = certificate("server");
+  const CertifiedKey authority = certificate("authority", nullptr, true);
+  const CertifiedKey middle = certificate("middle", &authority, true);
+  const CertifiedKey client_identity = certificate("client", &middle);
+  std::vector<std::string> seen;
+  const auto server = start(with_tls(identity), [&](const ServerRequest& request) {
+    seen = request.peer_chain_der;
+    return ServerResponse::text(200, "ok");
+  });
+
+  SUBCASE("with its intermediate") {
+    RawClient client(server->port());
+    REQUIRE(client.handshake({.identity = &client_identity, .extra_chain_pem = middle.cert_pem}));
+    REQUIRE(client.send(kGet));
+    REQUIRE(client.receive().starts_with("HTTP/1.1 200 "));
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[0] == pem_to_der(client_identity.cert_pem).value()[0]);
+    CHECK(seen[1] == pem_to_der(middle.cert_pem).value()[0]);
+  }
+  SUBCASE("none where it sends none") {
+    RawClient client(server->port());
+    REQUIRE(client.handshake());
+    REQUIRE(client.send(kGet));
+    REQUIRE(client.receive().starts_with("HTTP/1.1 200 "));
+    CHECK(seen.empty());
+  }
+}
+
+TEST_CASE("TLS below 1.2 is refused, HTTP/1.1 is what ALPN agrees on") {
+  const CertifiedKey identity = certificate("server");
+  const auto server = start(with_tls(identity), echo);
+  RawClient old(server->port());
+  CHECK_FALSE(old.handshake({.version_max = TLS1_1_VERSION}));
+
+  RawClient modern(server->port());
+  REQUIRE(modern.handshake({.alpn = std::string("\x02h2\x08http/1.1")}));
+  CHECK(modern.alpn() == "http/1.1");
+
+  RawClient only_h2(server->port());
+  REQUIRE(only_h2.handshake({.alpn = std::string("\x02h2")}));
+  CHECK(only_h2.alpn().empty());
+  REQUIRE(only_h2.send(kGet));
+  CHECK(only_h2.receive().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a certificate is swapped while connections stay") {
+  const CertifiedKey before = certificate("before"), after = certificate("after");
+  const auto server = start(with_tls(before), echo);
+  RawClient open(server->port());
+  REQUIRE(open.handshake());
+  CHECK(open.server_name() == "before");
+
+  CHECK_FALSE(server->set_certificate(after.cert_pem, before.key_pem).ok());
+  CHECK_FALSE(server->set_certificate("nothing", after.key_pem).ok());
+  REQUIRE(server->set_certificate(after.cert_pem, after.key_pem).ok());
+  std::string name;
+  while (name != "after") {
+    RawClient fresh(server->port());
+    REQUIRE(fresh.handshake());
+    name = fresh.server_name();
+  }
+  REQUIRE(open.send(kGet));
+  CHECK(open.receive().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("connections that end before their handshake leave nothing behind") {
+  const CertifiedKey identity = certificate("server");
+  const auto server = start(with_tls(identity), echo);
+  const int before = open_descriptors();
+  for (int i = 0; i < 300; ++i) {
+    RawClient scan(server->port());
+    REQUIRE(scan.connected());
+    if (i % 3 == 1) scan.send("\x16\x03\x01");
+    if (i % 3 == 2) scan.reset();
+  }
+  while (open_descriptors() > before) std::this_thread::yield();  // the test's time limit is the deadline
+  RawClient client(server->port());
+  REQUIRE(client.handshake());
+  REQUIRE(client.send(kGet));
+  CHECK(client.receive().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a client that goes away during its request harms nobody") {
+  std::promise<void> started, release;
+  const auto server = start(local(), [&](const ServerRequest& request) {
+    if (request.path == "/slow") {
+      started.set_value();
+      release.get_future().wait();
+    }
+    return ServerResponse::text(200, std::string(1 << 20, 'x'));
+  });
+  {
+    RawClient client(server->port());
+    REQUIRE(client.send("GET /slow HTTP/1.1\r\n\r\n"));
+    started.get_future().wait();
+    client.reset();
+  }
+  release.set_value();
+  RawClient other(server->port());
+  REQUIRE(other.send(kGet));
+  CHECK(other.receive().size() > (1 << 20));
+}
+
+TEST_CASE("stop lets the request under way finish and takes no more") {
+  std::promise<void> started, release;
+  auto server = start(local(), [&](const ServerRequest&) {
+    started.set_value();
+    release.get_future().wait();
+    return ServerResponse::text(200, "finished");
+  });
+  const std::uint16_t port = server->port();
+  RawClient busy(port), idle(port);
+  REQUIRE(busy.send(kGet));
+  started.get_future().wait();
+  auto stopper = std::async(std::launch::async, [&] { server->stop(std::chrono::seconds(20)); });
+  CHECK(idle.closed_by_peer());
+  release.set_value();
+  stopper.get();
+  const std::string answer = busy.receive();
+  CHECK(answer.ends_with("finished"));
+  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK_FALSE(RawClient(port).connected());
+}
+
+TEST_CASE("start says what is wrong") {
+  const auto server = start(local(), echo);
+  ServerOptions taken = local();
+  taken.port = server->port();
+  auto refused = Server::start(taken, echo);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kUnavailable);
+  CHECK(refused.error().message.find("127.0.0.1:" + std::to_string(taken.port)) != std::string::npos);
+
+  ServerOptions no_certificate = local();
+  no_certificate.tls = true;
+  auto unusable = Server::start(no_certificate, echo);
+  REQUIRE_FALSE(unusable.ok());
+  CHECK(unusable.error().code == ErrorCode::kInvalid);
+}
+
+}  // namespace
+}  // namespace sluice::http
