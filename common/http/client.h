@@ -73,12 +73,14 @@ class Client {
 
   /// Blocks until the answer is here. Must not be called from a callback of this client.
   Result<Response> send(Request request);
-  /// `done` runs on the client's thread and must not block.
+  /// `done` runs on the client's thread, exactly once, and must not block.
+  /// Where 4,096 calls and streams are under way already the end (kUnavailable) is told at once, on the caller's
+  /// thread.
   void send_async(Request request, std::function<void(Result<Response>)> done);
 
   struct StreamCallbacks {
-    /// Status and headers are here. Where the
-    /// status is not 2xx, the body (up to 64 KiB) is not streamed but comes with on_end.
+    /// Status and headers are here. Where the status is not 2xx, the body (up to 64 KiB) is not streamed but comes with
+    /// on_end.
     std::function<void(const Response& head)> on_head;
     /// A piece of the body, as it came. Valid during the call.
     std::function<void(std::string_view piece)> on_data;
@@ -90,10 +92,13 @@ class Client {
   /// with kUnavailable (0: never).
   std::unique_ptr<Stream> stream(Request request, StreamCallbacks callbacks, Duration idle_timeout);
 
-  /// New credentials or roots for connections made from now on; the pool's old connections are not reused.
+  /// New credentials or roots for connections made from now on; the pool's old connections are not reused for new
+  /// calls.
   void set_tls(TlsOptions tls);
 
  private:
+  class Loop;
+  class StreamHandle;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

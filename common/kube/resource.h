@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,11 @@ struct KeyParts {
   std::string name;
 };
 KeyParts split_key(std::string_view key);
+
+/// -1, 0 or 1 as `a` is older than, the same as or newer than `b`; nothing where one of them is no version that the API
+/// server hands out ("", "0"). Meaningful within one resource type. Source: Kubernetes API conventions (comparable
+/// resource versions, 1.35).
+std::optional<int> compare_resource_versions(std::string_view a, std::string_view b);
 
 // Readers that answer "" / 0 / null instead of throwing where a field is absent or of another type: objects come from
 // other programs.
