@@ -1,0 +1,36 @@
+// The decision to drain a pod, as it stands on the pod itself: annotation `sluice.dev/drain`, JSON
+// {"reason","startedAt","deadline"}. It is written, together with the labels that take the pod out of the endpoints, in
+// one conditional write before anything acts on it; whoever leads later goes on from it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+
+namespace sluice::op {
+
+/// Why a pod drains. The words stand in annotations, events, status and the gateway's own state.
+enum class DrainReason {
+  kScaleDown,  ///< There are more pods than spec.replicas.
+  kRollout,    ///< A pod of a newer template has taken its place.
+  kDelete,     ///< The whole gateway goes; never taken back.
+};
+
+const char* to_string(DrainReason reason);
+std::optional<DrainReason> parse_drain_reason(std::string_view text);
+
+struct DrainRecord {
+  DrainReason reason = DrainReason::kScaleDown;
+  WallTime started_at{};  ///< When the pod left the endpoints; milliseconds survive.
+  WallTime deadline{};    ///< What is left then is closed.
+
+  bool operator==(const DrainRecord&) const = default;
+};
+
+std::string encode_drain_record(const DrainRecord& record);
+/// Nothing where the text is not a whole record: somebody has edited it.
+std::optional<DrainRecord> decode_drain_record(std::string_view text);
+
+}  // namespace sluice::op

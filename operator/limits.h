@@ -1,0 +1,54 @@
+// Every bound of the operator in one place, and how they relate.
+#pragma once
+
+#include <cstddef>
+
+#include "common/base/clock.h"
+
+namespace sluice::op {
+
+/// States are asked of gateways at most so often, all gateways together (SPEC.md, admin API).
+inline constexpr int kPollsPerSecondMax = 50;
+/// One state after another, never two at once, so that no window of a second holds more than the rate.
+inline constexpr Duration kPollSpacing{1000 / kPollsPerSecondMax};
+/// How often a state is asked for while the pod drains, while it may become a victim, and otherwise.
+inline constexpr Duration kPollDraining{500};
+inline constexpr Duration kPollCandidate{1'000};
+inline constexpr Duration kPollOther{5'000};
+/// A call to a gateway's admin API ends after it.
+inline constexpr Duration kAdminTimeout{2'000};
+/// Calls to admin APIs under way at once; more wait. Polls that hang must not keep drains from their turn.
+inline constexpr int kAdminCallsMax = 64;
+
+/// A state older than this chooses no victim and proves no pod empty.
+inline constexpr Duration kStateFresh{2'000};
+/// So many pods with the fewest known connections are asked again before a victim is chosen among them.
+inline constexpr std::size_t kVictimCandidatesMax = 32;
+/// A gateway that did not answer is asked again for its drain after it.
+inline constexpr Duration kAdminRetry{1'000};
+
+/// Pods made by one reconcile; the next one goes on.
+inline constexpr int kCreatesPerReconcileMax = 500;
+/// Writes to the API server under way at once in one reconcile.
+inline constexpr int kWritesInParallelMax = 16;
+/// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
+/// cause a loop of creates and deletes.
+inline constexpr Duration kReplaceDelay{10'000};
+/// The cache normally shows our own write within milliseconds; after this long it is believed over our memory.
+inline constexpr Duration kOwnWriteMemory{300'000};
+
+/// Connection counts in the status change no sooner than this after the last write.
+inline constexpr Duration kStatusCountsEvery{5'000};
+/// `status.drains` lists so many at most; the schema says the same.
+inline constexpr std::size_t kStatusDrainsMax = 16;
+/// A template that the API server refused is asked about again after it: admission may have changed.
+inline constexpr Duration kTemplateRecheck{60'000};
+inline constexpr std::size_t kTemplateVerdictsMax = 1024;
+
+static_assert(kPollSpacing.count() * kPollsPerSecondMax >= 1000, "the spacing keeps to the rate");
+static_assert(kPollCandidate < kStateFresh, "a candidate asked in its turn is still fresh when the victim is chosen");
+static_assert(kPollSpacing * kVictimCandidatesMax < kStateFresh,
+              "all candidates can be asked before the first one's state is stale");
+static_assert(kPollDraining < kStateFresh, "a draining pod's zero is seen while it is fresh");
+
+}  // namespace sluice::op

@@ -1,0 +1,77 @@
+// What the operator knows about one RealtimeGateway at one moment: plain values that observe.h fills in and plan.h,
+// status.h and their tests read. Ages are measured by the monotonic clock when the value is made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "operator/drain_record.h"
+#include "operator/gateway_state.h"
+
+namespace sluice::op {
+
+/// What the kubelet says of the container "gateway".
+enum class ContainerState {
+  kNeverStarted,  ///< No process of it has run yet: it cannot hold a connection.
+  kRunning,
+  kStopped,  ///< It ran and is not running now (crash, back-off); its connections died with it.
+};
+
+/// One pod that the RealtimeGateway owns (controller reference with its UID).
+struct PodView {
+  std::string name;
+  std::string uid;
+  std::string resource_version;
+  std::string revision;  ///< Label sluice.dev/revision.
+  std::string state_label = "active";
+  std::string traffic_label = "on";
+  std::string address;  ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  WallTime created{};
+
+  ContainerState container = ContainerState::kRunning;
+  bool ready = false;
+  WallTime ready_since{};    ///< Only where ready.
+  bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
+  bool finished = false;     ///< Phase Failed or Succeeded: no container of it will ever run again.
+
+  bool drain_annotated = false;      ///< The annotation is there, readable or not.
+  std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
+
+  std::optional<GatewayState> state;    ///< The newest one that was answered.
+  Duration state_age{0};                ///< Since that call began. Only where `state` is set.
+  std::optional<Duration> failure_age;  ///< Since the last failed call, where it is newer than `state`.
+  double rate_possible = 0;  ///< Connections/s that it may be releasing: as granted, or perhaps granted by a lost call.
+
+  [[nodiscard]] bool draining() const { return drain_annotated; }
+  [[nodiscard]] bool state_fresh(Duration at_most) const { return state && state_age <= at_most; }
+};
+
+struct Observed {
+  std::string ns;
+  std::string name;
+  std::string uid;
+  bool deleting = false;
+  bool finalized = false;             ///< Our finalizer is on it.
+  std::string revision;               ///< Of the newest template.
+  std::string template_error;         ///< The API server's sentence where it refuses the template; no pod is made then.
+  std::vector<PodView> pods;          ///< In name order.
+  std::set<std::string> taken_names;  ///< Pod names that others have taken in this namespace, as far as known.
+};
+
+/// What a write needs to hit this very pod and no other.
+struct PodRef {
+  std::string name;
+  std::string uid;
+  std::string resource_version;
+  std::string address;
+};
+
+inline PodRef ref_to(const PodView& pod) {
+  return {pod.name, pod.uid, pod.resource_version, pod.address};
+}
+
+}  // namespace sluice::op

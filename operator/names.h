@@ -1,0 +1,43 @@
+// Names and labels that the operator gives, and the revision of a template. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/kube/resource.h"
+#include "operator/model.h"
+
+namespace sluice::op {
+
+// The contract with the other programs, the chart and the tests (SPEC.md).
+inline constexpr const char* kGatewayLabel = "sluice.dev/gateway";
+inline constexpr const char* kStateLabel = "sluice.dev/state";
+inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
+inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
+inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
+inline constexpr const char* kFinalizer = "sluice.dev/drain";
+inline constexpr const char* kContainerName = "gateway";
+inline constexpr const char* kFieldManager = "sluice-operator";
+
+inline constexpr int kAdminPort = 9901;
+inline constexpr int kMetricsPort = 9902;
+
+/// "edge-7f2kq": the letters follow from the owner's UID and the index alone, so that a second create from a stale
+/// cache meets AlreadyExists instead of making a twin.
+std::string pod_name(std::string_view gateway, std::string_view owner_uid, int index);
+
+/// The names of the `count` smallest indices that no pod of this gateway and no stranger has.
+std::vector<std::string> free_names(const Observed& seen, int count);
+
+/// A short hash of what makes pods of one template differ from those of another: spec.template, and the operator's
+/// default image where the template names none.
+std::string revision_of(const kube::Json& pod_template, std::string_view default_image);
+
+/// Services, PDBs and the ConfigMap of a gateway.
+std::string keys_config_map_name(std::string_view gateway);
+std::string draining_pdb_name(std::string_view gateway);
+/// status.selector: pods that count as replicas.
+std::string replica_selector(std::string_view gateway);
+
+}  // namespace sluice::op

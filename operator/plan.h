@@ -1,0 +1,103 @@
+// The decision: from what was observed to what should be done now. Pure; `now` is passed in. Level-based: it reads only
+// the present, so it may be asked again at any time and after any crash, and asks for nothing once all is as it should.
+//
+// Order of thought: finalizer; pods that can go; drains taken back by a scale-up; pods to make; pods to drain; what the
+// running drains need. apply.h carries it out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/model.h"
+#include "operator/spec.h"
+#include "operator/victim.h"
+
+namespace sluice::op {
+
+enum class DrainPhase {
+  kNone,
+  kPropagating,  ///< Out of the endpoints; new connections are still accepted until everybody has followed.
+  kEvicting,     ///< Hints and closes at the granted rate.
+  kDrained,      ///< The gateway itself says 0, or its container is gone.
+  kTimedOut,     ///< The deadline has come.
+};
+const char* to_string(DrainPhase phase);
+
+/// How far a pod's drain is. A pod counts as empty only by the gateway's own word: a fresh state from after the end of
+/// propagation in which the drain runs and no connection is left. No answer never means zero.
+DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now);
+
+/// Write the decision on the pod: annotation and labels, conditional on the version that was observed.
+struct StartDrain {
+  PodRef pod;
+  DrainRecord record;
+  std::optional<std::int64_t> cost;  ///< Connections; unset where unknown.
+  std::string runner_up;             ///< Empty where there was no other candidate.
+  std::optional<std::int64_t> runner_up_cost;
+};
+
+/// Take a pod back: first the gateway accepts connections again (where it may have stopped to), then the labels.
+struct CancelDrain {
+  PodRef pod;
+  bool tell_gateway = false;
+};
+
+/// PUT /admin/v1/drain.
+struct DrainOrder {
+  PodRef pod;
+  DrainRecord record;
+  double rate_per_second = 0;
+};
+
+enum class DeleteReason {
+  kDrained,       ///< 0 connections, as the gateway says.
+  kTimedOut,      ///< Its deadline has come.
+  kStopped,       ///< Its container does not run (drain) or never will again (phase Failed, Succeeded).
+  kNeverStarted,  ///< Nothing of it has ever run.
+};
+const char* to_string(DeleteReason reason);
+
+struct DeletePod {
+  PodRef pod;
+  DeleteReason reason = DeleteReason::kDrained;
+  /// Also conditional on the observed version: the reason holds only as long as nothing about the pod changes.
+  bool only_this_version = false;
+  std::optional<DrainRecord> record;        ///< Where a drain ended here.
+  std::optional<std::int64_t> initial;      ///< Connections at its begin, where known.
+  std::optional<std::int64_t> connections;  ///< Connections now, where known.
+};
+
+/// Put the labels right that somebody has changed.
+struct Relabel {
+  PodRef pod;
+  bool draining = false;
+};
+
+struct Plan {
+  bool add_finalizer = false;
+  bool remove_finalizer = false;
+  std::vector<DeletePod> remove;
+  std::vector<CancelDrain> cancel;
+  std::vector<StartDrain> start;
+  std::vector<Relabel> relabel;
+  std::vector<DrainOrder> orders;
+  std::vector<PodRef> undrain;      ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
+  std::vector<std::string> create;  ///< Names.
+  /// UIDs whose states must be asked for before a victim can be chosen.
+  std::vector<std::string> states_wanted;
+  /// Time makes a difference no later than this; unset where only an event can.
+  std::optional<Duration> wake_after;
+
+  void wake_within(Duration time);
+};
+
+Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now);
+
+/// Pods that serve or are about to: not draining, not being deleted, not finished.
+bool is_live(const PodView& pod);
+/// Ready for at least spec.min_ready.
+bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now);
+
+}  // namespace sluice::op

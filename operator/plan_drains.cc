@@ -1,0 +1,123 @@
+#include "operator/plan_drains.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "operator/budget.h"
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+/// Below this a rate is no rate: the pod waits for its share.
+constexpr double kRateMin = 0.001;
+
+bool gateway_says_empty(const PodView& pod, WallTime evicting_since, WallTime now) {
+  if (!pod.state_fresh(kStateFresh) || !pod.state->drain || pod.state->connections != 0) return false;
+  // An answer from before this drain's eviction may be about an earlier drain that was taken back since.
+  return now - pod.state_age >= evicting_since;
+}
+
+DeletePod end_of(const PodView& pod, DrainPhase phase) {
+  DeletePod end{.pod = ref_to(pod), .record = pod.drain};
+  if (pod.state && pod.state->drain) end.initial = pod.state->drain->initial;
+  if (pod.state) end.connections = pod.state->connections;
+  if (phase == DrainPhase::kTimedOut) {
+    end.reason = DeleteReason::kTimedOut;
+  } else if (pod.container != ContainerState::kRunning) {
+    end.reason = DeleteReason::kStopped;
+    end.only_this_version = !pod.finished;  // The kubelet may start it again: then this is void.
+  } else {
+    end.reason = DeleteReason::kDrained;
+    end.connections = 0;
+  }
+  return end;
+}
+
+bool unreachable(const PodView& pod) {
+  return pod.address.empty() || (pod.failure_age && *pod.failure_age < kAdminRetry);
+}
+
+double left_on(const PodView& pod) {
+  if (!pod.state) return 0;
+  return static_cast<double>(pod.state->drain ? pod.state->drain->remaining : pod.state->connections);
+}
+
+bool already_so(const PodView& pod, double rate) {
+  if (!pod.state || !pod.state->drain) return false;
+  const GatewayDrain& drain = *pod.state->drain;
+  const bool same_rate = std::abs(drain.rate - rate) <= 0.001 * rate && pod.rate_possible <= rate * 1.001;
+  return same_rate && std::chrono::abs(drain.deadline - pod.drain->deadline) < 1s;
+}
+
+void give_orders(const std::vector<const PodView*>& evicting, const GatewaySpec& spec, int receivers, Plan& plan) {
+  std::vector<DrainShare> shares;
+  for (const PodView* pod : evicting) {
+    shares.push_back({.left = left_on(*pod), .rate = pod->rate_possible, .reachable = !unreachable(*pod)});
+  }
+  const std::vector<double> rates = split_budget(budget_of(spec, receivers), shares);
+  for (std::size_t i = 0; i < evicting.size(); ++i) {
+    if (!shares[i].reachable) {
+      plan.wake_within(kAdminRetry);
+    } else if (rates[i] < kRateMin) {
+      plan.wake_within(kPollDraining);
+    } else if (!already_so(*evicting[i], rates[i])) {
+      plan.orders.push_back({ref_to(*evicting[i]), *evicting[i]->drain, rates[i]});
+    }
+  }
+}
+
+}  // namespace
+
+const char* to_string(DrainPhase phase) {
+  switch (phase) {
+    case DrainPhase::kNone:
+      return "None";
+    case DrainPhase::kPropagating:
+      return "Propagating";
+    case DrainPhase::kEvicting:
+      return "Evicting";
+    case DrainPhase::kDrained:
+      return "Drained";
+    case DrainPhase::kTimedOut:
+      return "TimedOut";
+  }
+  return "";
+}
+
+DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now) {
+  if (!pod.drain) return DrainPhase::kNone;
+  if (pod.finished || pod.container == ContainerState::kNeverStarted) return DrainPhase::kDrained;
+  const WallTime evicting_since = pod.drain->started_at + spec.propagation_delay;
+  if (gateway_says_empty(pod, evicting_since, now)) return DrainPhase::kDrained;
+  if (now >= pod.drain->deadline) return DrainPhase::kTimedOut;
+  if (now < evicting_since) return DrainPhase::kPropagating;
+  if (pod.container == ContainerState::kStopped) return DrainPhase::kDrained;
+  return DrainPhase::kEvicting;
+}
+
+void plan_drains(const GatewaySpec& spec, const std::vector<const PodView*>& draining, int receivers, WallTime now,
+                 Plan& plan) {
+  std::vector<const PodView*> evicting;
+  for (const PodView* pod : draining) {
+    const DrainPhase phase = phase_of(*pod, spec, now);
+    switch (phase) {
+      case DrainPhase::kNone:
+        break;
+      case DrainPhase::kPropagating:
+        plan.wake_within(pod->drain->started_at + spec.propagation_delay - now);
+        break;
+      case DrainPhase::kEvicting:
+        plan.wake_within(pod->drain->deadline - now);
+        evicting.push_back(pod);
+        break;
+      case DrainPhase::kDrained:
+      case DrainPhase::kTimedOut:
+        plan.remove.push_back(end_of(*pod, phase));
+        break;
+    }
+  }
+  give_orders(evicting, spec, receivers, plan);
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,73 @@
+#include "operator/victim.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+std::optional<std::int64_t> cost_of(const PodView& pod) {
+  if (pod.container != ContainerState::kRunning) return 0;
+  if (pod.state_fresh(kStateFresh)) return pod.state->connections;
+  return std::nullopt;
+}
+
+/// The order of choice; smaller goes first. `fallback` stands for a count that is not known.
+auto rank(const PodView& pod, std::string_view update_revision, std::int64_t connections, bool unknown) {
+  const int health = pod.container == ContainerState::kNeverStarted ? 0 : pod.ready ? 2 : 1;
+  return std::make_tuple(health, pod.revision == update_revision ? 1 : 0, unknown, connections,
+                         -pod.created.time_since_epoch().count(), std::string_view(pod.name));
+}
+
+bool answer_outstanding(const PodView& pod) {
+  if (pod.container != ContainerState::kRunning || pod.address.empty()) return false;
+  const bool just_failed = pod.failure_age && *pod.failure_age <= kStateFresh;
+  return !pod.state_fresh(kStateFresh) && !just_failed;
+}
+
+}  // namespace
+
+VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count) {
+  VictimChoice choice;
+  if (count <= 0 || candidates.empty()) return choice;
+
+  // By what was last heard, to find the few worth asking again. A pod never heard of may be the emptiest: it is asked.
+  std::sort(candidates.begin(), candidates.end(), [&](const PodView* a, const PodView* b) {
+    const auto known = [](const PodView* pod) { return pod->state ? pod->state->connections : 0; };
+    return rank(*a, update_revision, known(a), false) < rank(*b, update_revision, known(b), false);
+  });
+  const std::size_t asked = std::max(kVictimCandidatesMax, static_cast<std::size_t>(count) + 1);
+  if (candidates.size() > asked) candidates.resize(asked);
+  // Where all that is needed has never run, there is nothing to ask.
+  std::size_t never_started = 0;
+  while (never_started < candidates.size() && candidates[never_started]->container == ContainerState::kNeverStarted) {
+    ++never_started;
+  }
+  if (never_started < static_cast<std::size_t>(count)) {
+    for (const PodView* pod : candidates) {
+      if (answer_outstanding(*pod)) choice.states_wanted.push_back(pod->uid);
+    }
+    if (!choice.states_wanted.empty()) return choice;
+  }
+
+  std::sort(candidates.begin(), candidates.end(), [&](const PodView* a, const PodView* b) {
+    const auto cost_a = cost_of(*a);
+    const auto cost_b = cost_of(*b);
+    return rank(*a, update_revision, cost_a.value_or(0), !cost_a) <
+           rank(*b, update_revision, cost_b.value_or(0), !cost_b);
+  });
+  for (const PodView* pod : candidates) {
+    if (choice.victims.size() < static_cast<std::size_t>(count)) {
+      choice.victims.push_back({pod, cost_of(*pod)});
+    } else {
+      choice.runner_up = Victim{pod, cost_of(*pod)};
+      break;
+    }
+  }
+  return choice;
+}
+
+}  // namespace sluice::op

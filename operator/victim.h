@@ -1,0 +1,32 @@
+// Which pod goes: the one whose going costs its users least. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "operator/model.h"
+
+namespace sluice::op {
+
+struct Victim {
+  const PodView* pod = nullptr;
+  std::optional<std::int64_t> cost;  ///< Connections that have to move; unset where nobody knows.
+};
+
+struct VictimChoice {
+  std::vector<Victim> victims;      ///< At most as many as asked for, cheapest first.
+  std::optional<Victim> runner_up;  ///< The next one, for the event.
+  /// UIDs whose states must be asked for first; `victims` is empty then.
+  std::vector<std::string> states_wanted;
+};
+
+/// Cheapest first: never started, then not ready, then ready; of these old revisions first; then the fewest
+/// connections; the newest and then the name decide between equals. A running pod is only chosen by a fresh state; one
+/// that was just asked and did not answer comes last, since nobody knows what it holds. The candidates must outlive the
+/// choice.
+VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count);
+
+}  // namespace sluice::op

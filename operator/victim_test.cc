@@ -1,0 +1,136 @@
+#include "operator/victim.h"
+
+#include <doctest/doctest.h>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+PodView ready_pod(const char* name, std::int64_t connections, Duration age = 1s) {
+  PodView pod;
+  pod.name = name;
+  pod.uid = std::string("uid-") + name;
+  pod.revision = "new";
+  pod.address = "127.0.1.1:9901";
+  pod.ready = true;
+  pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
+  pod.state_age = age;
+  return pod;
+}
+
+template <typename Change>
+PodView with(PodView pod, Change change) {
+  change(pod);
+  return pod;
+}
+
+std::string names(const VictimChoice& choice) {
+  std::string all;
+  for (const Victim& victim : choice.victims) all += (all.empty() ? "" : " ") + victim.pod->name;
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("choose_victims takes the cheapest") {
+  const auto unready = [](PodView& pod) { pod.ready = false; };
+  const auto old = [](PodView& pod) { pod.revision = "old"; };
+  const auto silent = [](PodView& pod) {
+    pod.state.reset();
+    pod.failure_age = 1s;
+  };
+  const auto pending = [](PodView& pod) {
+    pod.ready = false;
+    pod.container = ContainerState::kNeverStarted;
+    pod.state.reset();
+    pod.address.clear();
+  };
+  const auto crashed = [](PodView& pod) {
+    pod.ready = false;
+    pod.container = ContainerState::kStopped;
+    pod.state_age = 1h;
+  };
+  const auto newer = [](PodView& pod) { pod.created += 1h; };
+  struct Row {
+    const char* name;
+    std::vector<PodView> pods;
+    int count;
+    const char* victims;
+    const char* runner_up;
+    std::size_t wanted;
+  };
+  const Row rows[] = {
+      {"nothing asked for", {ready_pod("a", 5)}, 0, "", "", 0},
+      {"fewest connections", {ready_pod("a", 9), ready_pod("b", 3), ready_pod("c", 7)}, 1, "b", "c", 0},
+      {"several, cheapest first", {ready_pod("a", 9), ready_pod("b", 3), ready_pod("c", 7)}, 2, "b c", "a", 0},
+      {"old revision before new one, though it has more",
+       {ready_pod("a", 1), with(ready_pod("b", 9), old)},
+       1,
+       "b",
+       "a",
+       0},
+      {"not ready before ready, though it has more",
+       {ready_pod("a", 1), with(ready_pod("b", 9), unready)},
+       1,
+       "b",
+       "a",
+       0},
+      {"not ready before old revision",
+       {with(ready_pod("a", 1), old), with(ready_pod("b", 9), unready)},
+       1,
+       "b",
+       "a",
+       0},
+      {"never started before not ready",
+       {with(ready_pod("a", 0), unready), with(ready_pod("b", 0), pending)},
+       1,
+       "b",
+       "a",
+       0},
+      {"never started needs no states of others",
+       {ready_pod("a", 1, 1h), with(ready_pod("b", 0), pending)},
+       1,
+       "b",
+       "a",
+       0},
+      {"the newest of equals", {ready_pod("a", 3), with(ready_pod("b", 3), newer)}, 1, "b", "a", 0},
+      {"the name of equals", {ready_pod("b", 3), ready_pod("a", 3)}, 1, "a", "b", 0},
+      {"an old state is asked for again before anything is chosen",
+       {ready_pod("a", 9), ready_pod("b", 3, 3s)},
+       1,
+       "",
+       "",
+       1},
+      {"states of all running candidates are wanted", {ready_pod("a", 9, 3s), ready_pod("b", 3, 3s)}, 1, "", "", 2},
+      {"a pod that does not answer comes last", {with(ready_pod("a", 0), silent), ready_pod("b", 300)}, 1, "b", "a", 0},
+      {"a pod that does not answer goes where there is no other", {with(ready_pod("a", 0), silent)}, 1, "a", "", 0},
+      {"a crashed container holds nothing and needs no answer",
+       {ready_pod("a", 1), with(ready_pod("b", 9), crashed)},
+       1,
+       "b",
+       "a",
+       0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    std::vector<const PodView*> candidates;
+    for (const PodView& pod : row.pods) candidates.push_back(&pod);
+    const VictimChoice choice = choose_victims(candidates, "new", row.count);
+    CHECK(names(choice) == row.victims);
+    CHECK((choice.runner_up ? choice.runner_up->pod->name : "") == row.runner_up);
+    CHECK(choice.states_wanted.size() == row.wanted);
+  }
+}
+
+TEST_CASE("only the candidates with the fewest known connections are asked again") {
+  std::vector<PodView> pods;
+  for (int i = 0; i < 200; ++i) pods.push_back(ready_pod(("p" + std::to_string(1000 + i)).c_str(), 200 - i, 1h));
+  std::vector<const PodView*> candidates;
+  for (const PodView& pod : pods) candidates.push_back(&pod);
+  const VictimChoice choice = choose_victims(candidates, "new", 1);
+  CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
+  CHECK(choice.states_wanted.front() == "uid-p1199");
+}
+
+}  // namespace sluice::op
