@@ -20,6 +20,7 @@ class WorkQueue {
     std::string name;  ///< Label `name` of the workqueue_* metrics, named as client-go names them.
     Backoff backoff{.first = Duration(5), .most = Duration(1'000'000), .factor = 2.0, .jitter = 0.0};
   };
+  /// `metrics` may be null; it is not asked for its text any more once the queue is destroyed.
   WorkQueue(const Clock& clock, Options options, MetricsRegistry* metrics);
   ~WorkQueue();
   WorkQueue(const WorkQueue&) = delete;

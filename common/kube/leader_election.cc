@@ -1,0 +1,237 @@
+#include "common/kube/leader_election.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "common/base/log.h"
+#include "common/kube/lease_record.h"
+
+namespace sluice::kube {
+namespace {
+
+constexpr double kRetryJitter = 0.2;  // a retry waits d to 1.2 d, as client-go's JitterFactor has it
+constexpr Duration kReleasedDuration = 1s;
+
+}  // namespace
+
+// Two threads: `campaign` makes the calls, which may hang as long as the network likes; `watchdog` owns the deadline
+// and runs the callbacks, so that a leader whose calls hang still learns in time that it leads no longer.
+struct LeaderElector::Impl {
+  Client& client;
+  const Clock& clock;
+  Random& random;
+  Options options;
+  std::optional<Gauge> status;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;      // guarded by mutex, as all below
+  bool poked = false;         // the Lease has changed, or its watch has ended
+  bool won = false;           // leadership was won once
+  bool lost = false;          // ... and lost: it is never taken again by this process
+  SteadyTime last_renewal{};  // when the write that succeeded last was begun
+  std::string last_holder;
+
+  LeaseObserver observer;  // campaign thread only, as is the watch
+  std::unique_ptr<http::Stream> watch;
+  bool watch_over = true;  // guarded by mutex
+
+  std::thread campaign;
+  std::thread watchdog;
+
+  Impl(Client& c, const Clock& k, Random& r, Options o, MetricsRegistry* metrics)
+      : client(c), clock(k), random(r), options(std::move(o)), status(make_status(metrics, options.name)) {}
+
+  static std::optional<Gauge> make_status(MetricsRegistry* metrics, const std::string& name) {
+    if (metrics == nullptr) return std::nullopt;
+    return metrics->gauge("leader_election_master_status", "1 where this process leads, else 0.", {{"name", name}});
+  }
+  void show_status(double leading) const {
+    if (status) status->set(leading);
+  }
+
+  /// Whether we lead at `now`; the mutex is held.
+  [[nodiscard]] bool leads(SteadyTime now) const { return won && !lost && now < last_renewal + options.renew_deadline; }
+
+  void run_campaign();
+  bool read();
+  bool write(SteadyTime begun);
+  void follow_lease();
+  void pause(bool leader);
+
+  void run_watchdog(const std::function<void()>& on_started, const std::function<void()>& on_lost);
+};
+
+/// Reads the Lease into the observer; false where the API server could not be asked.
+bool LeaderElector::Impl::read() {
+  const Result<Json> lease = client.get(kLeases, options.ns, options.name);
+  if (!lease && lease.error().code != ErrorCode::kNotFound) {
+    log_warn("cannot read the lease", {{"lease", options.name}, {"error", lease.error().message}});
+    return false;
+  }
+  observer.see(lease ? std::optional(read_lease(*lease)) : std::nullopt, clock.steady());
+  const std::lock_guard lock(mutex);
+  last_holder = observer.record() ? observer.record()->holder : "";
+  return true;
+}
+
+/// Takes or renews the Lease. `begun` is when we last knew that we may: expiry counts from before the call, not after
+/// it.
+bool LeaderElector::Impl::write(SteadyTime begun) {
+  const Json wanted =
+      write_lease(observer.record(), options.ns, options.name, options.identity, options.lease, clock.wall());
+  const Result<Json> written =
+      observer.record() ? client.replace(kLeases, options.ns, wanted) : client.create(kLeases, options.ns, wanted);
+  if (!written) {
+    if (written.error().code != ErrorCode::kConflict) {
+      log_warn("cannot write the lease", {{"lease", options.name}, {"error", written.error().message}});
+    }
+    return false;
+  }
+  observer.see(read_lease(*written), clock.steady());
+  const std::lock_guard lock(mutex);
+  last_holder = options.identity;
+  last_renewal = begun;
+  won = true;
+  changed.notify_all();
+  return true;
+}
+
+/// A candidate watches the Lease, so that it learns of a release at once instead of at its next poll.
+void LeaderElector::Impl::follow_lease() {
+  {
+    const std::lock_guard lock(mutex);
+    if (!watch_over || !observer.record()) return;
+    watch_over = false;
+  }
+  const auto poke = [this](bool over) {
+    const std::lock_guard lock(mutex);
+    poked = true;
+    watch_over = watch_over || over;
+    changed.notify_all();
+  };
+  watch.reset();
+  watch = client.watch(
+      kLeases, options.ns,
+      {.field_selector = "metadata.name=" + options.name, .resource_version = observer.record()->resource_version},
+      {.on_event = [poke](const WatchEvent&) { poke(false); },
+       // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
+       .on_end =
+           [this](const Status&) {
+             const std::lock_guard lock(mutex);
+             watch_over = true;
+           }});
+}
+
+/// Waits for the next try: a leader for `retry`; a candidate until the Lease changes or its holder's time is over.
+void LeaderElector::Impl::pause(bool leader) {
+  const auto retry = Duration(static_cast<Duration::rep>(static_cast<double>(options.retry.count()) *
+                                                         (1.0 + (leader ? 0.0 : kRetryJitter * random.unit()))));
+  SteadyTime until = clock.steady() + retry;
+  if (!leader) {
+    const SteadyTime free_at = observer.free_at(clock.steady());
+    if (free_at > clock.steady()) until = std::min(until, free_at);
+  }
+  std::unique_lock lock(mutex);
+  changed.wait_until(lock, until, [&] { return stopping || lost || (!leader && poked); });
+  poked = false;
+}
+
+void LeaderElector::Impl::run_campaign() {
+  for (;;) {
+    bool leader = false;
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping || lost) break;
+      leader = won;
+    }
+    if (leader) {
+      watch.reset();
+      // The version from the last write is good unless somebody else wrote: then read, and see whose it is.
+      if (!write(clock.steady()) && read() && observer.may_take(options.identity, clock.steady()) &&
+          observer.record() && observer.record()->holder == options.identity) {
+        (void)write(clock.steady());
+      }
+    } else if (read()) {
+      if (const SteadyTime now = clock.steady(); observer.may_take(options.identity, now) && write(now)) {
+        log_info("leadership won", {{"lease", options.name}, {"identity", options.identity}});
+        leader = true;
+      } else {
+        follow_lease();
+      }
+    }
+    pause(leader);
+  }
+  watch.reset();
+}
+
+void LeaderElector::Impl::run_watchdog(const std::function<void()>& on_started, const std::function<void()>& on_lost) {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return stopping || won; });
+  if (stopping) return;
+  show_status(1);
+  lock.unlock();
+  on_started();
+  lock.lock();
+  while (!stopping && leads(clock.steady())) changed.wait_until(lock, last_renewal + options.renew_deadline);
+  show_status(0);
+  if (stopping) return;
+  lost = true;
+  changed.notify_all();
+  lock.unlock();
+  log_error("leadership lost", {{"lease", options.name}, {"identity", options.identity}});
+  on_lost();
+}
+
+LeaderElector::LeaderElector(Client& client, const Clock& clock, Random& random, Options options,
+                             MetricsRegistry* metrics)
+    : impl_(std::make_unique<Impl>(client, clock, random, std::move(options), metrics)) {}
+
+LeaderElector::~LeaderElector() {
+  stop_and_release();
+}
+
+void LeaderElector::start(std::function<void()> on_started, std::function<void()> on_lost) {
+  impl_->campaign = std::thread([impl = impl_.get()] { impl->run_campaign(); });
+  impl_->watchdog = std::thread([impl = impl_.get(), on_started = std::move(on_started), on_lost = std::move(on_lost)] {
+    impl->run_watchdog(on_started, on_lost);
+  });
+}
+
+void LeaderElector::stop_and_release() {
+  bool release = false;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    release = !impl_->stopping && impl_->leads(impl_->clock.steady());
+    impl_->stopping = true;
+    impl_->changed.notify_all();
+  }
+  if (impl_->watchdog.joinable()) impl_->watchdog.join();
+  if (impl_->campaign.joinable()) impl_->campaign.join();
+  if (!release) return;
+  const auto& seen = impl_->observer.record();
+  if (!seen || seen->holder != impl_->options.identity) return;
+  const Json empty =
+      write_lease(seen, impl_->options.ns, impl_->options.name, "", kReleasedDuration, impl_->clock.wall());
+  const Result<Json> released = impl_->client.replace(kLeases, impl_->options.ns, empty);
+  if (!released) {
+    log_warn("cannot release the lease; the next leader waits until it expires",
+             {{"lease", impl_->options.name}, {"error", released.error().message}});
+    return;
+  }
+  log_info("leadership released", {{"lease", impl_->options.name}});
+}
+
+bool LeaderElector::leading() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->leads(impl_->clock.steady());
+}
+
+std::string LeaderElector::holder() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->last_holder;
+}
+
+}  // namespace sluice::kube

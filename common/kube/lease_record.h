@@ -1,0 +1,48 @@
+// The decision of leader election, apart from its I/O: what a Lease says and what a candidate or leader should do about
+// it. Source: client-go tools/leaderelection (tryAcquireOrRenew), coordination.k8s.io/v1 LeaseSpec.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/kube/resource.h"
+
+namespace sluice::kube {
+
+/// What a Lease object says.
+struct LeaseRecord {
+  std::string holder;    ///< "" where it was released.
+  Duration duration{0};  ///< How long a holder may be silent.
+  std::string acquire_time;
+  std::string renew_time;
+  std::int64_t transitions = 0;
+  std::string resource_version;
+
+  bool operator==(const LeaseRecord&) const = default;
+};
+
+/// Fields that are absent read as empty: a Lease that somebody made by hand is one that nobody holds.
+LeaseRecord read_lease(const Json& lease);
+/// The object to write, conditional on `seen`'s version. `seen` is unset where no Lease exists yet.
+Json write_lease(const std::optional<LeaseRecord>& seen, std::string_view ns, std::string_view name,
+                 std::string_view holder, Duration duration, WallTime now);
+
+/// A record and when, by our own clock, it was first seen like this. Clocks of other machines are never compared.
+class LeaseObserver {
+ public:
+  /// Notes the record as read at `now`; the time of sight moves only where the record has changed.
+  void see(std::optional<LeaseRecord> record, SteadyTime now);
+  [[nodiscard]] const std::optional<LeaseRecord>& record() const { return record_; }
+
+  /// Whether `identity` may take (or go on holding) the Lease at `now`.
+  [[nodiscard]] bool may_take(std::string_view identity, SteadyTime now) const;
+  /// When a silent holder's time is over; `now` where nobody holds it.
+  [[nodiscard]] SteadyTime free_at(SteadyTime now) const;
+
+ private:
+  std::optional<LeaseRecord> record_;
+  SteadyTime seen_at_{};
+};
+
+}  // namespace sluice::kube

@@ -1,0 +1,152 @@
+#include "common/kube/work_queue.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+namespace sluice::kube {
+namespace {
+
+struct Fixture {
+  ManualClock clock;
+  MetricsRegistry metrics;
+  WorkQueue queue{clock, {.name = "test"}, &metrics};
+
+  std::string get() { return queue.get().value_or("(shut down)"); }
+  bool metric(const std::string& line) const { return metrics.text().find(line + "\n") != std::string::npos; }
+};
+
+}  // namespace
+
+TEST_CASE("a key is queued once however often it is added") {
+  Fixture f;
+  f.queue.add("a");
+  f.queue.add("b");
+  f.queue.add("a");
+  CHECK(f.queue.depth() == 2);
+  CHECK(f.get() == "a");
+  CHECK(f.get() == "b");
+  CHECK(f.queue.depth() == 0);
+}
+
+TEST_CASE("a key that is added while it is worked on comes again after done, not before") {
+  Fixture f;
+  f.queue.add("a");
+  CHECK(f.get() == "a");
+  f.queue.add("a");
+  f.queue.add("a");
+  CHECK(f.queue.depth() == 0);
+  f.queue.done("a");
+  CHECK(f.queue.depth() == 1);
+  CHECK(f.get() == "a");
+  f.queue.done("a");
+  CHECK(f.queue.depth() == 0);
+  f.queue.done("never got");
+}
+
+TEST_CASE("of several waits for a key the shortest counts, once") {
+  Fixture f;
+  f.queue.add_after("a", 10s);
+  f.queue.add_after("a", 2s);
+  f.queue.add_after("a", 30s);
+  f.queue.add_after("b", 5s);
+  f.clock.advance(2s);
+  CHECK(f.get() == "a");
+  f.queue.done("a");
+  f.clock.advance(60s);
+  CHECK(f.get() == "b");
+  f.queue.shut_down();
+  CHECK_FALSE(f.queue.get());
+}
+
+TEST_CASE("the backoff of a key doubles until it is forgotten") {
+  Fixture f;
+  for (const Duration wait : {5ms, 10ms, 20ms}) {
+    f.queue.add_rate_limited("a");
+    f.clock.advance(wait - 1ms);
+    f.queue.add("probe");
+    CHECK(f.get() == "probe");
+    f.queue.done("probe");
+    f.clock.advance(1ms);
+    CHECK(f.get() == "a");
+    f.queue.done("a");
+  }
+  CHECK(f.queue.failures("a") == 3);
+  f.queue.forget("a");
+  CHECK(f.queue.failures("a") == 0);
+  f.queue.add_rate_limited("a");
+  f.clock.advance(5ms);
+  CHECK(f.get() == "a");
+}
+
+TEST_CASE("after shut_down what is queued is still given out and nothing is taken in") {
+  Fixture f;
+  f.queue.add("a");
+  f.queue.add_after("late", 1s);
+  f.queue.shut_down();
+  f.queue.add("b");
+  f.queue.add_rate_limited("c");
+  f.clock.advance(1h);
+  CHECK(f.get() == "a");
+  CHECK_FALSE(f.queue.get());
+}
+
+TEST_CASE("shut_down wakes every worker that waits") {
+  Fixture f;
+  std::atomic<int> ended = 0;
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 4; ++i) {
+    workers.emplace_back([&] {
+      while (f.queue.get()) {
+      }
+      ++ended;
+    });
+  }
+  f.queue.shut_down();
+  for (std::thread& worker : workers) worker.join();
+  CHECK(ended == 4);
+}
+
+TEST_CASE("no key is worked on by two workers at once") {
+  const SystemClock clock;
+  WorkQueue queue(clock, {.name = "race"}, nullptr);
+  std::atomic<int> at_once = 0;
+  std::atomic<bool> overlapped = false;
+  std::atomic<int> handled = 0;
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 4; ++i) {
+    workers.emplace_back([&] {
+      while (const auto key = queue.get()) {
+        if (++at_once != 1) overlapped = true;
+        ++handled;
+        --at_once;
+        queue.done(*key);
+      }
+    });
+  }
+  for (int i = 0; i < 10'000; ++i) queue.add("the one key");
+  queue.shut_down();
+  for (std::thread& worker : workers) worker.join();
+  CHECK_FALSE(overlapped);
+  CHECK(handled >= 1);
+}
+
+TEST_CASE("metrics are named as client-go names them") {
+  Fixture f;
+  f.queue.add("a");
+  CHECK(f.metric("workqueue_depth{name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_adds_total{name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_retries_total{name=\"test\"} 0"));
+  CHECK(f.get() == "a");
+  f.clock.advance(3s);
+  CHECK(f.metric("workqueue_depth{name=\"test\"} 0"));
+  CHECK(f.metric("workqueue_unfinished_work_seconds{name=\"test\"} 3"));
+  CHECK(f.metric("workqueue_longest_running_processor_seconds{name=\"test\"} 3"));
+  f.queue.done("a");
+  CHECK(f.metric("workqueue_work_duration_seconds_count{name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_queue_duration_seconds_count{name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_unfinished_work_seconds{name=\"test\"} 0"));
+}
+
+}  // namespace sluice::kube
