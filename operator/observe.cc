@@ -1,0 +1,157 @@
+#include "operator/observe.h"
+
+#include <algorithm>
+
+#include "common/base/duration_text.h"
+#include "operator/names.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::Json;
+
+WallTime time_at(const Json& object, const char* pointer) {
+  return parse_rfc3339(kube::text_at(object, pointer)).value_or(WallTime{});
+}
+
+/// The entry named `name` of a list, or a null.
+const Json& entry_named(const Json& list, std::string_view key, std::string_view name) {
+  static const Json kNull;
+  if (!list.is_array()) return kNull;
+  for (const Json& entry : list) {
+    const auto it = entry.is_object() ? entry.find(key) : entry.end();
+    if (entry.is_object() && it != entry.end() && it->is_string() && it->get_ref<const std::string&>() == name) {
+      return entry;
+    }
+  }
+  return kNull;
+}
+
+/// In doubt a container runs: only what surely holds no connection may be taken for empty.
+ContainerState container_state(const Json& pod) {
+  const bool pending = kube::text_at(pod, "/status/phase", "Pending") == "Pending";
+  const Json& status = entry_named(kube::at_pointer(pod, "/status/containerStatuses"), "name", kContainerName);
+  if (status.is_null()) return pending ? ContainerState::kNeverStarted : ContainerState::kRunning;
+  const Json& state = kube::at_pointer(status, "/state");
+  if (state.contains("terminated")) return ContainerState::kStopped;
+  if (!state.contains("waiting")) return ContainerState::kRunning;
+  const bool ran =
+      kube::integer_at(status, "/restartCount", 0) > 0 || status.contains("/lastState/terminated"_json_pointer);
+  return ran ? ContainerState::kStopped : ContainerState::kNeverStarted;
+}
+
+std::string admin_address(const Json& pod) {
+  const std::string ip = kube::text_at(pod, "/status/podIP");
+  if (ip.empty()) return {};
+  const Json& container = entry_named(kube::at_pointer(pod, "/spec/containers"), "name", kContainerName);
+  const Json& port = entry_named(kube::at_pointer(container, "/ports"), "name", "admin");
+  const auto number = kube::integer_at(port, "/containerPort", kAdminPort);
+  const bool v6 = ip.find(':') != std::string::npos;
+  return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(number);
+}
+
+void keep_only(Json& object, std::initializer_list<std::string_view> fields) {
+  if (!object.is_object()) return;
+  for (auto it = object.begin(); it != object.end();) {
+    const bool kept = std::find(fields.begin(), fields.end(), it.key()) != fields.end();
+    it = kept ? std::next(it) : object.erase(it);
+  }
+}
+
+void keep_entries(Json& parent, const char* list, const char* key, std::string_view name,
+                  std::initializer_list<std::string_view> fields) {
+  const auto it = parent.find(list);
+  if (it == parent.end()) return;
+  Json entry = entry_named(*it, key, name);
+  if (entry.is_null()) {
+    parent.erase(it);
+    return;
+  }
+  keep_only(entry, fields);
+  *it = Json::array({std::move(entry)});
+}
+
+}  // namespace
+
+void slim_pod(Json& pod) {
+  if (!pod.is_object()) return;
+  keep_only(pod, {"apiVersion", "kind", "metadata", "spec", "status"});
+  if (pod.contains("metadata")) {
+    Json& metadata = pod["metadata"];
+    keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
+                         "creationTimestamp", "deletionTimestamp"});
+    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation});
+  }
+  if (pod.contains("spec")) {
+    keep_only(pod["spec"], {"nodeName", "containers"});
+    keep_entries(pod["spec"], "containers", "name", kContainerName, {"name", "ports"});
+  }
+  if (pod.contains("status")) {
+    keep_only(pod["status"], {"phase", "podIP", "conditions", "containerStatuses"});
+    keep_entries(pod["status"], "conditions", "type", "Ready", {"type", "status", "lastTransitionTime"});
+    keep_entries(pod["status"], "containerStatuses", "name", kContainerName,
+                 {"name", "state", "lastState", "restartCount"});
+  }
+}
+
+bool owned_by(const Json& object, std::string_view owner_uid) {
+  const Json& references = kube::at_pointer(object, "/metadata/ownerReferences");
+  if (!references.is_array()) return false;
+  return std::any_of(references.begin(), references.end(), [&](const Json& reference) {
+    return kube::bool_at(reference, "/controller", false) && kube::text_at(reference, "/uid") == owner_uid;
+  });
+}
+
+PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
+  const Json& ready = entry_named(kube::at_pointer(pod, "/status/conditions"), "type", "Ready");
+  const std::string phase = kube::text_at(pod, "/status/phase");
+  const std::string drain(kube::annotation_of(pod, kDrainAnnotation));
+  const Json& annotations = kube::at_pointer(pod, "/metadata/annotations");
+
+  PodView view;
+  view.name = kube::name_of(pod);
+  view.uid = kube::uid_of(pod);
+  view.resource_version = kube::resource_version_of(pod);
+  view.revision = kube::label_of(pod, kRevisionLabel);
+  view.state_label = kube::label_of(pod, kStateLabel);
+  view.traffic_label = kube::label_of(pod, kTrafficLabel);
+  view.address = admin_address(pod);
+  view.created = time_at(pod, "/metadata/creationTimestamp");
+  view.container = container_state(pod);
+  view.ready = kube::text_at(ready, "/status") == "True";
+  view.ready_since = time_at(ready, "/lastTransitionTime");
+  view.terminating = kube::is_deleting(pod);
+  view.finished = phase == "Failed" || phase == "Succeeded";
+  view.drain_annotated = annotations.is_object() && annotations.contains(kDrainAnnotation);
+  view.drain = decode_drain_record(drain);
+
+  const auto age_of = [&](SteadyTime at) { return std::chrono::duration_cast<Duration>(now.steady - at); };
+  view.state = heard.state;
+  if (heard.state) view.state_age = age_of(heard.asked_at);
+  if (heard.failed_at) view.failure_age = age_of(*heard.failed_at);
+  view.rate_possible = heard.rate_possible;
+  return view;
+}
+
+Observed observe(const Sources& sources, Now now) {
+  const Json& gateway = sources.gateway;
+  Observed seen;
+  seen.ns = kube::namespace_of(gateway);
+  seen.name = kube::name_of(gateway);
+  seen.uid = kube::uid_of(gateway);
+  seen.deleting = kube::is_deleting(gateway);
+  const Json& finalizers = kube::at_pointer(gateway, "/metadata/finalizers");
+  seen.finalized =
+      finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
+  seen.revision = sources.revision;
+  seen.template_error = sources.template_error;
+  seen.taken_names = sources.taken_names;
+  for (const kube::Object& pod : sources.pods) {
+    if (!owned_by(*pod, seen.uid)) continue;
+    seen.pods.push_back(view_pod(*pod, sources.heard(std::string(kube::uid_of(*pod))), now));
+  }
+  std::sort(seen.pods.begin(), seen.pods.end(), [](const PodView& a, const PodView& b) { return a.name < b.name; });
+  return seen;
+}
+
+}  // namespace sluice::op

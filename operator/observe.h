@@ -1,0 +1,39 @@
+// From the caches' objects and the polled states to the values that the plan reads. Pure: no I/O, both times passed in.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/kube/resource.h"
+#include "operator/model.h"
+#include "operator/state_store.h"
+
+namespace sluice::op {
+
+/// Both clocks, read once a reconcile.
+struct Now {
+  WallTime wall{};
+  SteadyTime steady{};
+};
+
+/// Drops what observe() does not read, so that a cache of thousands of pods stays small.
+void slim_pod(kube::Json& pod);
+
+/// Whether `object`'s controller reference is `owner_uid`. Labels alone make nothing ours.
+bool owned_by(const kube::Json& object, std::string_view owner_uid);
+
+PodView view_pod(const kube::Json& pod, const HeardState& heard, Now now);
+
+struct Sources {
+  const kube::Json& gateway;
+  std::vector<kube::Object> pods;  ///< In any order; those of other owners are left out of the result.
+  std::function<HeardState(const std::string& uid)> heard;
+  std::set<std::string> taken_names;
+  std::string revision;
+  std::string template_error;
+};
+
+Observed observe(const Sources& sources, Now now);
+
+}  // namespace sluice::op

@@ -1,0 +1,171 @@
+#include "operator/observe.h"
+
+#include <doctest/doctest.h>
+
+#include "common/base/duration_text.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::Json;
+
+const Now kNow{*parse_rfc3339("2026-11-23T10:00:00Z"), SteadyTime(1h)};
+
+Json running_pod() {
+  return Json::parse(R"({"apiVersion":"v1","kind":"Pod",
+    "metadata":{"name":"edge-abcde","namespace":"live","uid":"p-1","resourceVersion":"42",
+      "creationTimestamp":"2026-11-23T09:00:00Z",
+      "labels":{"sluice.dev/gateway":"edge","sluice.dev/state":"active","sluice.dev/traffic":"on",
+                "sluice.dev/revision":"r1","app":"x"},
+      "annotations":{"note":"long text"},
+      "ownerReferences":[{"kind":"RealtimeGateway","name":"edge","uid":"u-1","controller":true}]},
+    "spec":{"nodeName":"n1","tolerations":[{"key":"a"}],
+      "containers":[{"name":"sidecar","image":"s"},
+                    {"name":"gateway","image":"g","ports":[{"name":"admin","containerPort":9901}]}]},
+    "status":{"phase":"Running","podIP":"10.0.0.7","hostIP":"10.0.0.1",
+      "conditions":[{"type":"PodScheduled","status":"True"},
+                    {"type":"Ready","status":"True","lastTransitionTime":"2026-11-23T09:30:00Z"}],
+      "containerStatuses":[{"name":"sidecar","state":{"running":{}}},
+                           {"name":"gateway","state":{"running":{}},"restartCount":0,"image":"g"}]}})");
+}
+
+Json changed(Json pod, const char* merge_patch) {
+  pod.merge_patch(Json::parse(merge_patch));
+  return pod;
+}
+
+}  // namespace
+
+TEST_CASE("view_pod reads a running pod, slimmed or not") {
+  for (const bool slim : {false, true}) {
+    CAPTURE(slim);
+    Json pod = running_pod();
+    if (slim) slim_pod(pod);
+    const PodView view = view_pod(pod, {}, kNow);
+    CHECK(view.name == "edge-abcde");
+    CHECK(view.uid == "p-1");
+    CHECK(view.resource_version == "42");
+    CHECK(view.revision == "r1");
+    CHECK(view.state_label == "active");
+    CHECK(view.traffic_label == "on");
+    CHECK(view.address == "10.0.0.7:9901");
+    CHECK(view.container == ContainerState::kRunning);
+    CHECK(view.ready);
+    CHECK(view.ready_since == kNow.wall - 30min);
+    CHECK_FALSE(view.draining());
+    CHECK_FALSE(view.state);
+    CHECK(owned_by(pod, "u-1"));
+    CHECK_FALSE(owned_by(pod, "u-2"));
+  }
+}
+
+TEST_CASE("slim_pod drops what nobody reads") {
+  Json pod = running_pod();
+  slim_pod(pod);
+  CHECK_FALSE(pod["spec"].contains("tolerations"));
+  CHECK(pod["spec"]["containers"].size() == 1);
+  CHECK_FALSE(pod["status"].contains("hostIP"));
+  CHECK(pod["status"]["conditions"].size() == 1);
+  CHECK_FALSE(pod["metadata"]["annotations"].contains("note"));
+  for (const char* odd : {"7", "{}", R"({"metadata":3,"spec":[],"status":"x"})"}) {
+    Json other = Json::parse(odd);
+    slim_pod(other);
+    (void)view_pod(other, {}, kNow);
+  }
+}
+
+TEST_CASE("what the kubelet says of the container") {
+  struct Row {
+    const char* name;
+    const char* status;
+    ContainerState state;
+  };
+  const Row rows[] = {
+      {"no status at all", "null", ContainerState::kNeverStarted},
+      {"pending without container status", R"({"phase":"Pending","containerStatuses":null})",
+       ContainerState::kNeverStarted},
+      {"running without container status is taken as running", R"({"phase":"Running","containerStatuses":null})",
+       ContainerState::kRunning},
+      {"image cannot be pulled",
+       R"({"phase":"Pending","containerStatuses":[{"name":"gateway","restartCount":0,"state":{"waiting":{"reason":"ErrImagePull"}}}]})",
+       ContainerState::kNeverStarted},
+      {"crash loop",
+       R"({"containerStatuses":[{"name":"gateway","restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]})",
+       ContainerState::kStopped},
+      {"first crash, not counted yet",
+       R"({"containerStatuses":[{"name":"gateway","restartCount":0,"state":{"waiting":{}},"lastState":{"terminated":{"exitCode":1}}}]})",
+       ContainerState::kStopped},
+      {"terminated", R"({"containerStatuses":[{"name":"gateway","state":{"terminated":{"exitCode":0}}}]})",
+       ContainerState::kStopped},
+      {"no state is taken as running", R"({"containerStatuses":[{"name":"gateway"}]})", ContainerState::kRunning},
+      {"phase unknown is taken as running", R"({"phase":"Unknown","containerStatuses":null})",
+       ContainerState::kRunning},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Json patch;
+    patch["status"] = Json::parse(row.status);
+    Json pod = running_pod();
+    pod.merge_patch(patch);
+    CHECK(view_pod(pod, {}, kNow).container == row.state);
+    slim_pod(pod);
+    CHECK(view_pod(pod, {}, kNow).container == row.state);
+  }
+}
+
+TEST_CASE("drains, deletions and addresses") {
+  const Json draining = changed(running_pod(), R"({"metadata":{"labels":{"sluice.dev/state":"draining"},"annotations":{
+      "sluice.dev/drain":"{\"reason\":\"ScaleDown\",\"startedAt\":\"2026-11-23T09:59:00Z\",\"deadline\":\"2026-11-23T10:30:00Z\"}"}}})");
+  CHECK(view_pod(draining, {}, kNow).drain->deadline == kNow.wall + 30min);
+  const PodView edited =
+      view_pod(changed(running_pod(), R"({"metadata":{"annotations":{"sluice.dev/drain":"?"}}})"), {}, kNow);
+  CHECK(edited.draining());
+  CHECK_FALSE(edited.drain);
+  CHECK(
+      view_pod(changed(running_pod(), R"({"metadata":{"annotations":{"sluice.dev/drain":""}}})"), {}, kNow).draining());
+  CHECK(view_pod(changed(running_pod(), R"({"metadata":{"deletionTimestamp":"2026-11-23T09:59:00Z"}})"), {}, kNow)
+            .terminating);
+  CHECK(view_pod(changed(running_pod(), R"({"status":{"phase":"Failed"}})"), {}, kNow).finished);
+  CHECK(view_pod(changed(running_pod(), R"({"status":{"podIP":null}})"), {}, kNow).address.empty());
+  CHECK(view_pod(changed(running_pod(), R"({"status":{"podIP":"fd00::7"}})"), {}, kNow).address == "[fd00::7]:9901");
+}
+
+TEST_CASE("ages come from the monotonic clock") {
+  HeardState heard;
+  heard.state = GatewayState{.connections = 5, .drain = std::nullopt};
+  heard.asked_at = kNow.steady - 3s;
+  heard.failed_at = kNow.steady - 1s;
+  heard.rate_possible = 20;
+  const PodView view = view_pod(running_pod(), heard, kNow);
+  CHECK(view.state->connections == 5);
+  CHECK(view.state_age == 3s);
+  CHECK(view.failure_age == Duration(1s));
+  CHECK(view.rate_possible == 20);
+}
+
+TEST_CASE("observe takes only pods that the gateway owns, in name order") {
+  const Json gateway =
+      Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","finalizers":["sluice.dev/drain"]}})");
+  const auto pod = [](const char* merge_patch) {
+    return std::make_shared<const Json>(changed(running_pod(), merge_patch));
+  };
+  const Observed seen = observe(
+      {.gateway = gateway,
+       .pods = {pod(R"({"metadata":{"name":"edge-b"}})"), pod(R"({"metadata":{"name":"edge-a"}})"),
+                pod(R"({"metadata":{"name":"edge-orphan","ownerReferences":null}})"),
+                pod(R"({"metadata":{"name":"edge-other","ownerReferences":[{"uid":"u-2","controller":true}]}})"),
+                pod(R"({"metadata":{"name":"edge-friend","ownerReferences":[{"uid":"u-1"}]}})")},
+       .heard = [](const std::string&) { return HeardState{}; },
+       .taken_names = {"x"},
+       .revision = "r1",
+       .template_error = ""},
+      kNow);
+  CHECK(seen.finalized);
+  CHECK_FALSE(seen.deleting);
+  REQUIRE(seen.pods.size() == 2);
+  CHECK(seen.pods[0].name == "edge-a");
+  CHECK(seen.pods[1].name == "edge-b");
+  CHECK(seen.taken_names.contains("x"));
+}
+
+}  // namespace sluice::op

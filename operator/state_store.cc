@@ -1,0 +1,64 @@
+#include "operator/state_store.h"
+
+#include <algorithm>
+
+namespace sluice::op {
+namespace {
+
+double rate_of(const GatewayState& state) {
+  return state.drain ? state.drain->rate : 0;
+}
+
+bool differs(const std::optional<GatewayState>& before, const GatewayState& after) {
+  return !before || before->connections != after.connections || before->drain.has_value() != after.drain.has_value() ||
+         rate_of(*before) != rate_of(after);
+}
+
+}  // namespace
+
+bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state) {
+  const std::lock_guard lock(mutex_);
+  HeardState& known = states_[uid];
+  if (known.state && asked_at < known.asked_at) return false;
+  const bool changed = known.failed_at.has_value() || differs(known.state, state);
+  // A call that failed after this one was asked may still take effect: its rate stays possible until a later answer.
+  const bool settles = !known.failed_at || *known.failed_at <= asked_at;
+  known.rate_possible = settles ? rate_of(state) : std::max(known.rate_possible, rate_of(state));
+  if (settles) known.failed_at.reset();
+  known.state = state;
+  known.asked_at = asked_at;
+  return changed;
+}
+
+void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe) {
+  const std::lock_guard lock(mutex_);
+  HeardState& known = states_[uid];
+  known.failed_at = std::max(known.failed_at.value_or(at), at);
+  known.rate_possible = std::max(known.rate_possible, rate_maybe);
+}
+
+HeardState StateStore::get(const std::string& uid) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = states_.find(uid);
+  return it == states_.end() ? HeardState{} : it->second;
+}
+
+void StateStore::keep_only(const std::string& key, const std::set<std::string>& uids) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string>& before = uids_of_[key];
+  for (const std::string& uid : before) {
+    if (!uids.contains(uid)) states_.erase(uid);
+  }
+  if (uids.empty()) {
+    uids_of_.erase(key);
+  } else {
+    before = uids;
+  }
+}
+
+std::size_t StateStore::size() const {
+  const std::lock_guard lock(mutex_);
+  return states_.size();
+}
+
+}  // namespace sluice::op

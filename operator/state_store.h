@@ -1,0 +1,44 @@
+// The last word of each gateway: what the state poller and the drain calls have heard, by pod UID.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "operator/gateway_state.h"
+
+namespace sluice::op {
+
+/// What is known of one gateway.
+struct HeardState {
+  std::optional<GatewayState> state;
+  SteadyTime asked_at{};                ///< When the call that `state` answers began: it is at least so old.
+  std::optional<SteadyTime> failed_at;  ///< When the newest call failed, where none has succeeded since.
+  double rate_possible = 0;             ///< As model.h's PodView says.
+};
+
+/// Threads: any.
+class StateStore {
+ public:
+  /// A call that began at `asked_at` was answered. An answer older than what is known is dropped. Answers whether what
+  /// is known has changed in a way that a plan may care about.
+  bool heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state);
+  /// A call failed. `rate_maybe` is the rate that it may have granted all the same (0: none).
+  void failed(const std::string& uid, SteadyTime at, double rate_maybe);
+
+  [[nodiscard]] HeardState get(const std::string& uid) const;
+  /// Forgets all but `uids` of those that belong to `key`, a RealtimeGateway.
+  void keep_only(const std::string& key, const std::set<std::string>& uids);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, HeardState> states_;
+  std::map<std::string, std::set<std::string>> uids_of_;
+};
+
+}  // namespace sluice::op

@@ -1,0 +1,67 @@
+#include "operator/state_store.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::op {
+namespace {
+
+const SteadyTime kStart{1h};
+
+GatewayState draining_at(double rate, std::int64_t connections = 10) {
+  return {.connections = connections, .drain = GatewayDrain{.reason = "ScaleDown", .rate = rate}};
+}
+
+}  // namespace
+
+TEST_CASE("an answer that was asked for earlier does not replace a later one") {
+  StateStore store;
+  CHECK(store.heard("u", kStart + 2s, {.connections = 5, .drain = std::nullopt}));
+  CHECK_FALSE(store.heard("u", kStart + 1s, {.connections = 0, .drain = std::nullopt}));
+  CHECK(store.get("u").state->connections == 5);
+  CHECK(store.get("u").asked_at == kStart + 2s);
+}
+
+TEST_CASE("the same answer again is no change") {
+  StateStore store;
+  CHECK(store.heard("u", kStart, {.connections = 5, .drain = std::nullopt}));
+  CHECK_FALSE(store.heard("u", kStart + 1s, {.connections = 5, .drain = std::nullopt}));
+  CHECK(store.heard("u", kStart + 2s, {.connections = 4, .drain = std::nullopt}));
+}
+
+TEST_CASE("a failed call keeps the last state and is forgotten by a later answer") {
+  StateStore store;
+  (void)store.heard("u", kStart, {.connections = 5, .drain = std::nullopt});
+  store.failed("u", kStart + 1s, 0);
+  CHECK(store.get("u").state->connections == 5);
+  CHECK(store.get("u").failed_at == kStart + 1s);
+  CHECK(store.heard("u", kStart + 2s, {.connections = 5, .drain = std::nullopt}));
+  CHECK_FALSE(store.get("u").failed_at);
+}
+
+TEST_CASE("a rate whose call was lost may be in effect until a later answer says otherwise") {
+  StateStore store;
+  (void)store.heard("u", kStart, draining_at(50));
+  CHECK(store.get("u").rate_possible == 50);
+  store.failed("u", kStart + 2s, 200);
+  CHECK(store.get("u").rate_possible == 200);
+  (void)store.heard("u", kStart + 1s, draining_at(50));  // Asked before the lost call ended: proves nothing.
+  CHECK(store.get("u").rate_possible == 200);
+  CHECK(store.get("u").failed_at);
+  (void)store.heard("u", kStart + 3s, draining_at(50));
+  CHECK(store.get("u").rate_possible == 50);
+}
+
+TEST_CASE("keep_only forgets the pods of one gateway that are gone") {
+  StateStore store;
+  for (const char* uid : {"a", "b", "x"}) (void)store.heard(uid, kStart, {});
+  store.keep_only("ns/edge", {"a", "b"});
+  store.keep_only("ns/other", {"x"});
+  store.keep_only("ns/edge", {"b"});
+  CHECK_FALSE(store.get("a").state);
+  CHECK(store.get("b").state);
+  CHECK(store.get("x").state);
+  store.keep_only("ns/edge", {});
+  CHECK(store.size() == 1);
+}
+
+}  // namespace sluice::op

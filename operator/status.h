@@ -1,0 +1,32 @@
+// What `kubectl get` and `kubectl describe` show: .status of a RealtimeGateway from what was observed. Pure;
+// status_writer.h sends it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/kube/resource.h"
+#include "operator/model.h"
+#include "operator/spec.h"
+
+namespace sluice::op {
+
+/// Why no progress is made, if so: a CamelCase reason and the API server's sentence.
+struct Problem {
+  std::string reason;
+  std::string message;
+};
+
+/// The whole .status. Conditions keep the lastTransitionTime of `gateway`'s present status while they do not change.
+kube::Json compute_status(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen,
+                          const Problem& problem, WallTime now);
+
+/// Whether two statuses differ in more than connection counts, rates and times to go, which are written less often.
+bool differs_beyond_counts(const kube::Json& before, const kube::Json& after);
+
+/// "812", "9.8k", "481k", "1.2M".
+std::string short_count(std::int64_t count);
+/// Three significant figures: a count that moves by one must not cause a write.
+std::int64_t rounded_count(std::int64_t count);
+
+}  // namespace sluice::op
