@@ -1,0 +1,70 @@
+"""Things that are written down twice, because each place needs them, and that must not drift apart."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CRD = "realtimegateways.sluice.dev.yaml"
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_chart_carries_the_crd_of_crds():
+    """A chart holds only what lies in its folder; after a change: cp crds/*.yaml charts/sluice/files/"""
+    assert read(f"charts/sluice/files/{CRD}") == read(f"crds/{CRD}")
+
+
+def test_one_version():
+    version = re.search(r"project\(sluice VERSION ([\d.]+)", read("CMakeLists.txt"))[1]
+    chart = yaml.safe_load(read("charts/sluice/Chart.yaml"))
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+    assert f"sluice-operator:{version}" in read("Dockerfile")
+
+
+def test_every_value_has_a_schema_and_every_schema_a_value():
+    values = yaml.safe_load(read("charts/sluice/values.yaml"))
+    schema = json.loads(read("charts/sluice/values.schema.json"))
+    # `global` is helm's own, for charts that contain this one.
+    assert sorted(_paths_of_values(values, schema)) == sorted(path for path in _paths_of_schema(schema) if path != "global")
+
+
+def _paths_of_values(values, schema, prefix=""):
+    for name, value in values.items():
+        inner = schema["properties"].get(name, {})
+        if "properties" in inner:
+            yield from _paths_of_values(value, inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _paths_of_schema(schema, prefix=""):
+    for name, inner in schema["properties"].items():
+        if "properties" in inner:
+            yield from _paths_of_schema(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_examples_are_of_known_kinds():
+    kinds = {document["kind"] for path in (ROOT / "examples").glob("*.yaml") if path.name != "standalone.yaml" for document in yaml.safe_load_all(path.read_text())}
+    assert {"RealtimeGateway", "HorizontalPodAutoscaler", "Deployment"} <= kinds
+
+
+def test_every_package_has_a_reason():
+    lines = [line for line in read("scripts/packages.txt").splitlines() if line and not line.startswith("#")]
+    without = [line for line in lines if not re.fullmatch(r"\S+( +(build|service))? +# \S.*", line)]
+    assert lines and not without
+
+
+def test_readme_begins_with_the_two_commands():
+    first_screen = "\n".join(read("README.md").splitlines()[:40])
+    assert "make demo" in first_screen and "make test" in first_screen
+
+
+def test_ci_runs_the_test_command():
+    assert re.search(r"\bmake\b.*\btest\b", read(".ci/run"))
