@@ -20,8 +20,9 @@ namespace sluice::kube {
 struct ListOptions {
   std::string label_selector;
   std::string field_selector;
-  /// "" reads the newest (quorum); "0" whatever the API server's cache holds.
+  /// "" reads the newest (quorum); "0" whatever the API server's cache holds; another one, a state no older than it.
   std::string resource_version;
+  int page_size = 500;  ///< Objects a call where "" is read; the other reads come from a cache and in one piece.
 };
 
 struct WatchOptions {
@@ -29,6 +30,9 @@ struct WatchOptions {
   std::string field_selector;
   std::string resource_version;
   Duration timeout{std::chrono::minutes(7)};  ///< The server ends the watch after it.
+  /// WatchList: the state comes first as ADDED events, then a BOOKMARK for which is_initial_events_end() holds, then
+  /// the changes. The state is no older than `resource_version`. Source: KEP-3157.
+  bool send_initial_events = false;
 };
 
 enum class PatchType { kMerge, kJson, kApply };
@@ -53,7 +57,16 @@ struct WatchEvent {
   Json object;
 };
 
-/// Turns an API answer's Status (or a bare HTTP status) into an Error; the message keeps the server's sentence.
+/// Whether a BOOKMARK says that the state asked for with send_initial_events is complete.
+bool is_initial_events_end(const Json& bookmark);
+
+/// How long to wait before call number `attempt` (1 is the first retry) after `answer`; nothing where it stands: where
+/// it is no 429 or 5xx with a Retry-After, after 10 retries, or where the wait would not fit into `time_left`. Source:
+/// client-go rest/with_retry.go.
+std::optional<Duration> retry_wait(const http::Response& answer, int attempt, Duration time_left, WallTime now);
+
+/// Turns an API answer's Status (or a bare HTTP status) into an Error; the message keeps the server's sentence. A
+/// resource version from the future is kExpired, as one that is too old.
 Error error_from_status(int http_status, std::string_view body, std::string_view what);
 
 /// Threads: any. One HTTP/2 connection carries all of it. Errors as error_from_status names them: 404 kNotFound, 409
@@ -76,10 +89,10 @@ class Client {
                        std::string_view subresource = {});
   Result<Json> patch(const Resource& resource, std::string_view ns, std::string_view name, PatchType type,
                      const Json& body, const PatchOptions& options = {});
-  /// Answers the deleted object or Status.
+  /// Answers the deleted object, still there where finalizers hold it, or a Status.
   Result<Json> remove(const Resource& resource, std::string_view ns, std::string_view name,
                       const DeleteOptions& options = {});
-  /// Any path, for discovery and raw reads.
+  /// Any path, for discovery and raw reads. Each status is an answer here, also 404.
   Result<http::Response> raw(std::string_view method, std::string_view path, std::string body = {});
 
   struct WatchCallbacks {

@@ -1,0 +1,361 @@
+#include "common/kube/client.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "common/base/backoff.h"
+#include "common/kube/credentials.h"
+#include "common/kube/watch_decoder.h"
+
+namespace sluice::kube {
+namespace {
+
+constexpr Duration kCallTimeout{30'000};
+/// A large list takes the API server long; it gives up by itself after 60 s.
+constexpr Duration kListTimeout{65'000};
+/// A bookmark comes each minute where nothing else does: two are missing, so the watch is dead.
+constexpr Duration kWatchIdleTimeout{150'000};
+constexpr int kRetriesMax = 10;
+constexpr int kConflictRetriesMax = 5;
+
+constexpr const char* kJsonType = "application/json";
+
+const char* content_type(PatchType type) {
+  switch (type) {
+    case PatchType::kMerge:
+      return "application/merge-patch+json";
+    case PatchType::kJson:
+      return "application/json-patch+json";
+    case PatchType::kApply:
+      return "application/apply-patch+yaml";  // JSON is YAML
+  }
+  return kJsonType;
+}
+
+/// "?a=b&c=d" from the values that are not empty.
+class Query {
+ public:
+  Query& add(std::string_view name, std::string_view value) {
+    if (value.empty()) return *this;
+    text_ += text_.empty() ? '?' : '&';
+    text_.append(name).append("=").append(http::url_encode(value));
+    return *this;
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// A call as the methods describe it; `what` names it in errors.
+struct Call {
+  std::string method;
+  std::string path;
+  std::string query;
+  std::string content_type = kJsonType;
+  std::string body;
+  Duration timeout = kCallTimeout;
+
+  [[nodiscard]] std::string what() const { return method + " " + path; }
+};
+
+Result<std::string> to_text(const Json& object, const std::string& what) {
+  try {
+    return object.dump();
+  } catch (const Json::exception&) {
+    return Error{ErrorCode::kInvalid, what + ": the object holds bytes that are not UTF-8"};
+  }
+}
+
+/// Counts answers as client-go does. Threads: any.
+class RequestCounter {
+ public:
+  explicit RequestCounter(MetricsRegistry* metrics) : metrics_(metrics) {}
+
+  /// `status` 0 stands for a call without an answer.
+  void count(const std::string& method, int status) {
+    if (metrics_ == nullptr) return;
+    const std::lock_guard lock(mutex_);
+    auto found = counters_.find({method, status});
+    if (found == counters_.end()) {
+      const std::string code = status == 0 ? "<error>" : std::to_string(status);
+      const Counter counter = metrics_->counter("rest_client_requests_total", "Calls to the Kubernetes API.",
+                                                {{"code", code}, {"method", method}});
+      found = counters_.emplace(std::make_pair(method, status), counter).first;
+    }
+    found->second.add();
+  }
+
+ private:
+  MetricsRegistry* metrics_;
+  std::mutex mutex_;
+  std::map<std::pair<std::string, int>, Counter> counters_;  // methods and statuses are few
+};
+
+/// What a watch's callbacks share. Client's thread only.
+struct WatchState {
+  Client::WatchCallbacks callbacks;
+  std::string what;
+  WatchDecoder decoder;
+  bool ended = false;
+
+  void end(Status status) {
+    if (ended) return;
+    ended = true;
+    if (callbacks.on_end) callbacks.on_end(std::move(status));
+  }
+};
+
+/// What a stream's end means to the owner of the watch.
+Status watch_end(const WatchState& watch, const Result<http::Response>& end) {
+  if (!end) return end.error();
+  if (end->status >= 200 && end->status < 300) {
+    if (watch.decoder.at_line_start()) return Status::success();
+    return Error{ErrorCode::kUnavailable, watch.what + ": the watch ended inside an event"};
+  }
+  Error error = error_from_status(end->status, end->body, watch.what);
+  const WallTime now = SystemClock().wall();
+  if (const auto wait = http::parse_retry_after(end->header("retry-after"), now)) error.retry_after = wait;
+  return error;
+}
+
+}  // namespace
+
+struct Client::Impl {
+  const Config config;
+  Credentials credentials;
+  RequestCounter counter;
+  http::Client http;
+  std::mutex mutex;
+  std::condition_variable stopped;
+  bool stopping = false;
+
+  Impl(Config c, std::string user_agent, MetricsRegistry* metrics)
+      : config(std::move(c)),
+        credentials(config),
+        counter(metrics),
+        http({.tls = config.tls, .user_agent = std::move(user_agent)}) {}
+
+  http::Request request(const Call& call);
+  Result<http::Response> send(const Call& call);
+  Result<Json> send_json(const Call& call);
+  void saw(const std::string& method, int status);
+  bool pause(Duration wait);
+};
+
+http::Request Client::Impl::request(const Call& call) {
+  Credentials::Current current = credentials.current(std::chrono::steady_clock::now());
+  if (current.new_tls) http.set_tls(std::move(*current.new_tls));
+  http::Request out;
+  out.method = call.method;
+  out.url = config.server + call.path + call.query;
+  out.headers.emplace_back("Accept", kJsonType);
+  if (!call.body.empty()) out.headers.emplace_back("Content-Type", call.content_type);
+  if (!current.token.empty()) out.headers.emplace_back("Authorization", "Bearer " + current.token);
+  out.body = call.body;
+  out.timeout = call.timeout;
+  return out;
+}
+
+/// Notes an answer's status; 0 where there was none.
+void Client::Impl::saw(const std::string& method, int status) {
+  counter.count(method, status);
+  if (status == 401) credentials.suspect();
+}
+
+/// False where the client ends meanwhile.
+bool Client::Impl::pause(Duration wait) {
+  std::unique_lock lock(mutex);
+  return !stopped.wait_for(lock, wait, [this] { return stopping; });
+}
+
+Result<http::Response> Client::Impl::send(const Call& call) {
+  const SystemClock clock;
+  const SteadyTime deadline = clock.steady() + call.timeout;
+  for (int attempt = 1;; ++attempt) {
+    http::Request next = request(call);
+    next.timeout = std::max(std::chrono::ceil<Duration>(deadline - clock.steady()), Duration(1));
+    Result<http::Response> answer = http.send(std::move(next));
+    saw(call.method, answer ? answer->status : 0);
+    if (!answer) return answer;
+    const auto time_left = std::chrono::floor<Duration>(deadline - clock.steady());
+    const std::optional<Duration> wait = retry_wait(*answer, attempt, time_left, clock.wall());
+    if (!wait || !pause(*wait)) return answer;
+  }
+}
+
+Result<Json> Client::Impl::send_json(const Call& call) {
+  Result<http::Response> answer = send(call);
+  if (!answer) return answer.error();
+  if (answer->status < 200 || answer->status >= 300) {
+    Error error = error_from_status(answer->status, answer->body, call.what());
+    const WallTime now = SystemClock().wall();
+    if (const auto wait = http::parse_retry_after(answer->header("retry-after"), now)) error.retry_after = wait;
+    return error;
+  }
+  Json object = Json::parse(answer->body, nullptr, false);
+  if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
+  return object;
+}
+
+Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics)) {}
+
+Client::~Client() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->stopping = true;
+  impl_->stopped.notify_all();
+}
+
+Result<Json> Client::get(const Resource& resource, std::string_view ns, std::string_view name,
+                         std::string_view subresource) {
+  return impl_->send_json({.method = "GET", .path = resource.path(ns, name, subresource)});
+}
+
+Result<Json> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options) {
+  // Only a read from etcd comes in pages: its pages are of one version. If the version is compacted away before the
+  // last page, the whole is read in one piece, as client-go's pager does.
+  bool paged = options.resource_version.empty() && options.page_size > 0;
+  Json whole;
+  std::string next;
+  for (;;) {
+    Query query;
+    query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
+    query.add("resourceVersion", options.resource_version);
+    if (!options.resource_version.empty()) query.add("resourceVersionMatch", "NotOlderThan");
+    if (paged) query.add("limit", std::to_string(options.page_size)).add("continue", next);
+    Result<Json> page =
+        impl_->send_json({.method = "GET", .path = resource.path(ns), .query = query.text(), .timeout = kListTimeout});
+    if (!page && page.error().code == ErrorCode::kExpired && !next.empty()) {
+      paged = false;
+      next.clear();
+      whole = Json();
+      continue;
+    }
+    if (!page) return page;
+    if (!(*page)["items"].is_array()) (*page)["items"] = Json::array();
+    next = text_at(*page, "/metadata/continue");
+    if (whole.is_null()) {
+      whole = std::move(*page);
+    } else {
+      Json::array_t& items = (*page)["items"].get_ref<Json::array_t&>();
+      Json::array_t& all = whole["items"].get_ref<Json::array_t&>();
+      all.insert(all.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+      whole["metadata"] = std::move((*page)["metadata"]);
+    }
+    if (next.empty()) return whole;
+  }
+}
+
+Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object) {
+  Call call{.method = "POST", .path = resource.path(ns)};
+  Result<std::string> body = to_text(object, call.what());
+  if (!body) return body.error();
+  call.body = std::move(*body);
+  return impl_->send_json(call);
+}
+
+Result<Json> Client::replace(const Resource& resource, std::string_view ns, const Json& object,
+                             std::string_view subresource) {
+  Call call{.method = "PUT", .path = resource.path(ns, name_of(object), subresource)};
+  if (name_of(object).empty()) return Error{ErrorCode::kInvalid, call.what() + ": the object has no name"};
+  Result<std::string> body = to_text(object, call.what());
+  if (!body) return body.error();
+  call.body = std::move(*body);
+  return impl_->send_json(call);
+}
+
+Result<Json> Client::patch(const Resource& resource, std::string_view ns, std::string_view name, PatchType type,
+                           const Json& body, const PatchOptions& options) {
+  Query query;
+  query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "");
+  Call call{.method = "PATCH",
+            .path = resource.path(ns, name, options.subresource),
+            .query = query.text(),
+            .content_type = content_type(type)};
+  Result<std::string> text = to_text(body, call.what());
+  if (!text) return text.error();
+  call.body = std::move(*text);
+  return impl_->send_json(call);
+}
+
+Result<Json> Client::remove(const Resource& resource, std::string_view ns, std::string_view name,
+                            const DeleteOptions& options) {
+  Json body{{"kind", "DeleteOptions"}, {"apiVersion", "v1"}};
+  if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
+  if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
+  if (!options.propagation.empty()) body["propagationPolicy"] = options.propagation;
+  if (options.grace_seconds) body["gracePeriodSeconds"] = *options.grace_seconds;
+  Call call{.method = "DELETE", .path = resource.path(ns, name)};
+  // Without a name this path is the collection's: nobody means that here.
+  if (name.empty()) return Error{ErrorCode::kInvalid, call.what() + ": no name is given"};
+  Result<std::string> text = to_text(body, call.what());
+  if (!text) return text.error();
+  call.body = std::move(*text);
+  return impl_->send_json(call);
+}
+
+Result<http::Response> Client::raw(std::string_view method, std::string_view path, std::string body) {
+  return impl_->send({.method = std::string(method), .path = std::string(path), .body = std::move(body)});
+}
+
+std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::string_view ns, const WatchOptions& options,
+                                            WatchCallbacks callbacks) {
+  Query query;
+  query.add("watch", "true").add("allowWatchBookmarks", "true");
+  query.add("labelSelector", options.label_selector).add("fieldSelector", options.field_selector);
+  query.add("resourceVersion", options.resource_version);
+  if (options.send_initial_events) {
+    query.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
+  }
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.timeout);
+  query.add("timeoutSeconds", std::to_string(seconds.count()));
+  const Call call{.method = "GET", .path = resource.path(ns), .query = query.text()};
+
+  auto state = std::make_shared<WatchState>();
+  state->callbacks = std::move(callbacks);
+  state->what = "watch " + call.path;
+  http::Client::StreamCallbacks stream;
+  stream.on_head = [impl = impl_.get()](const http::Response& head) { impl->saw("GET", head.status); };
+  stream.on_data = [state](std::string_view piece) {
+    if (state->ended) return;
+    if (Status fed = state->decoder.feed(piece, state->callbacks.on_event); !fed) {
+      state->end(fed.error().in(state->what));
+    }
+  };
+  stream.on_end = [state, impl = impl_.get()](const Result<http::Response>& end) {
+    if (!end) impl->saw("GET", 0);
+    state->end(watch_end(*state, end));
+  };
+  return impl_->http.stream(impl_->request(call), std::move(stream), kWatchIdleTimeout);
+}
+
+const std::string& Client::default_namespace() const {
+  return impl_->config.default_namespace;
+}
+
+bool is_initial_events_end(const Json& bookmark) {
+  return annotation_of(bookmark, "k8s.io/initial-events-end") == "true";
+}
+
+std::optional<Duration> retry_wait(const http::Response& answer, int attempt, Duration time_left, WallTime now) {
+  if (answer.status != 429 && answer.status < 500) return std::nullopt;
+  if (attempt > kRetriesMax) return std::nullopt;
+  const std::optional<Duration> wait = http::parse_retry_after(answer.header("retry-after"), now);
+  if (!wait || *wait >= time_left) return std::nullopt;
+  return wait;
+}
+
+Status retry_on_conflict(const std::function<Status()>& attempt) {
+  Random random(Random::entropy());
+  const Backoff backoff{.first = Duration(10), .most = Duration(1'000), .factor = 2.0, .jitter = 0.5};
+  for (int retry = 0;; ++retry) {
+    Status status = attempt();
+    if (status || status.error().code != ErrorCode::kConflict || retry == kConflictRetriesMax) return status;
+    std::this_thread::sleep_for(backoff.delay(retry, random));
+  }
+}
+
+}  // namespace sluice::kube

@@ -1,0 +1,314 @@
+#include "common/kube/client.h"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <future>
+#include <mutex>
+
+#include "common/http/loopback_server.h"
+#include "common/kube/test_files.h"
+
+namespace sluice::kube {
+namespace {
+
+std::string answer(int status, const std::string& body, const std::string& headers = "") {
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: application/json\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+/// Answers requests, of whatever connection, from a list and keeps what was asked. After the list's end: 404.
+class FakeApi {
+ public:
+  explicit FakeApi(std::deque<std::string> answers)
+      : answers_(std::move(answers)), server_([this](http::LoopbackConnection& connection) { serve(connection); }) {}
+
+  [[nodiscard]] Config config() const {
+    Config config;
+    config.server = "http://127.0.0.1:" + std::to_string(server_.port());
+    return config;
+  }
+  std::vector<std::string> requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  /// The first line of request number `i`: "GET /api/v1/pods".
+  std::string asked(std::size_t i) {
+    const auto all = requests();
+    if (i >= all.size()) return "";
+    const std::string line = all[i].substr(0, all[i].find("\r\n"));
+    return line.substr(0, line.rfind(' '));
+  }
+  std::string body(std::size_t i) {
+    const auto all = requests();
+    return i >= all.size() ? "" : all[i].substr(all[i].find("\r\n\r\n") + 4);
+  }
+
+ private:
+  void serve(http::LoopbackConnection& connection) {
+    for (std::string request = connection.read_request(); !request.empty(); request = connection.read_request()) {
+      std::string reply = answer(404, "{}");
+      {
+        const std::lock_guard lock(mutex_);
+        requests_.push_back(std::move(request));
+        if (!answers_.empty()) {
+          reply = answers_.front();
+          answers_.pop_front();
+        }
+      }
+      connection.send(reply);
+    }
+  }
+
+  std::mutex mutex_;
+  std::deque<std::string> answers_;
+  std::vector<std::string> requests_;
+  http::LoopbackServer server_;
+};
+
+}  // namespace
+
+TEST_CASE("each call asks for what it says") {
+  FakeApi api(std::deque<std::string>(9, answer(200, R"({"kind":"Pod"})")));
+  Client client(api.config(), "test", nullptr);
+  const Json pod = Json::parse(R"({"metadata":{"name":"p"}})");
+  CHECK(client.get(kPods, "ns", "p").ok());
+  CHECK(client.get(kPods, "ns", "p", "status").ok());
+  CHECK(client.create(kPods, "ns", pod).ok());
+  CHECK(client.replace(kPods, "ns", pod, "status").ok());
+  CHECK(client.patch(kPods, "ns", "p", PatchType::kMerge, pod).ok());
+  CHECK(
+      client.patch(kPods, "ns", "p", PatchType::kApply, pod, {.field_manager = "sluice-operator", .force = true}).ok());
+  CHECK(client.remove(kPods, "ns", "p").ok());
+  CHECK(client.remove(kPods, "ns", "p", {.uid = "u", .propagation = "Background", .grace_seconds = 0}).ok());
+  CHECK(client.raw("GET", "/version")->status == 200);
+  const std::vector<std::string> expected = {
+      "GET /api/v1/namespaces/ns/pods/p",
+      "GET /api/v1/namespaces/ns/pods/p/status",
+      "POST /api/v1/namespaces/ns/pods",
+      "PUT /api/v1/namespaces/ns/pods/p/status",
+      "PATCH /api/v1/namespaces/ns/pods/p",
+      "PATCH /api/v1/namespaces/ns/pods/p?fieldManager=sluice-operator&force=true",
+      "DELETE /api/v1/namespaces/ns/pods/p",
+      "DELETE /api/v1/namespaces/ns/pods/p",
+      "GET /version"};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(api.asked(i) == expected[i]);
+  CHECK(Json::parse(api.body(2)) == pod);
+  CHECK(api.requests()[4].find("Content-Type: application/merge-patch+json") != std::string::npos);
+  CHECK(api.requests()[5].find("Content-Type: application/apply-patch+yaml") != std::string::npos);
+  CHECK(Json::parse(api.body(7)) ==
+        Json::parse(R"({"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"u"},
+                        "propagationPolicy":"Background","gracePeriodSeconds":0})"));
+}
+
+TEST_CASE("calls that would mean something else are refused before they are made") {
+  FakeApi api({});
+  Client client(api.config(), "test", nullptr);
+  CHECK(client.remove(kPods, "ns", "").error().code == ErrorCode::kInvalid);  // not the whole collection
+  CHECK(client.replace(kPods, "ns", Json::object()).error().code == ErrorCode::kInvalid);
+  CHECK(client.create(kPods, "ns", Json{{"data", "\xff"}}).error().code == ErrorCode::kInvalid);
+  CHECK(api.requests().empty());
+}
+
+TEST_CASE("the answer's status decides the error's code, the server's sentence its message") {
+  struct Row {
+    std::string name;
+    int status;
+    std::string body;
+    ErrorCode code;
+    std::string message;
+  };
+  const Row rows[] = {
+      {"not found", 404, R"({"kind":"Status","message":"pods \"p\" not found"})", ErrorCode::kNotFound,
+       "GET /api/v1/pods: pods \"p\" not found"},
+      {"conflict", 409, R"({"message":"changed"})", ErrorCode::kConflict, "GET /api/v1/pods: changed"},
+      {"gone", 410, R"({"message":"too old"})", ErrorCode::kExpired, "GET /api/v1/pods: too old"},
+      {"unauthorized", 401, "{}", ErrorCode::kDenied, "GET /api/v1/pods: HTTP 401: {}"},
+      {"forbidden", 403, R"({"message":"no"})", ErrorCode::kDenied, "GET /api/v1/pods: no"},
+      {"invalid", 422, R"({"message":"spec"})", ErrorCode::kInvalid, "GET /api/v1/pods: spec"},
+      {"bad request", 400, "", ErrorCode::kInvalid, "GET /api/v1/pods: HTTP 400"},
+      {"too many", 429, R"({"message":"later"})", ErrorCode::kUnavailable, "GET /api/v1/pods: later"},
+      {"a proxy's page", 502, "<html>\n<b>Bad</b>", ErrorCode::kUnavailable,
+       "GET /api/v1/pods: HTTP 502: <html> <b>Bad</b>"},
+      {"a version from the future", 504,
+       R"({"message":"Too large resource version","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}})",
+       ErrorCode::kExpired, "GET /api/v1/pods: Too large resource version"},
+      {"a Status of the wrong shape", 500, R"({"message":7,"details":{"causes":{"x":1}}})", ErrorCode::kUnavailable,
+       R"(GET /api/v1/pods: HTTP 500: {"message":7,"details":{"causes":{"x":1}}})"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Error error = error_from_status(row.status, row.body, "GET /api/v1/pods");
+    CHECK(error.code == row.code);
+    CHECK(error.message == row.message);
+    CHECK(!error.retry_after.has_value());
+  }
+  CHECK(error_from_status(429, R"({"details":{"retryAfterSeconds":3}})", "x").retry_after == 3s);
+}
+
+TEST_CASE("retry_wait waits only where the server asks for it") {
+  const auto response = [](int status, const char* retry_after) {
+    http::Response out;
+    out.status = status;
+    if (retry_after != nullptr) out.headers.emplace_back("retry-after", retry_after);
+    return out;
+  };
+  struct Row {
+    std::string name;
+    http::Response answer;
+    int attempt;
+    std::optional<Duration> wait;
+  };
+  const Row rows[] = {{"429 with a time", response(429, "2"), 1, 2s},
+                      {"503 with a time", response(503, "1"), 10, 1s},
+                      {"the eleventh time", response(503, "1"), 11, std::nullopt},
+                      {"429 without a time", response(429, nullptr), 1, std::nullopt},
+                      {"500 without a time", response(500, nullptr), 1, std::nullopt},
+                      {"an answer that is none of them", response(409, "1"), 1, std::nullopt},
+                      {"a wait past the call's end", response(429, "30"), 1, std::nullopt}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(retry_wait(row.answer, row.attempt, 30s, SystemClock().wall()) == row.wait);
+  }
+}
+
+TEST_CASE("a call is made again as the server asks, and each answer is counted") {
+  FakeApi api({answer(429, "{}", "Retry-After: 0\r\n"), answer(503, "{}", "Retry-After: 0\r\n"),
+               answer(200, R"({"kind":"Pod"})")});
+  MetricsRegistry metrics;
+  Client client(api.config(), "test", &metrics);
+  CHECK(client.create(kPods, "ns", Json{{"a", 1}}).ok());
+  REQUIRE(api.requests().size() == 3);
+  CHECK(api.body(0) == api.body(2));
+  for (const char* code : {"429", "503", "200"}) {
+    CAPTURE(std::string(code));
+    CHECK(metrics.counter("rest_client_requests_total", "", {{"code", code}, {"method", "POST"}}).value() == 1);
+  }
+}
+
+TEST_CASE("a call without an answer is counted as an error") {
+  MetricsRegistry metrics;
+  Config config;
+  config.server = "http://127.0.0.1:1";
+  Client client(config, "test", &metrics);
+  CHECK(client.get(kPods, "ns", "p").error().code == ErrorCode::kUnavailable);
+  CHECK(metrics.counter("rest_client_requests_total", "", {{"code", "<error>"}, {"method", "GET"}}).value() == 1);
+}
+
+TEST_CASE("list follows the pages and joins them") {
+  FakeApi api({answer(200, R"({"kind":"PodList","metadata":{"resourceVersion":"9","continue":"c 1"},"items":[1,2]})"),
+               answer(200, R"({"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[3]})")});
+  Client client(api.config(), "test", nullptr);
+  const Result<Json> list = client.list(kPods, "ns", {.label_selector = "a=b", .page_size = 2});
+  REQUIRE(list.ok());
+  CHECK((*list)["items"] == Json::parse("[1,2,3]"));
+  CHECK(resource_version_of(*list) == "9");
+  CHECK(text_at(*list, "/metadata/continue").empty());
+  CHECK(api.asked(0) == "GET /api/v1/namespaces/ns/pods?labelSelector=a%3Db&limit=2");
+  CHECK(api.asked(1) == "GET /api/v1/namespaces/ns/pods?labelSelector=a%3Db&limit=2&continue=c%201");
+}
+
+TEST_CASE("a list whose version expires between its pages is read in one piece") {
+  FakeApi api({answer(200, R"({"metadata":{"continue":"c"},"items":[1]})"), answer(410, "{}"),
+               answer(200, R"({"metadata":{"resourceVersion":"12"},"items":[2,3]})")});
+  Client client(api.config(), "test", nullptr);
+  const Result<Json> list = client.list(kPods, "");
+  REQUIRE(list.ok());
+  CHECK((*list)["items"] == Json::parse("[2,3]"));
+  CHECK(api.asked(2) == "GET /api/v1/pods");
+}
+
+TEST_CASE("a list from a cache is not paged, and null items are none") {
+  FakeApi api({answer(200, R"({"metadata":{"resourceVersion":"5"},"items":null})"), answer(410, "{}")});
+  Client client(api.config(), "test", nullptr);
+  const Result<Json> list = client.list(kPods, "", {.resource_version = "0"});
+  REQUIRE(list.ok());
+  CHECK((*list)["items"] == Json::array());
+  CHECK(api.asked(0) == "GET /api/v1/pods?resourceVersion=0&resourceVersionMatch=NotOlderThan");
+  CHECK(client.list(kPods, "", {.resource_version = "4"}).error().code == ErrorCode::kExpired);
+}
+
+TEST_CASE("an answer that is no object of JSON is a fault of the way") {
+  FakeApi api({answer(200, "<html>"), answer(200, "[]")});
+  Client client(api.config(), "test", nullptr);
+  CHECK(client.get(kPods, "ns", "p").error().code == ErrorCode::kUnavailable);
+  CHECK(client.get(kPods, "ns", "p").error().code == ErrorCode::kUnavailable);
+}
+
+TEST_CASE("the token goes with each call, is read again after a refusal, and is never in an error") {
+  const TestFolder folder;
+  FakeApi api({answer(401, R"({"message":"Unauthorized"})"), answer(200, "{}")});
+  Config config = api.config();
+  config.token_file = folder.write("token", "s3cret-1");
+  Client client(config, "test", nullptr);
+  const Result<Json> refused = client.get(kPods, "ns", "p");
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().code == ErrorCode::kDenied);
+  CHECK(refused.error().message.find("s3cret") == std::string::npos);
+  folder.write("token", "s3cret-2");
+  CHECK(client.get(kPods, "ns", "p").ok());
+  CHECK(api.requests()[0].find("Authorization: Bearer s3cret-1\r\n") != std::string::npos);
+  CHECK(api.requests()[1].find("Authorization: Bearer s3cret-2\r\n") != std::string::npos);
+}
+
+TEST_CASE("a watch tells its events in order and then its end") {
+  struct Row {
+    std::string name;
+    std::string answer;
+    std::vector<std::string> names;
+    std::optional<ErrorCode> end;
+  };
+  const std::string events =
+      "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n"
+      "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"b\"}}}\n";
+  const Row rows[] = {
+      {"ended by the server", answer(200, events), {"a", "b"}, std::nullopt},
+      {"cut inside an event", answer(200, events + "{\"ty"), {"a", "b"}, ErrorCode::kUnavailable},
+      {"a line that is no event", answer(200, events + "x\n" + events), {"a", "b"}, ErrorCode::kUnavailable},
+      {"refused", answer(403, R"({"message":"no"})"), {}, ErrorCode::kDenied},
+      {"too old", answer(410, R"({"message":"old"})"), {}, ErrorCode::kExpired},
+      {"too many", answer(429, "{}", "Retry-After: 7\r\n"), {}, ErrorCode::kUnavailable}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    FakeApi api({row.answer});
+    Client client(api.config(), "test", nullptr);
+    std::vector<std::string> names;
+    std::promise<Status> ended;
+    Client::WatchCallbacks callbacks;
+    callbacks.on_event = [&](const WatchEvent& event) { names.emplace_back(name_of(event.object)); };
+    callbacks.on_end = [&](Status status) { ended.set_value(std::move(status)); };
+    const auto watch = client.watch(kPods, "ns", {.resource_version = "5", .timeout = 1500ms}, std::move(callbacks));
+    const Status end = ended.get_future().get();
+    CHECK(names == row.names);
+    CHECK(end.ok() == !row.end.has_value());
+    if (row.end) CHECK(end.error().code == *row.end);
+    if (row.name == "too many") CHECK(end.error().retry_after == 7s);
+    CHECK(api.asked(0) ==
+          "GET /api/v1/namespaces/ns/pods?watch=true&allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=2");
+  }
+}
+
+TEST_CASE("retry_on_conflict tries five times more, and only after conflicts") {
+  struct Row {
+    std::string name;
+    std::vector<std::optional<ErrorCode>> outcomes;  // the last one repeats
+    int calls;
+    bool ok;
+  };
+  const Row rows[] = {{"no conflict", {std::nullopt}, 1, true},
+                      {"two conflicts", {ErrorCode::kConflict, ErrorCode::kConflict, std::nullopt}, 3, true},
+                      {"another error", {ErrorCode::kNotFound}, 1, false},
+                      {"conflicts without end", {ErrorCode::kConflict}, 6, false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    int calls = 0;
+    const Status status = retry_on_conflict([&]() -> Status {
+      const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(calls++), row.outcomes.size() - 1);
+      if (!row.outcomes[i]) return Status::success();
+      return Error{*row.outcomes[i], "x"};
+    });
+    CHECK(status.ok() == row.ok);
+    CHECK(calls == row.calls);
+  }
+}
+
+}  // namespace sluice::kube
