@@ -1,5 +1,6 @@
-// Command coredns is CoreDNS with the plugins that a cluster's own names need and no others: a third of the packages to compile.
-// It is composed the way CoreDNS documents for builds outside its tree: https://coredns.io/2017/07/25/compile-time-enabling-or-disabling-plugins/
+// Command coredns is CoreDNS with the plugins that a cluster's own names need and no others: a third of the packages
+// to compile. It is composed as CoreDNS documents for builds outside its tree:
+// https://coredns.io/2017/07/25/compile-time-enabling-or-disabling-plugins/
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 
 func main() {
 	// The order is the order in which a query passes the plugins, as in CoreDNS's own plugin.cfg.
-	dnsserver.Directives = []string{"reload", "errors", "health", "ready", "prometheus", "cache", "loadbalance", "kubernetes"}
+	dnsserver.Directives = []string{
+		"reload", "errors", "health", "ready", "prometheus", "cache", "loadbalance", "kubernetes",
+	}
 	coremain.Run()
 }

@@ -1,1 +1,1 @@
-"""A real Kubernetes cluster on one Linux machine, for the tests and the demo. Start reading at cli.py, then lifecycle.py."""
+"""A real Kubernetes cluster on one Linux machine. Start reading at cli.py, then lifecycle.py."""

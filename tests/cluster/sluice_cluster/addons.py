@@ -35,10 +35,20 @@ def apply(settings):
 def objects(settings):
     """(path, object) of each, in an order in which they can be made."""
     return [
-        (f"{SYSTEM}/serviceaccounts/coredns", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta("coredns")}),
+        (
+            f"{SYSTEM}/serviceaccounts/coredns",
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta("coredns")},
+        ),
         (f"{RBAC}/clusterroles/system:coredns", _dns_role()),
-        _binding("system:coredns", "system:coredns", {"kind": "ServiceAccount", "namespace": "kube-system", "name": "coredns"}),
-        (f"{SYSTEM}/configmaps/coredns", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta("coredns"), "data": {"Corefile": COREFILE}}),
+        _binding(
+            "system:coredns",
+            "system:coredns",
+            {"kind": "ServiceAccount", "namespace": "kube-system", "name": "coredns"},
+        ),
+        (
+            f"{SYSTEM}/configmaps/coredns",
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta("coredns"), "data": {"Corefile": COREFILE}},
+        ),
         (f"{SYSTEM}/services/kube-dns", _dns_service(settings)),
         ("/apis/apps/v1/namespaces/kube-system/deployments/coredns", _dns_deployment()),
     ]
@@ -119,7 +129,11 @@ def _dns_pod():
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "40Mi"}, "limits": {"memory": "170Mi"}},
         "readinessProbe": {"httpGet": {"path": "/ready", "port": READY_PORT}, "periodSeconds": 1},
-        "livenessProbe": {"httpGet": {"path": "/health", "port": HEALTH_PORT}, "initialDelaySeconds": 60, "failureThreshold": 5},
+        "livenessProbe": {
+            "httpGet": {"path": "/health", "port": HEALTH_PORT},
+            "initialDelaySeconds": 60,
+            "failureThreshold": 5,
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

@@ -1,7 +1,8 @@
 """Compiling the programs of the cluster and caching them outside the checkout.
 
-A cold build takes minutes and its result depends on nothing but the pinned sources, so it is kept in a folder named after their hash:
-a fresh clone on the same machine finds it. The folder is complete or absent: it is filled under another name and renamed.
+A cold build takes minutes and its result depends on nothing but the pinned sources, so it is kept in a folder named
+after their hash: a fresh clone on the same machine finds it. The folder is complete or absent: it is filled under
+another name and renamed.
 """
 
 import contextlib
@@ -44,7 +45,7 @@ PACKAGE_LINE = re.compile(r"^[\w.\-]+(/[\w.\-]+)*$")
 
 
 def ld_flags():
-    """Versions are linked in, as the projects' own Makefiles do: kubectl, helm and the version checks between components use them."""
+    """Versions are linked in, as the projects' own Makefiles do: the checks between components use them."""
     major, minor = KUBERNETES_VERSION[1:].split(".")[:2]
     values = {"helm.sh/helm/v3/internal/version.version": HELM_VERSION}
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
@@ -159,7 +160,9 @@ class _Counter:
 def _compile_pause(target):
     compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if compiler is None:
-        raise ClusterError("no C compiler for the pause image (cc, gcc, clang or $CC); on Debian: apt-get install gcc libc6-dev")
+        raise ClusterError(
+            "no C compiler for the pause image (cc, gcc, clang or $CC); on Debian: apt-get install gcc libc6-dev"
+        )
     words = [*compiler.split(), *PAUSE_FLAGS, "-o", str(target), str(SOURCE_DIR / "pause" / "pause.c")]
     made = subprocess.run(words, capture_output=True, text=True, check=False)
     if made.returncode != 0:
@@ -170,4 +173,6 @@ def check_complete(folder):
     """Raises ClusterError if somebody removed a program from the cache."""
     missing = [name for name in PROGRAMS if not (Path(folder) / "bin" / name).exists()]
     if missing:
-        raise ClusterError(f"{folder} lacks {', '.join(missing)}; remove that folder and run: tests/cluster/cluster build")
+        raise ClusterError(
+            f"{folder} lacks {', '.join(missing)}; remove that folder and run: tests/cluster/cluster build"
+        )

@@ -1,7 +1,7 @@
 """The cgroup that everything of the node lives in, so that nothing of it can be missed when it has to end.
 
-With cgroup v2 it is one folder; with v1, or the hybrid of both, one in each hierarchy. `node` below it holds containerd, its shims,
-the kubelet and kube-proxy; the kubelet puts `kubepods` beside it.
+With cgroup v2 it is one folder; with v1, or the hybrid of both, one in each hierarchy. `node` below it holds
+containerd, its shims, the kubelet and kube-proxy; the kubelet puts `kubepods` beside it.
 """
 
 import contextlib
@@ -36,7 +36,9 @@ def check():
         there = [name for name in NEEDED if (ROOT / name / "cgroup.procs").exists()]
     missing = [name for name in NEEDED if name not in there]
     if missing:
-        raise ClusterError(f"no {', '.join(missing)} cgroup controller below {ROOT}; the kubelet needs {', '.join(NEEDED)}")
+        raise ClusterError(
+            f"no {', '.join(missing)} cgroup controller below {ROOT}; the kubelet needs {', '.join(NEEDED)}"
+        )
 
 
 def create():
@@ -98,7 +100,9 @@ def remove(deadline_s=10.0):
             with contextlib.suppress(OSError):
                 group.rmdir()
         if time.monotonic() > end:
-            raise ClusterError(f"cgroup {remaining[0]} cannot be removed; who is in it: cat {remaining[0]}/cgroup.procs")
+            raise ClusterError(
+                f"cgroup {remaining[0]} cannot be removed; who is in it: cat {remaining[0]}/cgroup.procs"
+            )
         time.sleep(0.02)
 
 

@@ -14,21 +14,35 @@ from .settings import Settings
 
 def parser():
     options = argparse.ArgumentParser(
-        prog="cluster", description="A real Kubernetes cluster on this machine, for tests and the demo. See tests/cluster/README.md."
+        prog="cluster",
+        description="A real Kubernetes cluster on this machine, for tests and the demo. See tests/cluster/README.md.",
     )
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--state", type=Path, default=settings.DEFAULT_STATE, metavar="DIR", help="state folder (default: build/cluster in the checkout)"
+        "--state",
+        type=Path,
+        default=settings.DEFAULT_STATE,
+        metavar="DIR",
+        help="state folder (default: build/cluster in the checkout)",
     )
 
     commands.add_parser("build", help="compile the programs into the cache; minutes when cold, nothing when warm")
     up = commands.add_parser("up", parents=[common], help="start a cluster and wait until it is ready")
     up.add_argument("--control-plane-only", action="store_true", help="no node: several of these can run side by side")
     up.add_argument(
-        "--port-base", type=int, default=settings.DEFAULT_PORT_BASE, metavar="N", help="first of the ports to use (default: %(default)s)"
+        "--port-base",
+        type=int,
+        default=settings.DEFAULT_PORT_BASE,
+        metavar="N",
+        help="first of the ports to use (default: %(default)s)",
     )
-    up.add_argument("--network", default=settings.DEFAULT_NETWORK, metavar="CIDR", help="a /14 for Services, pods, node (default: %(default)s)")
+    up.add_argument(
+        "--network",
+        default=settings.DEFAULT_NETWORK,
+        metavar="CIDR",
+        help="a /14 for Services, pods, node (default: %(default)s)",
+    )
     up.add_argument(
         "--hpa-downscale-stabilization",
         default=settings.DEFAULT_HPA_DOWNSCALE_STABILIZATION,
@@ -36,7 +50,9 @@ def parser():
         help="how long the HPA looks back before it scales down (default: %(default)s)",
     )
     commands.add_parser("down", parents=[common], help="stop it and remove everything that it put on this machine")
-    commands.add_parser("status", parents=[common], help="show what runs; exit code 0 if all of it does")
+    commands.add_parser(
+        "status", parents=[common], help="show what runs; exit code 0: all of it, 1: not all, 3: no cluster there"
+    )
     load = commands.add_parser("load-image", parents=[common], help="make image tars usable by pods")
     load.add_argument("tars", nargs="+", metavar="TAR", help="OCI layout tar, or one of docker save")
     commands.add_parser("kubeconfig", parents=[common], help="print the path of the administrator's kubeconfig")
@@ -50,7 +66,7 @@ def main(words):
     signal.signal(signal.SIGTERM, _interrupt)  # `up` tidies up after itself then as after Ctrl-C
     try:
         return COMMANDS[arguments.command](arguments)
-    except ClusterError as error:
+    except (ClusterError, OSError) as error:
         print(f"cluster: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("cluster: interrupted", file=sys.stderr)
@@ -73,7 +89,9 @@ def _running(arguments):
 
 
 def _build(_):
-    say(f"programs are in {build.ensure() / 'bin'}")
+    cache = build.ensure()
+    build.check_complete(cache)
+    say(f"programs are in {cache / 'bin'}")
     return 0
 
 
@@ -98,7 +116,7 @@ def _down(arguments):
 
 
 def _status(arguments):
-    return 0 if lifecycle.status(_settings(arguments)) else 1
+    return lifecycle.status(_settings(arguments))
 
 
 def _load_image(arguments):

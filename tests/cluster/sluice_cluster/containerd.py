@@ -11,7 +11,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from . import mounts
+from . import mounts, processes
 from .errors import ClusterError
 from .settings import PAUSE_IMAGE
 from .waiting import wait_until
@@ -19,6 +19,7 @@ from .waiting import wait_until
 NAMESPACE = "k8s.io"
 CNI_PROGRAM_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 CNI_PROGRAMS = ("host-local", "loopback", "ptp", "tuning")
+SHIM_SOCKETS = "/run/containerd/s/"
 
 
 def cni_programs():
@@ -111,13 +112,17 @@ def load_image(settings, tar):
 
 
 def _cri_knows(settings, name):
-    """The CRI plugin learns of an import from an event, and then labels the image; before that the kubelet does not find it."""
+    """The CRI plugin learns of an import from an event and labels the image then; no pod finds it earlier."""
     wanted = f'name=="{name}",labels."io.cri-containerd.image"==managed'
     return _ctr(settings, "images", "list", "--quiet", wanted).stdout.strip() != ""
 
 
-def shim_sockets(settings):
-    """Sockets that the shims have in /run/containerd/s, which they do not remove when they are killed. Each bundle names its own."""
+def shim_sockets(settings, pids):
+    """Sockets of the shims, which do not remove them when they are killed.
+
+    They are in /run/containerd/s whatever containerd is told. Each shim's bundle in the state folder names its socket;
+    where somebody has removed that folder already, those that still run among `pids` have it open.
+    """
     bundles = settings.containerd_state / "io.containerd.runtime.v2.task" / NAMESPACE
-    for address in bundles.glob("*/address"):
-        yield Path(address.read_text().removeprefix("unix://"))
+    named = {address.read_text().removeprefix("unix://") for address in bundles.glob("*/address")}
+    return [Path(path) for path in named | processes.unix_sockets(pids) if path.startswith(SHIM_SOCKETS)]

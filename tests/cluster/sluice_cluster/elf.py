@@ -11,14 +11,17 @@ MISSING = re.compile(r"^\s+(\S+) => not found$")
 
 
 def shared_libraries(program):
-    """Absolute paths of the libraries and the loader, sorted, by the names that the loader looks for. Empty for a static program.
+    """Absolute paths of the libraries and the loader, sorted, by the names that the loader looks for. Empty for a
+    static program.
 
     Raises ClusterError for something that is no program of this machine, or whose libraries are not all installed.
     """
     with _open(program) as file:
         if file.read(4) != b"\x7fELF":
             raise ClusterError(f"{program} is not an ELF program")
-    listed = subprocess.run(["ldd", program], capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
+    listed = subprocess.run(
+        ["ldd", program], capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False
+    )
     if "not a dynamic executable" in listed.stderr or "statically linked" in listed.stdout:
         return []
     if listed.returncode != 0:

@@ -2,4 +2,4 @@
 
 
 class ClusterError(Exception):
-    """Something the user can act on. Its text is one line, names the thing that is wrong and, where there is one, the remedy."""
+    """Something the user can act on. Its text is one line and names what is wrong and, if there is one, the remedy."""

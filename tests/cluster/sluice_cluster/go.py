@@ -51,11 +51,14 @@ def find():
             return go, {} if os.environ.get("GOTOOLCHAIN") else {"GOTOOLCHAIN": "auto"}
     wanted = ".".join(map(str, needed))
     found = ", ".join(f"{go} is {version[0]}.{version[1]}" for go, version in seen) or "no go command found"
-    raise ClusterError(f"Go {wanted} is needed, or 1.21 and later to fetch it ({found}); on Debian 12: golang-1.23 from bookworm-backports")
+    raise ClusterError(
+        f"Go {wanted} is needed, or 1.21 and later to fetch it ({found}); "
+        "on Debian 12: golang-1.23 from bookworm-backports"
+    )
 
 
 def run(words, env, on_line):
-    """Runs go in the module's folder, with each line of its standard error given to `on_line`. Returns its standard output."""
+    """Runs go in the module's folder and returns its output; each line of its standard error goes to `on_line`."""
     go, go_env = find()
     with subprocess.Popen(
         [go, *words],

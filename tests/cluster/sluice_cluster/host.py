@@ -1,5 +1,6 @@
-"""What the cluster needs from the host and what it changes there: checks before the start, settings put back afterwards."""
+"""What the cluster needs from the host and what it changes there: checks before, settings put back afterwards."""
 
+import errno
 import os
 import resource
 import shutil
@@ -37,11 +38,11 @@ SYSCTLS = (
 # Each connection through a Service takes one entry; a demo of 10,000 clients and its time-waits stays far below.
 CONNTRACK_ENTRIES_MIN = 262144
 
-# Made by the kubelet, containerd and the CNI plugins whatever they are told; `down` removes those that were not there before.
+# Made by the kubelet, containerd and the CNI plugins whatever they are told; `down` removes those that were not there
+# before.
 HOST_FOLDERS = (
     "/run/containerd",
     "/run/containerd/s",
-    "/run/netns",
     "/var/lib/cni",
     "/var/lib/cni/results",
     "/var/lib/kubelet",
@@ -68,7 +69,9 @@ def prepare_environment():
 
 def check_root():
     if os.geteuid() != 0:
-        raise ClusterError("must run as root (it makes addresses, mounts and cgroups); try: sudo tests/cluster/cluster ...")
+        raise ClusterError(
+            "must run as root (it makes addresses, mounts and cgroups); try: sudo tests/cluster/cluster ..."
+        )
 
 
 def check_programs(control_plane_only):
@@ -88,7 +91,7 @@ def check_ports(settings):
                 try:
                     probe.bind((candidate, port))
                 except OSError as error:
-                    if error.errno != 98:  # EADDRINUSE
+                    if error.errno != errno.EADDRINUSE:
                         continue
                     owner = processes.owner_of_port(port)
                     raise ClusterError(
@@ -116,12 +119,13 @@ def restore_sysctls(before):
         _sysctl_path(name).write_text(old)
 
 
-def write_sysctl(name, value):
-    _sysctl_path(name).write_text(str(value))
+def forward_packets():
+    """Between pods, and between pods and clients in namespaces of their own."""
+    _sysctl_path("net.ipv4.ip_forward").write_text("1")
 
 
 def raise_conntrack_limit(sysctls):
-    """Makes room for many connections. The value before goes into `sysctls`: the file only appears with the first rule that needs it."""
+    """Makes room for many connections. `sysctls` gets the value before: the file appears with the first rule."""
     path = _sysctl_path("net.netfilter.nf_conntrack_max")
     if not path.exists():
         return

@@ -5,7 +5,7 @@ from .settings import COREDNS_IMAGE, PAUSE_IMAGE
 
 
 def write(programs, folder):
-    """Writes the image tars to `folder` from the programs in `programs`, and returns their paths. Takes a fraction of a second."""
+    """Writes the image tars to `folder` from the programs in `programs`, in less than a second; returns their paths."""
     pause = oci.Image(PAUSE_IMAGE, entrypoint=["/pause"], user="65535:65535")
     pause.add_binary(programs / "pause", "/pause")
     oci.write(pause, folder / "pause.tar")

@@ -1,7 +1,7 @@
 """Removing everything that a cluster put on this machine, and looking afterwards whether it is all gone.
 
-There is one way down, for clusters that run and for those that crashed: each step asks the machine what is there, not a log of what was
-done, and does nothing where there is nothing.
+There is one way down, for clusters that run and for those that crashed: each step asks the machine what is there, not a
+log of what was done, and does nothing where there is nothing.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import cgroups, containerd, host, mounts, network, processes, record
+from . import cgroups, containerd, host, mounts, network, processes
 from .settings import RUNTIME_FOLDERS
 
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -35,19 +35,22 @@ def remove(known):
             _remove_node(known)
         network.remove_node_address(settings)
         host.restore_sysctls(known.sysctls)
+    if not settings.control_plane_only:
+        for path in [*_cni_results(), *_log_links(settings)]:
+            path.unlink(missing_ok=True)
     mounts.unmount_below(settings.state)  # also without a node, so that no folder is removed through a mount
     for name in RUNTIME_FOLDERS:
         _remove_folder(settings.state / name)
     settings.kubeconfig.unlink(missing_ok=True)
     host.remove_folders(known.absent_folders)
     known.forget()
-    record.tidy()
 
 
 def _remove_node(known):
     settings = known.settings
+    shim_sockets = containerd.shim_sockets(settings, cgroups.pids())
     processes.kill_pids(cgroups.pids, "a process of the node")
-    for path in containerd.shim_sockets(settings):
+    for path in shim_sockets:
         path.unlink(missing_ok=True)
     mounts.unmount_below(settings.state)
     network.remove_pod_interfaces(settings)
@@ -55,8 +58,6 @@ def _remove_node(known):
     network.remove_forward_rules(known.forward_rules)
     network.forget_connections(settings)
     cgroups.remove()
-    for path in [*_cni_results(), *_log_links(settings)]:
-        path.unlink(missing_ok=True)
 
 
 def _remove_folder(folder):
@@ -65,8 +66,11 @@ def _remove_folder(folder):
 
 
 def _cni_results():
-    """Results of our network that the CNI library keeps in a place of its own choice."""
-    for path in CNI_RESULTS.glob(f"{network.POD_NETWORK}-*"):
+    """What the CNI library keeps, in a place of its own choice, of our pods' network and of their loopback."""
+    ours = f"{network.POD_NETWORK}-"
+    for path in CNI_RESULTS.glob(f"{ours}*"):
+        pod = path.name.removeprefix(ours).removesuffix("-eth0")
+        yield CNI_RESULTS / f"cni-loopback-{pod}-lo"
         yield path
 
 

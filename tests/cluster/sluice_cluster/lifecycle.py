@@ -6,7 +6,21 @@ import os
 import shutil
 import time
 
-from . import addons, build, cgroups, containerd, control_plane, host, images, leftovers, network, node, pki, processes, record
+from . import (
+    addons,
+    build,
+    cgroups,
+    containerd,
+    control_plane,
+    host,
+    images,
+    leftovers,
+    network,
+    node,
+    pki,
+    processes,
+    record,
+)
 from .errors import ClusterError
 from .progress import say
 from .settings import NODE_NAME, invoking_user
@@ -16,6 +30,11 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sche
 NODE = ("containerd", "kubelet", "kube-proxy")
 # Far above what it takes, also on a machine that compiles at the same time.
 DEADLINE_S = 120
+
+# Exit codes of `status`.
+STATUS_RUNS = 0
+STATUS_BROKEN = 1
+STATUS_NOTHING = 3
 
 
 def programs(settings):
@@ -33,7 +52,7 @@ def up(settings):
         containerd.cni_programs()
     cache = build.ensure()
     build.check_complete(cache)
-    with record.locked(settings.identity if settings.control_plane_only else "node"):
+    with record.locked(settings):
         if _runs_already(settings):
             return
         _check_free(settings)
@@ -48,12 +67,13 @@ def up(settings):
 
 def _runs_already(settings):
     """Says so if the wanted cluster runs; tidies up if one crashed; raises ClusterError if one runs that differs."""
-    for known in filter(None, (record.load(settings), None if settings.control_plane_only else record.load_full_node())):
+    for known in _in_the_way(settings):
         alive = known.alive()
         if known.settings == settings and alive == set(programs(settings)):
             say(f"runs already; kubeconfig: {settings.kubeconfig}")
             return True
-        if alive == set(programs(known.settings)):
+        # Of a cluster in another folder, a part that has ended may be somebody's experiment.
+        if alive == set(programs(known.settings)) or (alive and known.settings.state != settings.state):
             what = "a control plane" if known.settings.control_plane_only else "the node of this machine"
             raise ClusterError(
                 f"{what} with other settings runs already; first: cluster down --state {known.settings.state}"
@@ -63,11 +83,26 @@ def _runs_already(settings):
     return False
 
 
+def _in_the_way(settings):
+    """Records of the cluster in this state folder and, for a node, of the machine's one node; often the same."""
+    found = [record.load(settings)]
+    if not settings.control_plane_only:
+        found.append(record.load_full_node())
+    return {known.folder: known for known in found if known is not None}.values()
+
+
 def _check_free(settings):
     if not settings.control_plane_only:
         network.check_free(settings)
     if network.has_node_address(settings):
-        raise ClusterError(f"address {settings.node_address} is in use already; choose another with --port-base or --network")
+        same = [
+            known.settings.state for known in record.load_all() if known.settings.node_address == settings.node_address
+        ]
+        owner = f"the cluster in {same[0]}" if same else "something else on this machine"
+        raise ClusterError(
+            f"{owner} has the address {settings.node_address} of port base {settings.port_base}; "
+            "choose another --port-base"
+        )
     host.check_ports(settings)
 
 
@@ -79,11 +114,17 @@ def _remember(settings):
     folders = [] if settings.control_plane_only else host.absent_folders()
     known = record.Record(settings, processes.boot_id(), sysctls, folders, rules)
     known.save()
+    try:
+        network.add_node_address(settings)
+    except ClusterError:
+        # Somebody took it since we looked; tidying up would take it from them.
+        known.forget()
+        raise
     return known
 
 
 def _own_folder(settings):
-    """Makes the state folder, or takes it over if it holds nothing but an earlier cluster's. The logs of that are kept once."""
+    """Makes the state folder or takes over an earlier cluster's, whose logs are kept once more."""
     state = settings.state
     marker = state / "sluice-cluster"
     if state.exists() and not marker.exists() and any(state.iterdir()):
@@ -95,14 +136,14 @@ def _own_folder(settings):
         shutil.rmtree(previous, ignore_errors=True)
         settings.logs.rename(previous)
     for folder in (settings.logs, settings.config):
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     user = invoking_user()
     if user is not None:
         os.chown(state, user.pw_uid, user.pw_gid)
 
 
 class Start:
-    """One start of a cluster. The control plane and containerd come up beside each other; the node's rest needs both."""
+    """One start of a cluster. The control plane and containerd come up at once; the node's rest needs both."""
 
     def __init__(self, known, cache):
         self._known = known
@@ -114,7 +155,6 @@ class Start:
 
     def run(self):
         settings = self._settings
-        network.add_node_address(settings)
         if settings.control_plane_only:
             pki.create(settings)
             self._start_control_plane()
@@ -126,6 +166,7 @@ class Start:
     def _run_node(self):
         settings = self._settings
         self._cgroups = cgroups.create()
+        host.forward_packets()
         network.configure_cni(settings)
         containerd.configure(settings)
         network.add_forward_rules(self._known.forward_rules)
@@ -155,7 +196,7 @@ class Start:
             containerd.load_image(settings, image)
 
     def _start_control_plane(self, on_api=lambda: None):
-        """etcd and the API server at once, since the one waits for the other; the rest ends if it finds no API server, so it waits here."""
+        """etcd and the API server at once, since the one waits for the other; the rest would end without them."""
         settings = self._settings
         self._start("etcd", control_plane.etcd(settings))
         self._start("kube-apiserver", control_plane.kube_apiserver(settings))
@@ -192,24 +233,29 @@ def down(settings):
     host.check_root()
     known = record.load(settings)
     if known is None:
-        say(f"no cluster runs in {settings.state}")
+        _say_none(settings)
         return []
-    with record.locked(settings.identity if known.settings.control_plane_only else "node"):
+    with record.locked(known.settings):
         began = time.monotonic()
         leftovers.remove(known)
         left = leftovers.remaining(known)
-    record.tidy()
     if not left:
         say(f"down in {time.monotonic() - began:.1f} s; nothing is left but the logs in {settings.logs}")
     return left
 
 
+def _say_none(settings):
+    full = record.load_full_node()
+    elsewhere = f"; this machine's node runs from {full.settings.state}" if full else ""
+    say(f"no cluster runs in {settings.state}{elsewhere}")
+
+
 def status(settings):
-    """Prints what runs. Returns whether all of it does."""
+    """Prints what runs. Returns the command's exit code."""
     known = record.load(settings)
     if known is None:
-        say(f"no cluster runs in {settings.state}")
-        return False
+        _say_none(settings)
+        return STATUS_NOTHING
     recorded = known.processes()
     alive = known.alive()
     for name in programs(known.settings):
@@ -220,9 +266,10 @@ def status(settings):
     checks = [("API server", control_plane.kube_apiserver_ready)]
     if not known.settings.control_plane_only:
         checks += [(f"node {NODE_NAME}", node.node_ready), ("DNS", addons.dns_ready)]
-    for name, check in checks if os.geteuid() == 0 else []:
-        complete &= _answers(name, check, known.settings)
-    return complete
+    if os.geteuid() == 0:  # the administrator's key is root's
+        answers = [_answers(name, check, known.settings) for name, check in checks]  # all are asked and printed
+        complete = complete and all(answers)
+    return STATUS_RUNS if complete else STATUS_BROKEN
 
 
 def _answers(name, check, settings):

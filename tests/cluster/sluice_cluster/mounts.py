@@ -1,4 +1,4 @@
-"""Mounts below a folder, network namespaces included: containerd binds each of those to a file below its state folder."""
+"""Mounts below a folder, network namespaces included: containerd binds each to a file in its state folder."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def unmount_below(folder):
 
 
 def overlay_works(folder):
-    """Whether overlayfs accepts `folder` as its upper layer: it does not on another overlayfs, as inside a container."""
+    """Whether overlayfs accepts `folder` as its upper layer: it does not on another overlayfs, as in a container."""
     base = Path(folder) / "overlay-probe"
     for name in ("lower", "upper", "work", "merged"):
         (base / name).mkdir(parents=True, exist_ok=True)

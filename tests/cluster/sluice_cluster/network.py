@@ -1,10 +1,12 @@
 """Addresses, routes, firewall rules and the pods' network.
 
-Pods hang on the host by one veth pair each (the CNI plugin `ptp`), with a route to each: there is no bridge. All traffic between pods is
-then routed by the host and passes its connection tracking in both directions. On a bridge, two pods of the same node would answer each
-other past the rules of kube-proxy, unless the module br_netfilter is loaded and switched on for the whole machine.
+Pods hang on the host by one veth pair each (the CNI plugin `ptp`), with a route to each: there is no bridge. All
+traffic between pods is then routed by the host and passes its connection tracking in both directions. On a bridge, two
+pods of the same node would answer each other past the rules of kube-proxy, unless the module br_netfilter is loaded and
+switched on for the whole machine.
 
-Pods reach each other, the host and Services. They do not reach the Internet: there is no masquerading, and no test needs it.
+Pods reach each other, the host and Services. They do not reach the Internet: there is no masquerading, and no test
+needs it.
 """
 
 import ipaddress
@@ -45,8 +47,8 @@ def check_free(settings):
         for network in ours:
             if destination.overlaps(network):
                 raise ClusterError(
-                    f"{network}, which the cluster needs, is already routed to {route['dst']} dev {route.get('dev', '?')}; "
-                    "choose another block with --network"
+                    f"{network}, which the cluster needs, is already routed to {route['dst']} "
+                    f"dev {route.get('dev', '?')}; choose another block with --network"
                 )
     if tables := kube_proxy_tables():
         raise ClusterError(f"nft table {tables[0]} is here already: another Kubernetes node runs on this machine")
@@ -64,7 +66,7 @@ def _interface_of(address):
 
 
 def add_node_address(settings):
-    """Puts the node's address on the loopback interface: it works wherever there is a kernel, and packets to it never leave the host."""
+    """Puts the node's address on the loopback interface, which every kernel has; packets to it stay on the host."""
     _checked("ip", "address", "add", f"{settings.node_address}/32", "dev", "lo")
 
 
@@ -120,14 +122,14 @@ def remove_kube_proxy_tables():
 
 
 def forget_connections(settings):
-    """Drops tracked connections to and from pods and Services: the next cluster uses the same addresses for other pods."""
+    """Drops tracked connections of pods and Services: the next cluster gives their addresses to others."""
     for network in (settings.service_cidr, settings.cluster_cidr):
         for side in ("--orig-src", "--orig-dst", "--reply-src"):
             _run("conntrack", "--delete", side, str(network))  # exits 1 where there is nothing to delete
 
 
 def needed_forward_rules(settings):
-    """iptables rules without which this host drops what it should forward to pods; Docker, for one, sets such a policy."""
+    """iptables rules that let packets to and from pods through where the policy drops them, as Docker sets it."""
     if shutil.which("iptables") is None:
         return []
     listed = _run("iptables", "--wait", "--list-rules", "FORWARD")

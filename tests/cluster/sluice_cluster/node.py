@@ -27,7 +27,11 @@ def kubelet_configuration(settings):
         "healthzPort": settings.port("kubelet-healthz"),
         "tlsCertFile": str(pki / "kubelet-server.crt"),
         "tlsPrivateKeyFile": str(pki / "kubelet-server.key"),
-        "authentication": {"x509": {"clientCAFile": str(pki / "ca.crt")}, "webhook": {"enabled": True}, "anonymous": {"enabled": False}},
+        "authentication": {
+            "x509": {"clientCAFile": str(pki / "ca.crt")},
+            "webhook": {"enabled": True},
+            "anonymous": {"enabled": False},
+        },
         "authorization": {"mode": "Webhook"},
         "containerRuntimeEndpoint": f"unix://{settings.containerd_socket}",
         "clusterDomain": CLUSTER_DOMAIN,
@@ -44,7 +48,12 @@ def kubelet_configuration(settings):
         # Images come by `load-image` and cannot be pulled again, so they are never collected, ...
         "imageGCHighThresholdPercent": 100,
         # ... and a disk that is fuller than a cloud's node may be must not evict the demo's pods.
-        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%"},
+        "evictionHard": {
+            "memory.available": "100Mi",
+            "nodefs.available": "1%",
+            "nodefs.inodesFree": "1%",
+            "imagefs.available": "1%",
+        },
         # Lowering one's own score takes CAP_SYS_RESOURCE.
         "oomScoreAdj": 0,
     }

@@ -1,9 +1,12 @@
-"""Writing container images as OCI layout tars: no registry, no daemon, no root, and the same input gives the same bytes.
+"""Writing container images as OCI layout tars: no registry, no daemon, no root, and the same input gives the same
+bytes.
 
-The tar is an OCI image layout (image-spec v1.1, image-layout.md) that containerd imports, with the `manifest.json` beside it that
-`docker load` and `podman load` of any age read. One uncompressed layer: the tars stay on this machine, where gzip only costs time.
+The tar is an OCI image layout (image-spec v1.1, image-layout.md) that containerd imports, with the `manifest.json`
+beside it that `docker load` and `podman load` of any age read. One uncompressed layer: the tars stay on this machine,
+where gzip only costs time.
 
-Every file belongs to root, is stamped 1970 and has mode 0755 (executables, folders) or 0644, whatever the umask of the build was.
+Every file belongs to root, is stamped 1970 and has mode 0755 (executables, folders) or 0644, whatever the umask of the
+build was.
 """
 
 import dataclasses
@@ -27,7 +30,9 @@ NONROOT_NAME = "nonroot"
 
 @dataclasses.dataclass
 class Image:
-    """What an image is made of. Paths in the image are absolute; `files` maps them to a local path, bytes or a link's target."""
+    """What an image is made of. Paths in the image are absolute; `files` maps them to a local path, bytes or a link's
+    target.
+    """
 
     name: str
     entrypoint: list
@@ -55,7 +60,7 @@ class Image:
         self._put(destination, content)
 
     def add_binary(self, source, destination):
-        """Adds a program (a link to it is followed) with the shared libraries and the loader that it names, each at the path the loader finds it by."""
+        """Adds a program with its loader and shared libraries, each at the path that the loader finds it by."""
         self._put(destination, Path(source).resolve())
         for library in elf.shared_libraries(source):
             self._put(library, Path(library).resolve())
@@ -122,7 +127,9 @@ def write(image, out):
 
 def _write_layer(image, path):
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        _add_all(tar, {destination.lstrip("/"): content for destination, content in image.files.items()}, {"tmp": 0o1777})
+        _add_all(
+            tar, {destination.lstrip("/"): content for destination, content in image.files.items()}, {"tmp": 0o1777}
+        )
 
 
 def _add_all(tar, entries, folders=()):
@@ -231,4 +238,6 @@ def _index(image, manifest):
 
 
 def _docker_manifest(image, config_blob, layer_blob):
-    return [{"Config": _blob_path(config_blob), "RepoTags": [full_name(image.name)], "Layers": [_blob_path(layer_blob)]}]
+    return [
+        {"Config": _blob_path(config_blob), "RepoTags": [full_name(image.name)], "Layers": [_blob_path(layer_blob)]}
+    ]

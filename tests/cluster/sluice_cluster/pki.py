@@ -23,7 +23,9 @@ CONFIG = "[req]\ndistinguished_name = dn\n[dn]\n"
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A certificate to issue. `subject` is openssl's form, /O=.../CN=...; `names` its subject alternative names; clients have none."""
+    """A certificate to issue. `subject` is openssl's form, /O=.../CN=...; `names` its subject alternative names;
+    clients have none.
+    """
 
     name: str
     authority: str
@@ -33,11 +35,18 @@ class Leaf:
 
 
 def leaves(settings):
-    api_names = [f"DNS:kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", f".default.svc.{CLUSTER_DOMAIN}")]
+    api_names = [
+        f"DNS:kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", f".default.svc.{CLUSTER_DOMAIN}")
+    ]
     node = f"IP:{settings.node_address}"
     here = ("DNS:localhost", "IP:127.0.0.1")
     return [
-        Leaf("kube-apiserver", "ca", "/CN=kube-apiserver", (*api_names, *here, node, f"IP:{settings.api_service_address}")),
+        Leaf(
+            "kube-apiserver",
+            "ca",
+            "/CN=kube-apiserver",
+            (*api_names, *here, node, f"IP:{settings.api_service_address}"),
+        ),
         Leaf("kubelet-server", "ca", f"/CN={NODE_NAME}", (f"DNS:{NODE_NAME}", node)),
         Leaf("kube-controller-manager-server", "ca", "/CN=kube-controller-manager", here),
         Leaf("kube-scheduler-server", "ca", "/CN=kube-scheduler", here),
@@ -54,7 +63,7 @@ def leaves(settings):
 
 
 def create(settings):
-    """Writes NAME.crt and NAME.key of every authority and leaf, sa.key and sa.pub, and NAME.kubeconfig, to the pki folder."""
+    """Writes NAME.crt and NAME.key of every authority and leaf, sa.key and sa.pub, and the kubeconfigs."""
     pki = settings.pki
     pki.mkdir(mode=0o700)
     (pki / "openssl.cnf").write_text(CONFIG)
@@ -80,7 +89,17 @@ def _openssl(*words):
 
 def _request(pki, name, subject, *extra):
     _openssl(
-        *("req", "-x509", "-config", pki / "openssl.cnf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *(
+            "req",
+            "-x509",
+            "-config",
+            pki / "openssl.cnf",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ),
         *("-sha256", "-days", DAYS, "-subj", subject, "-keyout", pki / f"{name}.key", "-out", pki / f"{name}.crt"),
         *extra,
     )
@@ -89,7 +108,12 @@ def _request(pki, name, subject, *extra):
 def _authority(pki, name):
     _request(
         *(pki, name, f"/CN=sluice-cluster-{name}"),
-        *("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign"),
+        *(
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,digitalSignature,keyCertSign,cRLSign",
+        ),
     )
 
 

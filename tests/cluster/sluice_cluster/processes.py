@@ -1,7 +1,8 @@
 """Starting, recognising and ending processes.
 
-A process is known by its pid and its start time together with the boot: a pid alone may belong to somebody else by the time we want
-to end it. Signals go through a pidfd that is opened before the start time is compared, so the pid cannot change hands in between.
+A process is known by its pid and its start time together with the boot: a pid alone may belong to somebody else by the
+time we want to end it. Signals go through a pidfd that is opened before the start time is compared, so the pid cannot
+change hands in between.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from .errors import ClusterError
 
-# Enters the cgroup (one folder for each hierarchy) before the program starts, so that not even its first child is outside.
+# Enters the cgroups before the program starts, so that not even its first child is outside.
 ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
 
 
@@ -35,7 +36,7 @@ def boot_id():
 
 
 def _stat_fields(pid):
-    """Fields of /proc/PID/stat from the third on (the second, the name, may itself hold blanks), or None if there is no such process."""
+    """Fields of /proc/PID/stat from the third on (the second, the name, may hold blanks); None without a process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -89,8 +90,8 @@ def last_words(log):
 def kill_all(records, deadline_s=10.0):
     """Ends those of `records` that are still what they were, with SIGKILL, and waits until they are gone.
 
-    There is no gentle way on purpose: the data of a test cluster is thrown away, and what has to be tidied up after a crash is tidied
-    up on every `down`, so that this code is never the untested branch.
+    There is no gentle way on purpose: the data of a test cluster is thrown away, and what has to be tidied up after a
+    crash is tidied up on every `down`, so that this code is never the untested branch.
     """
     with contextlib.ExitStack() as descriptors:
         ending = []
@@ -113,21 +114,17 @@ def _await_exit(descriptor, record, deadline_s):
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(deadline_s * 1000):
         raise ClusterError(f"{record.name} (pid {record.pid}) does not end on SIGKILL")
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(record.pid, os.WNOHANG)  # our own child, when `up` itself has to give up
-    except ChildProcessError:
-        pass
 
 
 def kill_pids(pids_of, what, deadline_s=10.0):
-    """Kills what `pids_of()` returns until it returns nothing: containers may still fork while they are being killed."""
+    """Kills what `pids_of()` returns until it returns nothing: containers may still fork while they are killed."""
     end = time.monotonic() + deadline_s
     while pids := pids_of():
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         if time.monotonic() > end:
             raise ClusterError(f"{what} does not end on SIGKILL: pids {' '.join(map(str, sorted(pids)))}")
         time.sleep(0.02)
@@ -141,7 +138,7 @@ def save(record, folder):
 
 
 def load_all(folder):
-    """Records of a folder by name; files that a crash cut short are left out, which `save` makes impossible short of a full disk."""
+    """Records of a folder by name, without files that are torn, of which `save` leaves none."""
     records = {}
     for path in sorted(Path(folder).glob("*.json")):
         try:
@@ -152,27 +149,35 @@ def load_all(folder):
     return records
 
 
+def _socket_inodes(pid):
+    """'socket:[N]' of every socket that a process has open; empty if it ends meanwhile."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(descriptor))
+    return found
+
+
+def unix_sockets(pids):
+    """File names of the Unix sockets that the processes have bound."""
+    held = set().union(*map(_socket_inodes, pids))
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return {fields[7] for fields in lines if len(fields) > 7 and f"socket:[{fields[6]}]" in held}
+
+
 def owner_of_port(port):
     """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
     inodes = set()
     for table in ("tcp", "tcp6"):
-        try:
-            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
-                inodes.add(f"socket:[{fields[9]}]")
+        with contextlib.suppress(OSError):  # no IPv6 in this kernel
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
+                    inodes.add(f"socket:[{fields[9]}]")
     if not inodes:
         return "a process that binds it without listening"
     for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit():
-            continue
-        try:
-            for descriptor in (directory / "fd").iterdir():
-                if os.readlink(descriptor) in inodes:
-                    return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
-        except OSError:  # ended meanwhile
-            continue
+        if directory.name.isdigit() and inodes & _socket_inodes(directory.name):
+            return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
     return "a process outside this PID namespace"

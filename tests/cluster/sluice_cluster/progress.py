@@ -17,7 +17,7 @@ def elapsed(seconds):
 
 
 class Step:
-    """A step that takes long: `with Step("compile") as step: step.detail = "..."`. The detail may be set from any thread."""
+    """A step that takes long: `with Step("compile") as step: step.detail = "..."`, from any thread."""
 
     def __init__(self, name):
         self._name = name

@@ -1,7 +1,7 @@
-"""What is remembered about a running cluster outside its state folder.
+"""What is remembered about a cluster from its start to its end.
 
-It lies in /run, so it ends with the boot that the processes and mounts end with, and it survives `rm -rf build` and `git clean` of a
-checkout whose cluster still runs: `cluster down` can tidy up after those too.
+It lies in /run, where it survives `rm -rf build` and `git clean` of a checkout whose cluster still runs, and a copy lies
+in the state folder, where it survives a reboot: `cluster down` can tidy up after both.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
 
 from . import processes
@@ -20,7 +21,7 @@ RUN_DIR = Path("/run/sluice-cluster")
 
 @dataclasses.dataclass
 class Record:
-    """A cluster that was started and not yet taken down. `boot_id` tells leftovers of an earlier boot, where /run is not a tmpfs."""
+    """A cluster that was started and not yet taken down. With another `boot_id` only its files can be left."""
 
     settings: Settings
     boot_id: str
@@ -46,20 +47,20 @@ class Record:
     def save(self):
         self.process_folder.mkdir(parents=True, exist_ok=True)
         values = {**dataclasses.asdict(self), "settings": self.settings.to_json()}
-        temporary = self.folder / "cluster.tmp"
-        temporary.write_text(json.dumps(values, indent=1))
-        temporary.rename(self.folder / "cluster.json")
+        for folder in (self.folder, self.settings.state):
+            temporary = folder / "cluster.tmp"
+            temporary.write_text(json.dumps(values, indent=1))
+            temporary.rename(folder / "cluster.json")
 
     def forget(self):
-        for path in [*self.process_folder.glob("*"), *self.folder.glob("cluster.*")]:
-            path.unlink()
-        self.process_folder.rmdir()
-        self.folder.rmdir()
+        (self.settings.state / "cluster.json").unlink(missing_ok=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
 
 def load(settings):
     """The record of the cluster in this state folder, or None."""
-    return _load(RUN_DIR / settings.identity)
+    return _load(RUN_DIR / settings.identity) or _load(settings.state)
 
 
 def _load(folder):
@@ -67,27 +68,32 @@ def _load(folder):
         values = json.loads((folder / "cluster.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:
+        raise ClusterError(f"{folder}/cluster.json cannot be read: {error}") from error
     return Record(**{**values, "settings": Settings.from_json(values["settings"])})
+
+
+def load_all():
+    """The records of all clusters of this machine."""
+    found = (_load(folder) for folder in sorted(RUN_DIR.glob("*/")))
+    return [record for record in found if record is not None]
 
 
 def load_full_node():
     """The record of the machine's one full node, whatever its state folder, or None."""
-    for folder in sorted(RUN_DIR.glob("*/")):
-        found = _load(folder)
-        if found is not None and not found.settings.control_plane_only:
-            return found
-    return None
+    return next((record for record in load_all() if not record.settings.control_plane_only), None)
 
 
 @contextlib.contextmanager
-def locked(name):
-    """Holds the machine-wide lock `name`, or fails at once if somebody else does: waiting for a start of minutes would look like a hang."""
-    path = RUN_DIR / f"{name}.lock"
-    with _lock_file(path) as lock:
-        try:
-            yield
-        finally:
-            os.unlink(lock.name)
+def locked(settings):
+    """Holds a cluster's lock and, for a node, the machine's. Fails at once if it is taken: waiting looks like a hang."""
+    names = [settings.identity] if settings.control_plane_only else [settings.identity, "node"]
+    with contextlib.ExitStack() as locks:
+        locks.callback(_tidy)
+        for name in names:
+            lock = locks.enter_context(_lock_file(RUN_DIR / f"{name}.lock"))
+            locks.callback(os.unlink, lock.name)
+        yield
 
 
 def _lock_file(path):
@@ -109,7 +115,7 @@ def _lock_file(path):
         lock.close()
 
 
-def tidy():
+def _tidy():
     """Removes the folder in /run when the last cluster has gone."""
     with contextlib.suppress(OSError):
         RUN_DIR.rmdir()

@@ -43,7 +43,7 @@ STATE_PATH_BYTES_MAX = 107 - len("/kubelet/device-plugins/kubelet.sock")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What distinguishes one cluster from another. Stored with the running cluster, so `down` needs no flags but --state."""
+    """What distinguishes one cluster from another. It is recorded, so that `down` needs no flags but --state."""
 
     state: Path
     port_base: int = DEFAULT_PORT_BASE
@@ -54,7 +54,7 @@ class Settings:
     def check(self):
         """Raises ClusterError for values no cluster can run with."""
         last_port = self.port_base + max(PORT_OFFSETS.values())
-        if not 1024 <= self.port_base or last_port > 65535:
+        if self.port_base < 1024 or last_port > 65535:
             highest = 65535 - max(PORT_OFFSETS.values())
             raise ClusterError(f"--port-base {self.port_base} is out of range: 1024 to {highest}")
         if self.port_base <= 32767 and last_port >= 30000:
@@ -80,7 +80,7 @@ class Settings:
 
     @property
     def cluster_cidr(self):
-        """Sources inside it keep their address on the way to a Service; pods use the first /24, load generators the upper half."""
+        """Sources in it keep their address towards Services: pods in the first /24, clients in the upper half."""
         return self._sixteenth(2)
 
     @property
@@ -89,7 +89,7 @@ class Settings:
 
     @property
     def node_address(self):
-        """Derived from the port base, so that clusters side by side have different ones. Not loopback: the API server refuses to advertise that."""
+        """One for each port base. Not of 127/8, which the API server refuses to advertise."""
         return str(self._sixteenth(3)[self.port_base])
 
     @property
@@ -107,7 +107,9 @@ class Settings:
         """(address, port, program) of everything that will listen, for the check before the start."""
         names = CONTROL_PLANE_PORTS if self.control_plane_only else tuple(PORT_OFFSETS)
         on_node_address = ("kube-apiserver", "kubelet")
-        return [(self.node_address if name in on_node_address else "127.0.0.1", self.port(name), name) for name in names]
+        return [
+            (self.node_address if name in on_node_address else "127.0.0.1", self.port(name), name) for name in names
+        ]
 
     @property
     def api_url(self):
@@ -181,9 +183,9 @@ def cache_root():
     """${SLUICE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice}, of the user behind sudo if there is one."""
     if os.environ.get("SLUICE_CACHE"):
         return Path(os.environ["SLUICE_CACHE"])
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "sluice"
     user = invoking_user()
     if user is not None:
         return Path(user.pw_dir) / ".cache" / "sluice"
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "sluice"
     return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "sluice"

@@ -10,8 +10,8 @@ POLL_S = 0.05
 def wait_until(check, what, deadline_s, alive=None):
     """Polls `check` until it returns something true, and returns that.
 
-    `alive`, called between polls, raises ClusterError when waiting on makes no sense (the process in question has ended).
-    Raises ClusterError after `deadline_s` seconds, with the last reason that `check` gave by raising OSError.
+    `alive`, called between polls, raises ClusterError when waiting on makes no sense (the process in question has
+    ended). Raises ClusterError after `deadline_s` seconds, with the last reason that `check` gave by raising OSError.
     """
     end = time.monotonic() + deadline_s
     reason = ""

@@ -1,0 +1,188 @@
+"""Parts of the package by themselves."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sluice_cluster import cgroups, go, host, mounts, network, processes
+from sluice_cluster.errors import ClusterError
+from sluice_cluster.settings import STATE_PATH_BYTES_MAX, Settings, cache_root
+
+STATE = Path("/state")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "complaint"),
+    [
+        ("ports below 1024 are root's", Settings(STATE, port_base=80), "--port-base 80 is out of range"),
+        ("ports end at 65535", Settings(STATE, port_base=65530), "--port-base 65530 is out of range"),
+        ("node ports are kube-proxy's", Settings(STATE, port_base=29995), "overlaps the node ports"),
+        ("a network is a network", Settings(STATE, network="10.96.0.1/14"), "is not an IPv4 network"),
+        ("a network has four parts", Settings(STATE, network="10.0.0.0/8"), "must be a /14"),
+        ("sockets have short names", Settings(Path("/" + "x" * STATE_PATH_BYTES_MAX)), "choose another with --state"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(name, settings, complaint):
+    with pytest.raises(ClusterError, match=complaint):
+        settings.check()
+
+
+def test_clusters_side_by_side_share_no_address_and_no_port():
+    first, second = (Settings(STATE, port_base=base, control_plane_only=True) for base in (26400, 26420))
+    assert first.node_address != second.node_address
+    assert not {port for _, port, _ in first.listeners()} & {port for _, port, _ in second.listeners()}
+
+
+def test_settings_come_back_from_the_record_as_they_were():
+    settings = Settings(STATE, 26420, "10.16.0.0/14", True, "1m")
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"SLUICE_CACHE": "/a", "XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/a"),
+        ({"XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/b/sluice"),
+        ({"HOME": "/c"}, "/c/.cache/sluice"),
+    ],
+)
+def test_the_cache_is_where_the_environment_says(monkeypatch, environment, folder):
+    monkeypatch.setattr(os, "environ", environment)
+    assert cache_root() == Path(folder)
+
+
+def fake_go(folder, version):
+    folder.mkdir(parents=True)
+    (folder / "go").write_text(f"#!/bin/sh\necho go version go{version} linux/amd64\n")
+    (folder / "go").chmod(0o755)
+    return str(folder / "go")
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "toolchain", "chosen", "environment"),
+    [
+        ("new enough is used as it is", ["1.26.8"], None, 0, {}),
+        ("a later one that is new enough beats an older first one", ["1.19.8", "1.27.0"], None, 1, {}),
+        ("1.23 fetches what go.mod names", ["1.19.8", "1.23.4"], None, 1, {"GOTOOLCHAIN": "auto"}),
+        ("but not against the user's word", ["1.23.4"], "local", 0, {}),
+    ],
+)
+def test_the_go_that_can_build_is_found(monkeypatch, tmp_path, name, versions, toolchain, chosen, environment):
+    candidates = [fake_go(tmp_path / str(index), version) for index, version in enumerate(versions)]
+    monkeypatch.setattr(go, "_candidates", lambda: candidates)
+    monkeypatch.delenv("GOTOOLCHAIN", raising=False)
+    if toolchain:
+        monkeypatch.setenv("GOTOOLCHAIN", toolchain)
+    assert go.find() == (candidates[chosen], environment)
+
+
+@pytest.mark.parametrize("versions", [[], ["1.19.8"]])
+def test_without_a_go_that_can_build_the_remedy_is_named(monkeypatch, tmp_path, versions):
+    candidates = [fake_go(tmp_path / str(index), version) for index, version in enumerate(versions)]
+    monkeypatch.setattr(go, "_candidates", lambda: candidates)
+    with pytest.raises(ClusterError, match="golang-1.23 from bookworm-backports"):
+        go.find()
+
+
+def holding_process():
+    """A process that stays until it is killed or its input is closed."""
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+def recorded(process):
+    return processes.ProcessRecord("sleeper", process.pid, processes.start_ticks(process.pid), processes.boot_id())
+
+
+def test_a_process_is_ended_by_its_record():
+    with holding_process() as process:
+        record = recorded(process)
+        assert processes.is_alive(record)
+        processes.kill_all([record])
+        assert not processes.is_alive(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("another process got the pid", lambda record: dataclasses.replace(record, start_ticks=record.start_ticks - 1)),
+        ("the machine was rebooted", lambda record: dataclasses.replace(record, boot_id="another")),
+    ],
+)
+def test_a_process_that_only_has_the_pid_of_ours_is_left_alone(name, change):
+    with holding_process() as process:
+        stranger = change(recorded(process))
+        assert not processes.is_alive(stranger)
+        processes.kill_all([stranger])
+        assert process.poll() is None
+
+
+def test_records_come_back_from_their_folder(tmp_path):
+    with holding_process() as process:
+        processes.save(recorded(process), tmp_path)
+        (tmp_path / "torn.json").write_text('{"name": "to')
+        assert processes.load_all(tmp_path) == {"sleeper": recorded(process)}
+
+
+def test_a_program_that_ends_at_once_is_reported_with_its_last_words(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("first\nno such flag: --x\n\n")
+    assert processes.last_words(log) == "no such flag: --x"
+    assert processes.last_words(tmp_path / "absent") == "(no log)"
+
+
+def test_mount_points_with_blanks_are_read_as_they_are():
+    assert mounts._unescape(r"/a\040b\134c") == "/a b\\c"
+
+
+def test_a_v2_cgroup_hands_its_controllers_down(monkeypatch, tmp_path):
+    for group in (tmp_path, tmp_path / cgroups.NAME):
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.controllers").write_text("cpuset cpu memory pids\n")
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    cgroups.check()
+    assert cgroups.create() == [tmp_path / cgroups.NAME / "node"]
+    for group in (tmp_path, tmp_path / cgroups.NAME):
+        assert (group / "cgroup.subtree_control").read_text() == "+cpuset +cpu +memory +pids"
+
+
+def test_missing_cgroup_controllers_are_named(monkeypatch, tmp_path):
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu pids\n")
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    with pytest.raises(ClusterError, match="no memory cgroup controller"):
+        cgroups.check()
+
+
+def test_missing_programs_are_named_with_their_packages(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        ClusterError, match="no ip, openssl on this machine; on Debian: apt-get install iproute2 openssl"
+    ):
+        host.check_programs(control_plane_only=True)
+    with pytest.raises(ClusterError, match="no containerd, .*apt-get install conntrack containerd iproute2"):
+        host.check_programs(control_plane_only=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "route", "complaint"),
+    [
+        ("elsewhere is fine", {"dst": "192.0.2.0/24", "dev": "eth0"}, None),
+        ("the default route is fine", {"dst": "default", "dev": "eth0"}, None),
+        (
+            "a VPN over all of 10/8 is not",
+            {"dst": "10.0.0.0/8", "dev": "tun0"},
+            "already routed to 10.0.0.0/8 dev tun0",
+        ),
+        ("one address of the pods is not", {"dst": "10.98.0.7", "dev": "x0"}, "already routed to 10.98.0.7 dev x0"),
+    ],
+)
+def test_networks_in_use_are_refused(monkeypatch, name, route, complaint):
+    monkeypatch.setattr(network, "_ip_json", lambda *words: [route])
+    monkeypatch.setattr(network, "kube_proxy_tables", list)
+    if complaint is None:
+        network.check_free(Settings(STATE))
+        return
+    with pytest.raises(ClusterError, match=complaint):
+        network.check_free(Settings(STATE))
