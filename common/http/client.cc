@@ -317,6 +317,10 @@ std::unique_ptr<Stream> Client::stream(Request request, StreamCallbacks callback
   return std::make_unique<StreamHandle>(impl_->loop, std::move(transfer));
 }
 
+void Client::shut_down() {
+  impl_->loop->stop();
+}
+
 void Client::set_tls(TlsOptions tls) {
   impl_->loop->set_tls(std::move(tls));
 }

@@ -92,6 +92,9 @@ class Client {
   /// with kUnavailable (0: never).
   std::unique_ptr<Stream> stream(Request request, StreamCallbacks callbacks, Duration idle_timeout);
 
+  /// Ends all calls and streams with kUnavailable, now and from now on, so that who waits for them need not.
+  void shut_down();
+
   /// New credentials or roots for connections made from now on; the pool's old connections are not reused for new
   /// calls.
   void set_tls(TlsOptions tls);

@@ -318,6 +318,20 @@ TEST_CASE("the client's end answers pending calls and streams") {
   stream.reset();  // after its client: nothing to wait for
 }
 
+TEST_CASE("after shut_down nothing waits") {
+  LoopbackServer server([](LoopbackConnection& connection) { connection.wait_closed(); });
+  Client client({});
+  std::promise<Result<Response>> answer;
+  client.send_async(get(server.url()), [&](Result<Response> result) { answer.set_value(std::move(result)); });
+  client.shut_down();
+  CHECK(answer.get_future().get().error().code == ErrorCode::kUnavailable);
+  CHECK(client.send(get(server.url())).error().code == ErrorCode::kUnavailable);
+  Recorder recorder;
+  const auto stream = client.stream(get(server.url()), recorder.callbacks(), kLong);
+  CHECK(recorder.ends.size() == 1);
+  client.shut_down();
+}
+
 TEST_CASE("more calls than are allowed at once are refused") {
   LoopbackServer server([](LoopbackConnection& connection) { connection.wait_closed(); });
   std::atomic<int> refused{0};

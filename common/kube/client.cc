@@ -204,9 +204,16 @@ Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics)
     : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics)) {}
 
 Client::~Client() {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->stopping = true;
-  impl_->stopped.notify_all();
+  shut_down();
+}
+
+void Client::shut_down() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    impl_->stopped.notify_all();
+  }
+  impl_->http.shut_down();
 }
 
 Result<Json> Client::get(const Resource& resource, std::string_view ns, std::string_view name,

@@ -103,6 +103,10 @@ class Client {
   std::unique_ptr<http::Stream> watch(const Resource& resource, std::string_view ns, const WatchOptions& options,
                                       WatchCallbacks callbacks);
 
+  /// Ends all calls, retries and watches with kUnavailable, now and from now on: a program that stops need not wait for
+  /// an API server that does not answer.
+  void shut_down();
+
   [[nodiscard]] const std::string& default_namespace() const;
 
  private:

@@ -18,15 +18,18 @@ namespace sluice::kube {
 
 class Informer {
  public:
-  /// `before` is null for an addition, `after` for a deletion. A relist synthesises the changes that the watch missed.
-  /// Runs on the informer's thread, in the order of the changes; must not block for long.
+  /// `before` is null for an addition, `after` for a deletion, where `before` is the last state that is known. A relist
+  /// synthesises the changes that the watch missed. Every 10 hours each object is shown again as its own update
+  /// (`before` == `after`). Runs on the informer's thread, in the order of the changes; must not block for long: it may
+  /// not call stop().
   using Handler = std::function<void(const Object& before, const Object& after)>;
 
   struct Options {
     std::string ns;  ///< "" for all namespaces.
     std::string label_selector;
     std::string field_selector;
-    /// Shrinks an object before it is stored (metadata.managedFields is always dropped).
+    /// Shrinks an object before it is stored (metadata.managedFields is always dropped). Must leave metadata's name,
+    /// namespace, uid and resourceVersion.
     std::function<void(Json&)> transform;
   };
 
@@ -40,10 +43,11 @@ class Informer {
   /// Before start() only. Several handlers are called in the order they were added.
   void add_handler(Handler handler);
   void start();
-  /// Ends the watch; no handler runs after it returns.
+  /// Ends the watch; no handler runs after it returns. Where a list is under way it waits for that: Client::shut_down()
+  /// before it makes it short.
   void stop();
 
-  /// Waits until the first list is in the cache and its handlers have run. False at the time-out.
+  /// Waits until the first list is in the cache and its handlers have run. False at the time-out and after stop().
   bool wait_synced(Duration at_most);
   [[nodiscard]] bool synced() const;
 
@@ -52,7 +56,8 @@ class Informer {
   [[nodiscard]] std::vector<Object> list() const;
   [[nodiscard]] std::vector<Object> list_namespace(std::string_view ns) const;
   [[nodiscard]] std::size_t size() const;
-  /// The newest resource version seen, as the server wrote it. "" before the first list.
+  /// The version that the cache has reached, as the server wrote it: never newer than what get() and list() answer. ""
+  /// before the first list.
   [[nodiscard]] std::string resource_version() const;
   /// When the last list, event or bookmark came: how stale the cache may be.
   [[nodiscard]] SteadyTime last_contact() const;

@@ -1,0 +1,342 @@
+#include "common/kube/informer.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/kube/reflector_plan.h"
+#include "common/kube/store.h"
+
+namespace sluice::kube {
+namespace {
+
+/// Events that may wait for the informer's thread once the state is complete. If its handlers fall further behind, the
+/// watch is ended and begun again where they are: memory stays bounded and nothing is lost.
+constexpr std::size_t kEventsMax = 4096;
+/// All objects are shown to the handlers again, from the cache alone, so that a lost wake-up heals. client-go's
+/// default.
+constexpr Duration kResync{std::chrono::hours(10)};
+constexpr double kResyncJitter = 0.1;
+
+using Kind = ReflectorStep::Kind;
+
+}  // namespace
+
+struct Informer::Impl {
+  Client& client;
+  const Clock& clock;
+  Random& random;
+  const Resource resource;
+  const Options options;
+  std::optional<Counter> lists;
+  std::optional<Counter> watches;
+  std::optional<Counter> failures;
+  std::optional<Gauge> objects;
+  std::vector<Handler> handlers;  // not changed after start()
+  std::thread thread;
+
+  // The cache, which any thread reads and the informer's thread writes.
+  mutable std::shared_mutex cache_mutex;
+  Store store;
+  std::string version;
+  SteadyTime last_contact{};
+
+  // What wakes the informer's thread and those that wait for it.
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  bool synced = false;
+  std::deque<WatchEvent> events;  // from the client's thread
+  bool bounded = false;           // the state is complete: kEventsMax holds
+  std::optional<Status> end;      // of the watch under way; nothing is taken in after it
+
+  // Of the informer's thread alone.
+  ReflectorPlan plan;
+  SteadyTime next_resync{};
+
+  Impl(Client& c, const Clock& k, Random& r, Resource what, Options o, MetricsRegistry* metrics)
+      : client(c), clock(k), random(r), resource(std::move(what)), options(std::move(o)) {
+    if (metrics == nullptr) return;
+    const MetricLabels name{{"name", resource.plural}};
+    lists = metrics->counter("reflector_lists_total", "States read as a whole, by list or by WatchList.", name);
+    watches = metrics->counter("reflector_watches_total", "Watches begun.", name);
+    failures = metrics->counter("reflector_failures_total", "Lists and watches that failed.", name);
+    objects = metrics->gauge("reflector_objects", "Objects in the cache.", name);
+  }
+
+  void run();
+  Status run_list(const ReflectorStep& step);
+  Status run_watch(const ReflectorStep& step, bool& had_events);
+  std::optional<Status> take(std::deque<WatchEvent>& batch);
+  Status take_in(WatchEvent event, std::optional<Store>& state);
+  void take_state(Store state, const std::string& resource_version);
+  void tell(const std::vector<Change>& changes) const;
+  void resync();
+  void schedule_resync();
+  void shrink(Json& object) const;
+  void on_event(WatchEvent event);
+  void on_end(Status status);
+  void report(const ReflectorStep& step, const Status& status, Duration wait) const;
+  void pause(Duration wait);
+  bool is_stopping() const {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
+};
+
+void Informer::Impl::run() {
+  schedule_resync();
+  while (!is_stopping()) {
+    const ReflectorStep step = plan.next();
+    const SteadyTime begun = clock.steady();
+    bool had_events = false;
+    const Status status = step.kind == Kind::kList ? run_list(step) : run_watch(step, had_events);
+    if (is_stopping()) return;
+    if (step.kind == Kind::kList && status.ok()) continue;  // and now watch
+    const auto lived = std::chrono::duration_cast<Duration>(clock.steady() - begun);
+    const Duration wait = plan.ended({step.kind, status, lived, had_events}, clock.steady(), random);
+    report(step, status, wait);
+    pause(wait);
+  }
+}
+
+Status Informer::Impl::run_list(const ReflectorStep& step) {
+  Result<Json> list = client.list(resource, options.ns,
+                                  {.label_selector = options.label_selector,
+                                   .field_selector = options.field_selector,
+                                   .resource_version = step.resource_version});
+  if (!list) return list.error();
+  Store state;
+  for (Json& object : (*list)["items"]) {
+    shrink(object);
+    state.apply({WatchEvent::Type::kAdded, std::move(object)});
+  }
+  take_state(std::move(state), std::string(resource_version_of(*list)));
+  return Status::success();
+}
+
+Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
+  const bool sends_state = step.kind == Kind::kWatchList;
+  {
+    const std::lock_guard lock(mutex);
+    events.clear();
+    end.reset();
+    bounded = !sends_state;
+  }
+  if (watches) watches->add();
+  // Destroyed before this returns: after it no callback runs, so what they touch belongs to one watch at a time.
+  const std::unique_ptr<http::Stream> stream =
+      client.watch(resource, options.ns,
+                   {.label_selector = options.label_selector,
+                    .field_selector = options.field_selector,
+                    .resource_version = step.resource_version,
+                    .timeout = watch_timeout(random),
+                    .send_initial_events = sends_state},
+                   {.on_event = [this](WatchEvent event) { on_event(std::move(event)); },
+                    .on_end = [this](Status status) { on_end(std::move(status)); }});
+  std::optional<Store> state;  // where it is sent: what has come of it so far
+  if (sends_state) state.emplace();
+  for (;;) {
+    std::deque<WatchEvent> batch;
+    std::optional<Status> ended = take(batch);
+    had_events = had_events || !batch.empty();
+    for (WatchEvent& event : batch) {
+      if (Status taken = take_in(std::move(event), state); !taken) return taken;
+    }
+    if (ended) return std::move(*ended);
+    if (is_stopping()) return Status::success();
+    if (clock.steady() >= next_resync) resync();
+  }
+}
+
+/// Waits for events, the watch's end, the time to resync or stop().
+std::optional<Status> Informer::Impl::take(std::deque<WatchEvent>& batch) {
+  std::unique_lock lock(mutex);
+  const auto until_resync = std::max(std::chrono::ceil<Duration>(next_resync - clock.steady()), Duration(0));
+  changed.wait_for(lock, until_resync, [this] { return stopping || end.has_value() || !events.empty(); });
+  batch.swap(events);
+  return stopping ? std::nullopt : end;
+}
+
+Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
+  if (event.type == WatchEvent::Type::kError) {
+    const auto code = static_cast<int>(integer_at(event.object, "/code", 500));
+    return error_from_status(code, event.object.dump(-1, ' ', false, Json::error_handler_t::replace),
+                             "watch " + resource.plural);
+  }
+  std::string resource_version(resource_version_of(event.object));
+  if (event.type == WatchEvent::Type::kBookmark && state && is_initial_events_end(event.object)) {
+    take_state(std::move(*state), resource_version);
+    state.reset();
+    return Status::success();
+  }
+  shrink(event.object);
+  if (state) {
+    (void)state->apply(std::move(event));
+    return Status::success();
+  }
+  std::vector<Change> changes;
+  {
+    const std::unique_lock lock(cache_mutex);
+    changes = store.apply(std::move(event));
+    if (!resource_version.empty()) version = resource_version;
+    last_contact = clock.steady();
+  }
+  plan.saw(std::move(resource_version));
+  tell(changes);
+  return Status::success();
+}
+
+void Informer::Impl::take_state(Store state, const std::string& resource_version) {
+  std::vector<Change> changes;
+  {
+    const std::unique_lock lock(cache_mutex);
+    changes = store.replace(std::move(state));
+    version = resource_version;
+    last_contact = clock.steady();
+  }
+  plan.listed(resource_version);
+  if (lists) lists->add();
+  tell(changes);
+  const std::lock_guard lock(mutex);
+  synced = true;
+  changed.notify_all();
+}
+
+void Informer::Impl::tell(const std::vector<Change>& changes) const {
+  if (objects && !changes.empty()) {
+    const std::shared_lock lock(cache_mutex);
+    objects->set(static_cast<double>(store.size()));
+  }
+  for (const Change& change : changes) {
+    for (const Handler& handler : handlers) handler(change.before, change.after);
+  }
+}
+
+void Informer::Impl::resync() {
+  std::vector<Object> all;
+  {
+    const std::shared_lock lock(cache_mutex);
+    all = store.list();
+  }
+  for (const Object& object : all) {
+    for (const Handler& handler : handlers) handler(object, object);
+  }
+  schedule_resync();
+}
+
+void Informer::Impl::schedule_resync() {
+  const double factor = 1.0 + kResyncJitter * (2.0 * random.unit() - 1.0);
+  next_resync = clock.steady() + Duration(static_cast<Duration::rep>(factor * static_cast<double>(kResync.count())));
+}
+
+void Informer::Impl::shrink(Json& object) const {
+  if (const auto metadata = object.find("metadata"); metadata != object.end() && metadata->is_object()) {
+    metadata->erase("managedFields");
+  }
+  if (options.transform) options.transform(object);
+}
+
+void Informer::Impl::on_event(WatchEvent event) {
+  const std::lock_guard lock(mutex);
+  if (end) return;
+  if (bounded && events.size() >= kEventsMax) {
+    end = Error{ErrorCode::kUnavailable, "the handlers are too far behind"};
+    return;
+  }
+  if (event.type == WatchEvent::Type::kBookmark && is_initial_events_end(event.object)) bounded = true;
+  events.push_back(std::move(event));
+  changed.notify_all();
+}
+
+void Informer::Impl::on_end(Status status) {
+  const std::lock_guard lock(mutex);
+  if (!end) end = std::move(status);
+  changed.notify_all();
+}
+
+void Informer::Impl::report(const ReflectorStep& step, const Status& status, Duration wait) const {
+  if (status.ok()) return;
+  if (failures) failures->add();
+  const char* what = step.kind == Kind::kList ? "list" : "watch";
+  log_warn("reading the API server failed, going on",
+           {{"resource", resource.plural}, {"call", what}, {"error", status.error().message}, {"wait", wait}});
+}
+
+void Informer::Impl::pause(Duration wait) {
+  std::unique_lock lock(mutex);
+  changed.wait_for(lock, wait, [this] { return stopping; });
+}
+
+Informer::Informer(Client& client, const Clock& clock, Random& random, Resource resource, Options options,
+                   MetricsRegistry* metrics)
+    : impl_(std::make_unique<Impl>(client, clock, random, std::move(resource), std::move(options), metrics)) {}
+
+Informer::~Informer() {
+  stop();
+}
+
+void Informer::add_handler(Handler handler) {
+  impl_->handlers.push_back(std::move(handler));
+}
+
+void Informer::start() {
+  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+}
+
+void Informer::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    impl_->changed.notify_all();
+  }
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+bool Informer::wait_synced(Duration at_most) {
+  std::unique_lock lock(impl_->mutex);
+  impl_->changed.wait_for(lock, at_most, [this] { return impl_->synced || impl_->stopping; });
+  return impl_->synced;
+}
+
+bool Informer::synced() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->synced;
+}
+
+Object Informer::get(std::string_view key) const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->store.get(key);
+}
+
+std::vector<Object> Informer::list() const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->store.list();
+}
+
+std::vector<Object> Informer::list_namespace(std::string_view ns) const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->store.list_namespace(ns);
+}
+
+std::size_t Informer::size() const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->store.size();
+}
+
+std::string Informer::resource_version() const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->version;
+}
+
+SteadyTime Informer::last_contact() const {
+  const std::shared_lock lock(impl_->cache_mutex);
+  return impl_->last_contact;
+}
+
+}  // namespace sluice::kube
