@@ -1,0 +1,55 @@
+// Read-your-writes over an informer's cache: what this process has just written counts as observed, though the watch
+// has not brought it back yet. Without it a reconcile from a stale cache would make the same pod twice or choose a
+// second victim. Source: client-go's MutationCache and the "expectations" of kube-controller-manager solve the same.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/kube/resource.h"
+
+namespace sluice::op {
+
+/// Whether resource version `a` is as new as `b`. They are decimal numbers of one etcd (comparable since Kubernetes
+/// 1.35, KEP-5504); an empty one is older than all.
+bool version_reached(std::string_view a, std::string_view b);
+
+/// Threads: any. Each object belongs to a scope, the key of the RealtimeGateway.
+class OwnWrites {
+ public:
+  explicit OwnWrites(const Clock& clock) : clock_(clock) {}
+
+  /// The API server answered a create or an update with `object`.
+  void wrote(std::string_view scope, const kube::Json& object);
+  /// The API server accepted the deletion of `object`, as it was known. It counts as terminating until the cache shows
+  /// what became of it.
+  void removed(std::string_view scope, const kube::Json& object);
+
+  /// `cached` with our newer writes laid over it. `cache_version` is the informer's resource version, read before
+  /// `cached` was: what it has reached is believed over our memory.
+  std::vector<kube::Object> newest(std::string_view scope, std::vector<kube::Object> cached,
+                                   std::string_view cache_version);
+  /// Forgets a scope.
+  void forget(std::string_view scope);
+
+ private:
+  struct Entry {
+    kube::Object object;
+    bool removed = false;
+    SteadyTime at{};
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;  ///< By object key.
+
+  bool outdated(const Entry& entry, const kube::Object& cached, std::string_view cache_version) const;
+  void keep(std::string_view scope, kube::Json object, bool removed);
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, Entries, std::less<>> scopes_;
+};
+
+}  // namespace sluice::op

@@ -1,0 +1,77 @@
+#include "operator/poll_schedule.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+const SteadyTime kStart{24h};
+
+PollTarget target(const std::string& uid, PollUrgency urgency = PollUrgency::kOther,
+                  const std::string& key = "live/edge") {
+  return {.uid = uid, .address = uid + ":9901", .key = key, .urgency = urgency};
+}
+
+/// UIDs asked from `from` for `time`, each answered at once.
+std::vector<std::string> asked(PollSchedule& schedule, SteadyTime from, Duration time) {
+  std::vector<std::string> uids;
+  for (SteadyTime now = from; now < from + time; now += 1ms) {
+    if (const auto next = schedule.next(now)) {
+      uids.push_back(next->uid);
+      schedule.finished(next->uid);
+    }
+  }
+  return uids;
+}
+
+}  // namespace
+
+TEST_CASE("draining pods first, then candidates, then the others in turn") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("o1"), target("o2"), target("c", PollUrgency::kCandidate),
+                                     target("d", PollUrgency::kDraining)});
+  CHECK(asked(schedule, kStart, 100ms) == std::vector<std::string>{"d", "c", "o1", "o2"});
+  CHECK(asked(schedule, kStart + 100ms, 1100ms) == std::vector<std::string>{"d", "d", "c"});
+}
+
+TEST_CASE("never more than the rate, however many there are") {
+  PollSchedule schedule;
+  std::vector<PollTarget> targets;
+  for (int i = 0; i < 500; ++i) targets.push_back(target("d" + std::to_string(i), PollUrgency::kDraining));
+  schedule.set_targets("live/edge", targets);
+  const auto uids = asked(schedule, kStart, 10s);
+  CHECK(uids.size() == 500);
+  // All have had their turn once before one has it twice.
+  CHECK(std::set<std::string>(uids.begin(), uids.end()).size() == 500);
+}
+
+TEST_CASE("a target that has not answered is not asked again") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("d", PollUrgency::kDraining)});
+  REQUIRE(schedule.next(kStart));
+  CHECK_FALSE(schedule.next(kStart + 10s));
+  CHECK_FALSE(schedule.next_due());
+  schedule.finished("d");
+  CHECK(schedule.next_due() == kStart + kPollDraining);
+  CHECK(schedule.next(kStart + 10s));
+}
+
+TEST_CASE("targets come and go with their gateway") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("a"), target("b")});
+  schedule.set_targets("live/other", {target("x", PollUrgency::kOther, "live/other")});
+  schedule.set_targets("live/edge", {target("b")});
+  CHECK(asked(schedule, kStart, 100ms) == std::vector<std::string>{"b", "x"});
+  // A higher urgency takes effect at once, counted from when it was last asked.
+  schedule.set_targets("live/edge", {target("b", PollUrgency::kDraining)});
+  CHECK(schedule.next_due() == kStart + kPollDraining);
+  schedule.set_targets("live/edge", {});
+  schedule.set_targets("live/other", {});
+  CHECK_FALSE(schedule.next_due());
+}
+
+}  // namespace sluice::op
