@@ -29,7 +29,7 @@ bench-demo: ## the demo's scenario once more, as lines `figure NAME = VALUE UNIT
 	@scripts/setup
 	@scripts/build release
 	@scripts/images
-	@scripts/with-root bench/demo/run.py --figures
+	@scripts/with-root bench/demo/run.py --bench
 
 images: ## OCI images of the three programs into build/images
 	@scripts/setup packages
