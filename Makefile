@@ -51,5 +51,5 @@ tsan: ## unit tests under ThreadSanitizer
 	@ctest --preset tsan
 
 clean: ## remove build/ (a running cluster is left alone: tests/cluster/cluster down)
-	@if tests/cluster/cluster status >/dev/null 2>&1; then echo "a cluster of this checkout is running: tests/cluster/cluster down" >&2; exit 1; fi
+	@if tests/cluster/cluster kubeconfig >/dev/null 2>&1; then echo "a cluster of this checkout runs: tests/cluster/cluster down" >&2; exit 1; fi
 	rm -rf build
