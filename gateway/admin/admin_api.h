@@ -1,0 +1,43 @@
+// The admin API (docs/design/0001-main-job.md, "Admin API"): GET /admin/v1/state, PUT and DELETE /admin/v1/drain, each
+// with a token of common/base/ed25519_jwt.h whose audience is this pod's UID.
+#pragma once
+
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/ed25519_jwt.h"
+#include "gateway/admin/gateway_control.h"
+#include "gateway/websocket/http_request.h"
+#include "gateway/websocket/http_response.h"
+
+namespace sluice::gateway {
+
+class AdminApi {
+ public:
+  /// `control` and `clock` outlive the API. `keys_dir` may be empty: then every call is answered 401.
+  AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid);
+
+  [[nodiscard]] HttpResponse handle(const HttpRequest& request);
+  /// Reads the folder's *.pem files again; files that hold no key are logged and left out.
+  void reload_keys();
+
+ private:
+  [[nodiscard]] Status authenticate(const HttpRequest& request) const;
+  [[nodiscard]] HttpResponse put_drain(const HttpRequest& request);
+  [[nodiscard]] HttpResponse delete_drain();
+  [[nodiscard]] HttpResponse state();
+
+  GatewayControl& control_;
+  const Clock& clock_;
+  const std::string keys_dir_;
+  const std::string pod_uid_;
+  VerificationKeys keys_;
+  std::string keys_seen_;  ///< What the folder held at the last look, to log changes only.
+};
+
+/// The body of PUT /admin/v1/drain. Errors: kInvalid with a sentence that names the field.
+Result<DrainRequest> parse_drain_request(std::string_view body);
+/// The body of GET /admin/v1/state.
+[[nodiscard]] std::string state_json(const GatewaySnapshot& snapshot);
+
+}  // namespace sluice::gateway

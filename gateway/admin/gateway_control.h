@@ -1,0 +1,40 @@
+// What the admin API sees of the gateway: so small that a test can stand in for a whole process.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "common/base/result.h"
+#include "gateway/drain/controller.h"
+#include "gateway/stats.h"
+
+namespace sluice::gateway {
+
+/// The gateway at one moment, summed over its shards.
+struct GatewaySnapshot {
+  std::array<std::int64_t, kConnectionStateNames.size()> connections{};  ///< By state.
+  std::optional<DrainReport> drain;
+  std::int64_t drain_hinted = 0;
+  double handshake_p99_seconds = 0;
+  double accepts_per_second = 0;
+  std::uint64_t rss_bytes = 0;
+  std::uint64_t kernel_bytes = 0;
+  std::size_t tasks_queued = 0;
+  std::size_t tasks_in_flight = 0;
+
+  /// Connections that a drain waits for: upgraded ones, until they are closed.
+  [[nodiscard]] std::int64_t remaining() const;
+};
+
+/// Threads: the admin server's.
+class GatewayControl {
+ public:
+  virtual ~GatewayControl() = default;
+  [[nodiscard]] virtual GatewaySnapshot snapshot() = 0;
+  virtual void start_drain(const DrainRequest& request) = 0;
+  /// Errors: kConflict (the process is terminating).
+  virtual Status cancel_drain() = 0;
+};
+
+}  // namespace sluice::gateway

@@ -1,0 +1,165 @@
+// A WebSocket connection's life.
+//
+//        accepted
+//           |
+//           v          time-out, end of stream, reset
+//     +-----------+ ----------------------------------------------------------+
+//     | handshake |                                                           |
+//     |  (idle)   | --- refused: 4xx, 503 ------------------+                 |
+//     +-----------+                                         |                 |
+//           | 101                                           |                 |
+//           v          reset, end of stream                 |                 |
+//     +-----------+ ----------------------------------------|---------------->|
+//     |   open    |                                         v                 v
+//     | (active)  | --- a close frame is queued ---->  +---------+       +--------+
+//     +-----------+     by the peer's close (echoed),  | closing | ----> | closed | --> slot is free
+//        |     ^        a violation (1002 1007 1009),  +---------+       +--------+     (close completed)
+//        +-----+        a drain, staleness, a slow       both sides' close frames,
+//      PING / PONG      consumer (1013), the protocol    end of stream, time-out
+//
+// In brackets: the label `state` of rtgw_connections (closing and closed count as closing).
+//
+// Heartbeat: nothing received for heartbeat.pingInterval -> PING; no PONG within heartbeat.staleAfter -> closed.
+// Back-pressure: a send queue above its high mark stops the reading until it is below the low mark; what was read but
+// not used waits in `cold_`. Leaving: a drain that wants to close a connection waits for the answers it is owed.
+//
+// An idle open connection holds no buffer: receive buffers are the shard's, and handshake, send queue and reader state
+// are freed when they are empty. Threads: its shard's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "gateway/engine/block.h"
+#include "gateway/engine/io.h"
+#include "gateway/engine/send_queue.h"
+#include "gateway/engine/timer_wheel.h"
+#include "gateway/protocols/protocol.h"
+#include "gateway/stats.h"
+#include "gateway/tls/transport.h"
+#include "gateway/websocket/http_request.h"
+#include "gateway/websocket/http_response.h"
+#include "gateway/websocket/message_reader.h"
+
+namespace sluice::gateway {
+
+struct ShardContext;
+
+/// How long a connection may take to answer our close frame, or to go away after a refusal.
+inline constexpr Duration kCloseTimeout{5'000};
+/// How much longer than it was told a hinted client may stay: moving over takes it some time, and its clock began
+/// later.
+inline constexpr Duration kHintGrace{2'000};
+
+class Connection {
+ public:
+  /// `shard` outlives the connection. `refused`: the process has no place for it, its upgrade will be answered with
+  /// 503. `transport` may be null.
+  Connection(ShardContext& shard, ConnectionId id, Socket socket, bool refused, std::unique_ptr<Transport> transport);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // What happens to it.
+  void start();
+  void on_receive(const Completion& completion);
+  void on_send(std::int32_t result);
+  void on_timer();
+  /// At the end of a tick in which the connection was touched: tells the protocol about its end, sends what is queued.
+  void settle();
+
+  // A drain.
+  /// Whether the drain `epoch` may still release it.
+  [[nodiscard]] bool can_be_released(std::uint32_t epoch) const;
+  /// Spends a token: the connection goes after `wait` (with a hint that says so, where the client understands hints).
+  void release(Duration wait);
+  /// The deadline has come: closes at once, whatever is owed. `reconnect_after` tells the client when to come back.
+  void evict(Duration reconnect_after);
+
+  // What Session does.
+  [[nodiscard]] ConnectionId id() const { return id_; }
+  [[nodiscard]] std::uint64_t& word() { return word_; }
+  [[nodiscard]] bool is_open() const { return phase_ == Phase::kOpen; }
+  [[nodiscard]] bool leaving() const { return leaving_; }
+  void reply(BlockRef frame);
+  bool push(const BlockRef& frame);
+  void close(std::uint16_t code, std::string_view reason);
+
+  [[nodiscard]] SteadyTime last_pong() const { return last_pong_; }
+
+ private:
+  enum class Phase : std::uint8_t { kHandshake, kOpen, kClosing, kClosed };
+  struct Cold;
+
+  // connection.cc: life and sending.
+  void enqueue(BlockRef block);
+  void touch();
+  void flush();
+  void flush_through_transport();
+  void submit(std::span<const Slice> slices);
+  void when_flushed();
+  bool end_transport();
+  void start_close(std::uint16_t code, std::string_view reason, CloseCause cause);
+  void begin_closing();
+  void finish(CloseCause cause);
+  void set_state(ConnectionState state);
+  void arm_open_timers();
+  void resume();
+  [[nodiscard]] SteadyTime heartbeat_due() const;
+  [[nodiscard]] bool drain_applies() const;
+  void check_open_timers();
+  [[nodiscard]] Protocol& protocol() const;
+
+  // connection_receive.cc: from bytes to events.
+  void consume(std::span<char> input);
+  bool consume_handshake(std::span<char>& input, std::string& carried);
+  void answer_request(const HttpRequest& request);
+  void open(std::size_t protocol, bool hints);
+  void refuse(const HttpResponse& response, HandshakeResult result);
+  void consume_frames(std::span<char> input);
+  void pause(std::span<const char> unused);
+  void on_event(const ReaderEvent& event);
+  void on_peer_close(const ReaderEvent& event);
+  void on_wire(std::span<const char> wire);
+
+  ShardContext& shard_;
+  const ConnectionId id_;
+  std::uint64_t word_ = 0;
+  TimerNode timer_;
+  SendQueue queue_;
+  MessageReader reader_;
+  std::unique_ptr<Cold> cold_;
+  std::unique_ptr<Transport> transport_;
+  BlockRef wire_;          ///< Encrypted bytes that are being sent.
+  SteadyTime last_alive_;  ///< When the peer last showed a sign of life.
+  SteadyTime last_pong_;   ///< When the connection was accepted, until the first PONG.
+  SteadyTime ping_sent_{};
+  SteadyTime leave_at_{};  ///< When a drain's release ends.
+  Socket socket_;
+  std::uint32_t sending_ = 0;    ///< Bytes in the send under way; 0 where there is none.
+  std::uint32_t wire_sent_ = 0;  ///< Bytes of wire_ that were sent.
+  std::uint32_t drain_epoch_ = 0;
+  Phase phase_ = Phase::kHandshake;
+  ConnectionState state_ = ConnectionState::kIdle;
+  CloseCause cause_ = CloseCause::kReset;
+  std::uint8_t protocol_ = 0;
+  bool refused_ : 1;
+  bool upgraded_ : 1 = false;
+  bool hints_ : 1 = false;
+  bool session_open_ : 1 = false;  ///< The protocol has heard on_open and not yet on_close.
+  bool touched_ : 1 = false;
+  bool paused_ : 1 = false;  ///< Not read from: the send queue is above its high mark.
+  bool awaiting_pong_ : 1 = false;
+  bool leaving_ : 1 = false;
+  bool slow_ : 1 = false;
+  bool peer_done_ : 1 = false;   ///< The peer has said all it will say.
+  bool discarding_ : 1 = false;  ///< What still comes is not looked at.
+  bool fin_sent_ : 1 = false;
+  bool transport_ended_ : 1 = false;
+};
+
+}  // namespace sluice::gateway

@@ -1,0 +1,37 @@
+// How other threads reach a shard: a bounded queue of calls that the shard's own thread carries out.
+// Threads: any may post; one takes.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace sluice::gateway {
+
+class Mailbox {
+ public:
+  using Mail = std::function<void()>;
+
+  explicit Mailbox(std::size_t mails_max) : mails_max_(mails_max) {}
+
+  /// False where the box is full or closed; `mail` is dropped then. For shards, which must never wait for each other.
+  bool try_post(Mail mail);
+  /// Waits for room; false where the box is closed. For workers, whose results must not be lost; never call it on the
+  /// thread that takes.
+  bool post(Mail mail);
+  /// Moves all mail into `out`, oldest first; true where there was any.
+  bool take(std::vector<Mail>& out);
+  /// Drops what is there and everything posted later, and frees those who wait in post().
+  void close();
+
+ private:
+  const std::size_t mails_max_;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  std::vector<Mail> mails_;
+  bool closed_ = false;
+};
+
+}  // namespace sluice::gateway

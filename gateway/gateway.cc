@@ -1,0 +1,203 @@
+#include "gateway/gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/duration_text.h"
+#include "common/base/log.h"
+#include "gateway/admin/memory.h"
+#include "gateway/gateway_metrics.h"
+
+namespace sluice::gateway {
+namespace {
+
+constexpr Duration kKeysReload{10'000};
+constexpr Duration kSampleInterval{1'000};
+/// A loop that has not ticked for so long hangs: loops tick at least once in EventLoop::kWaitMax.
+constexpr Duration kHangAfter{10'000};
+static_assert(kHangAfter > 5 * EventLoop::kWaitMax, "a busy machine is no hanging loop");
+
+HttpResponse text_response(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+Gateway::Gateway(const Config& config, const Clock& clock, std::uint64_t seed)
+    : config_(config),
+      clock_(clock),
+      random_(seed),
+      drain_(clock),
+      tasks_(config.tasks.workers, config.tasks.queue_length),
+      shared_{.config = config_, .clock = clock, .drain = drain_, .random = random_, .tasks = tasks_},
+      api_(*this, clock, config.admin.public_keys_dir, config.admin.pod_uid) {}
+
+Gateway::~Gateway() {
+  // Who calls goes before who is called: admin server, workers, shards.
+  if (server_) server_->stop();
+  tasks_.stop();
+  for (const auto& shard : shards_) shard->stop();
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::start(const Config& config, const Clock& clock, std::uint64_t seed) {
+  std::unique_ptr<Gateway> gateway(new Gateway(config, clock, seed));
+  if (const Status listening = gateway->listen(); !listening) return listening.error();
+  gateway->run();
+  return gateway;
+}
+
+Status Gateway::listen_shards() {
+  const bool several = config_.shards > 1;
+  for (int i = 0; i < config_.shards; ++i) {
+    auto io = make_epoll_io();
+    if (!io) return io.error();
+    shards_.push_back(std::make_unique<Shard>(static_cast<std::size_t>(i), shared_, shards_, *std::move(io)));
+    // The first shard may be given a port; the others join it there.
+    const std::uint16_t port = i == 0 ? config_.listen.port : ports_.listen;
+    const auto address = SocketAddress::parse(config_.listen.address, port);
+    if (!address) return address.error();
+    const auto bound = shards_.back()->listen(*address, several, false);
+    if (!bound) return bound.error();
+    ports_.listen = *bound;
+  }
+  return {};
+}
+
+Status Gateway::listen() {
+  if (const Status listening = listen_shards(); !listening) return listening.error();
+  auto io = make_epoll_io();
+  if (!io) return io.error();
+  server_ = std::make_unique<HttpServer>(*std::move(io), clock_);
+  const auto admin = SocketAddress::parse(config_.admin.address, config_.admin.port);
+  const auto metrics = SocketAddress::parse(config_.metrics.address, config_.metrics.port);
+  if (!admin) return admin.error();
+  if (!metrics) return metrics.error();
+  const auto admin_port = server_->listen(*admin, [this](const HttpRequest& request) { return api_.handle(request); });
+  if (!admin_port) return admin_port.error();
+  const auto metrics_port = server_->listen(*metrics, [this](const HttpRequest& request) { return probe(request); });
+  if (!metrics_port) return metrics_port.error();
+  ports_.admin = *admin_port;
+  ports_.metrics = *metrics_port;
+  return {};
+}
+
+void Gateway::run() {
+  register_metrics(registry_, shards_, tasks_, drain_);
+  api_.reload_keys();  // Before the first call can come.
+  server_->every(kKeysReload, [this] { api_.reload_keys(); });
+  server_->every(kSampleInterval, [this] { sample(); });
+  for (const auto& shard : shards_) shard->start();
+  server_->start();
+}
+
+void Gateway::wake() {
+  tell_shards();
+}
+
+void Gateway::sample() {
+  HandshakeCounts counts{};
+  std::int64_t accepted = 0;
+  for (const auto& shard : shards_) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      counts[i] += static_cast<std::uint64_t>(shard->stats().handshake_buckets[i].get());
+    }
+    accepted += shard->stats().accepted.get();
+  }
+  activity_.add(clock_.steady(), static_cast<std::uint64_t>(accepted), counts);
+}
+
+bool Gateway::healthy() const {
+  const SteadyTime now = clock_.steady();
+  for (const auto& shard : shards_) {
+    if (now - shard->last_tick() > kHangAfter) return false;
+  }
+  return true;
+}
+
+HttpResponse Gateway::probe(const HttpRequest& request) {
+  if (request.method != "GET") return text_response(405, "use GET\n");
+  if (request.path == "/metrics") {
+    HttpResponse response = text_response(200, registry_.text());
+    response.content_type = kMetricsContentType;
+    return response;
+  }
+  if (request.path == "/healthz") {
+    return healthy() ? text_response(200, "ok\n") : text_response(503, "a shard does not tick\n");
+  }
+  if (request.path == "/readyz") {
+    // A drain by the operator leaves readiness alone: its label has taken the pod out of the endpoints, and a drain
+    // that is taken back must not wait for the kubelet's next probe.
+    if (drain_.terminating()) return text_response(503, "terminating\n");
+    return healthy() ? text_response(200, "ok\n") : text_response(503, "a shard does not tick\n");
+  }
+  return text_response(404, "nothing is served at this path\n");
+}
+
+std::size_t Gateway::upgraded() const {
+  std::int64_t sum = 0;
+  for (const auto& shard : shards_) {
+    for (const auto state : {ConnectionState::kActive, ConnectionState::kDormant, ConnectionState::kClosing}) {
+      sum += shard->stats().connections[static_cast<std::size_t>(state)].get();
+    }
+  }
+  return static_cast<std::size_t>(sum);
+}
+
+bool Gateway::drained() const {
+  return upgraded() == 0;
+}
+
+GatewaySnapshot Gateway::snapshot() {
+  GatewaySnapshot snapshot;
+  std::int64_t released = 0;
+  for (const auto& shard : shards_) {
+    const ShardStats& stats = shard->stats();
+    for (std::size_t i = 0; i < snapshot.connections.size(); ++i) snapshot.connections[i] += stats.connections[i].get();
+    snapshot.drain_hinted += stats.drain_hinted.get();
+    released += stats.drain_released.get();
+  }
+  const std::int64_t open = snapshot.connections[static_cast<std::size_t>(ConnectionState::kActive)];
+  snapshot.drain = drain_.report(static_cast<std::size_t>(snapshot.remaining()),
+                                 static_cast<std::size_t>(std::max<std::int64_t>(0, open - released)));
+  snapshot.handshake_p99_seconds = activity_.handshake_p99();
+  snapshot.accepts_per_second = activity_.accepts_per_second();
+  snapshot.rss_bytes = rss_bytes(read_small_file);
+  snapshot.kernel_bytes = kernel_bytes(read_small_file);
+  snapshot.tasks_queued = tasks_.queued();
+  snapshot.tasks_in_flight = tasks_.in_flight();
+  return snapshot;
+}
+
+void Gateway::tell_shards() {
+  for (const auto& shard : shards_) shard->drain_changed();
+}
+
+void Gateway::start_drain(const DrainRequest& request) {
+  if (!drain_.active()) {
+    log_info("drain started", {{"reason", request.reason},
+                               {"connections", upgraded()},
+                               {"rate", request.rate},
+                               {"deadline", format_rfc3339(request.deadline)}});
+  }
+  drain_.start(request, upgraded());
+  tell_shards();
+}
+
+Status Gateway::cancel_drain() {
+  const bool running = drain_.active();
+  if (Status done = drain_.cancel(); !done) return done;
+  if (running) log_info("drain taken back", {{"connections", upgraded()}});
+  tell_shards();
+  return {};
+}
+
+void Gateway::terminate() {
+  log_info("terminating", {{"connections", upgraded()}, {"grace", config_.drain.termination_grace}});
+  drain_.terminate(upgraded(), config_.drain.termination_grace, config_.drain.hint_jitter);
+  tell_shards();
+}
+
+}  // namespace sluice::gateway

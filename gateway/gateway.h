@@ -1,0 +1,81 @@
+// The whole gateway in one process: shards, workers, drain, admin server. main.cc makes one; so do tests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "common/base/random.h"
+#include "common/base/result.h"
+#include "gateway/admin/admin_api.h"
+#include "gateway/admin/gateway_control.h"
+#include "gateway/admin/http_server.h"
+#include "gateway/admin/recent_activity.h"
+#include "gateway/config.h"
+#include "gateway/drain/controller.h"
+#include "gateway/shard.h"
+#include "gateway/tasks/task_pool.h"
+#include "gateway/tls/transport.h"
+
+namespace sluice::gateway {
+
+/// Where a started gateway listens; with port 0 in the configuration these are the ports it was given.
+struct Ports {
+  std::uint16_t listen = 0;
+  std::uint16_t tls = 0;  ///< 0 where TLS is off.
+  std::uint16_t admin = 0;
+  std::uint16_t metrics = 0;
+};
+
+class Gateway final : public GatewayControl {
+ public:
+  /// Listens and starts all threads. `clock` outlives the gateway. Errors: kUnavailable (a port is taken), kInvalid (a
+  /// certificate cannot be used).
+  static Result<std::unique_ptr<Gateway>> start(const Config& config, const Clock& clock, std::uint64_t seed);
+  ~Gateway() override;
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  [[nodiscard]] const Ports& ports() const { return ports_; }
+  // Threads: any.
+  /// SIGTERM: drains within drain.terminationGrace.
+  void terminate();
+  /// Whether no upgraded connection is left.
+  [[nodiscard]] bool drained() const;
+  /// Has every loop look at the clock again: for tests that move it by hand.
+  void wake();
+
+  // GatewayControl.
+  GatewaySnapshot snapshot() override;
+  void start_drain(const DrainRequest& request) override;
+  Status cancel_drain() override;
+
+ private:
+  Gateway(const Config& config, const Clock& clock, std::uint64_t seed);
+  Status listen();
+  Status listen_shards();
+  void run();
+  [[nodiscard]] HttpResponse probe(const HttpRequest& request);
+  [[nodiscard]] bool healthy() const;
+  [[nodiscard]] std::size_t upgraded() const;
+  void sample();
+  void tell_shards();
+
+  const Config config_;
+  const Clock& clock_;
+  Random random_;
+  DrainController drain_;
+  TaskPool tasks_;
+  std::unique_ptr<TransportFactory> tls_;
+  ShardShared shared_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  MetricsRegistry registry_;
+  RecentActivity activity_;
+  AdminApi api_;
+  std::unique_ptr<HttpServer> server_;
+  Ports ports_;
+};
+
+}  // namespace sluice::gateway

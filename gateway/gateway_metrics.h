@@ -1,0 +1,23 @@
+// The gateway's metrics by their contractual names: collectors that sum what the shards count, when they are scraped.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/base/metrics.h"
+#include "gateway/drain/controller.h"
+#include "gateway/shard.h"
+#include "gateway/tasks/task_pool.h"
+
+namespace sluice::gateway {
+
+/// The sum of one number over all shards.
+[[nodiscard]] std::int64_t sum_over(const std::vector<std::unique_ptr<Shard>>& shards,
+                                    const std::function<std::int64_t(const ShardStats&)>& number);
+
+/// Registers everything. The arguments outlive the registry.
+void register_metrics(MetricsRegistry& registry, const std::vector<std::unique_ptr<Shard>>& shards,
+                      const TaskPool& tasks, const DrainController& drain);
+
+}  // namespace sluice::gateway

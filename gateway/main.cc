@@ -1,0 +1,108 @@
+// sluice-gateway: reads its arguments and configuration, starts a Gateway, waits for its end.
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "common/base/log.h"
+#include "common/base/stop_signal.h"
+#include "gateway/config.h"
+#include "gateway/gateway.h"
+
+namespace sluice::gateway {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: sluice-gateway [--config FILE] [--check] [--version]\n"
+    "  --config FILE  YAML; without it every field has its default\n"
+    "  --check        read the configuration, say what is wrong with it, exit\n";
+
+struct Arguments {
+  std::string config_path;
+  bool check = false;
+};
+
+/// Descriptors that are not client connections: listeners, epoll, admin connections, files.
+constexpr rlim_t kOtherDescriptors = 512;
+
+/// Lets the process use all the descriptors it may have, and says so where they are too few.
+void raise_descriptor_limit(const Config& config) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < config.limits.connections + kOtherDescriptors) {
+    log_warn("fewer descriptors than limits.connections asks for",
+             {{"descriptors", limit.rlim_cur}, {"connections", config.limits.connections}});
+  }
+}
+
+/// Takes a pending signal, so that the next one can be told from it.
+void take_signal(const StopSignal& stop) {
+  signalfd_siginfo ignored{};
+  static_cast<void>(!::read(stop.descriptor(), &ignored, sizeof(ignored)));
+}
+
+int run(const Config& config, StopSignal& stop) {
+  set_log_level(config.log_level);
+  raise_descriptor_limit(config);
+  const SystemClock clock;
+  const auto gateway = Gateway::start(config, clock, Random::entropy());
+  if (!gateway) {
+    std::fprintf(stderr, "sluice-gateway: %s\n", gateway.error().message.c_str());
+    return 1;
+  }
+  const Ports& ports = (*gateway)->ports();
+  log_info("gateway started", {{"version", SLUICE_VERSION},
+                               {"shards", config.shards},
+                               {"listen", ports.listen},
+                               {"tls", ports.tls},
+                               {"admin", ports.admin},
+                               {"metrics", ports.metrics}});
+  stop.wait();
+  take_signal(stop);
+  (*gateway)->terminate();
+  const SteadyTime until = clock.steady() + config.drain.termination_grace;
+  while (!(*gateway)->drained() && clock.steady() < until) {
+    if (stop.wait_for(50ms)) {
+      log_warn("second signal: stopping at once");
+      return 0;
+    }
+  }
+  log_info("gateway stopped", {{"drained", (*gateway)->drained()}});
+  return 0;
+}
+
+}  // namespace
+}  // namespace sluice::gateway
+
+int main(int argc, char** argv) {
+  using namespace sluice;           // NOLINT(google-build-using-namespace)
+  using namespace sluice::gateway;  // NOLINT(google-build-using-namespace)
+  StopSignal stop;                  // First: every thread inherits the blocked signals.
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--config" && i + 1 < argc) {
+      arguments.config_path = argv[++i];
+    } else if (argument == "--check") {
+      arguments.check = true;
+    } else if (argument == "--version") {
+      std::puts(SLUICE_VERSION);
+      return 0;
+    } else {
+      std::fputs(kUsage, argument == "--help" ? stdout : stderr);
+      return argument == "--help" ? 0 : 2;
+    }
+  }
+  const auto config = arguments.config_path.empty() ? default_config(process_environment())
+                                                    : load_config(arguments.config_path, process_environment());
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message.c_str());
+    return 1;
+  }
+  return arguments.check ? 0 : run(*config, stop);
+}

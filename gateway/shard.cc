@@ -1,0 +1,228 @@
+#include "gateway/shard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/base/log.h"
+#include "gateway/websocket/frame.h"
+
+namespace sluice::gateway {
+namespace {
+
+// Tokens that are no connection's: a slab's ids begin at 2^32.
+constexpr Token kPlainListener = 1;
+constexpr Token kTlsListener = 2;
+constexpr Token kDrainTimer = 3;
+constexpr Token kAcceptTimer = 4;
+
+/// Sockets beyond limits.connections that are taken to be told 503; more are cut.
+constexpr std::uint32_t kRefusalsMax = 256;
+/// How often a drain releases connections: fine enough for a smooth rate, rare enough to cost nothing.
+constexpr Duration kDrainTick{20};
+/// Connections released or evicted a tick and shard.
+constexpr std::size_t kDrainBatchMax = 1024;
+/// How long to wait for a descriptor after accept() found none.
+constexpr Duration kAcceptPause{100};
+
+}  // namespace
+
+/// What a protocol instance sees of its shard.
+class Shard::Host final : public ProtocolHost {
+ public:
+  Host(Shard& shard, std::size_t protocol) : shard_(shard), protocol_(protocol) {}
+
+  std::optional<Session> find(ConnectionId id) override {
+    Connection* connection = shard_.connections_.find(id);
+    if (connection == nullptr || !connection->is_open()) return std::nullopt;
+    return Session(*connection);
+  }
+  const Clock& clock() const override { return shard_.shared_.clock; }
+  const Config& config() const override { return shard_.shared_.config; }
+  TaskPool& tasks() override { return shard_.shared_.tasks; }
+  std::size_t shard() const override { return shard_.index_; }
+  std::size_t shard_count() const override { return shard_.all_.size(); }
+
+  bool post(std::size_t shard, std::function<void(Protocol&)> mail) override {
+    Shard& there = *shard_.all_[shard];
+    return there.loop_.try_post(
+        [&there, index = protocol_, mail = std::move(mail)] { mail(*there.context_.protocols[index]); });
+  }
+  bool post_waiting(std::function<void(Protocol&)> mail) override {
+    return shard_.loop_.post([this, mail = std::move(mail)] { mail(*shard_.context_.protocols[protocol_]); });
+  }
+
+ private:
+  Shard& shard_;
+  const std::size_t protocol_;
+};
+
+Shard::Shard(std::size_t index, ShardShared& shared, const std::vector<std::unique_ptr<Shard>>& all,
+             std::unique_ptr<Io> io)
+    : index_(index),
+      shared_(shared),
+      all_(all),
+      loop_(std::move(io), shared.clock),
+      context_{.loop = loop_, .config = shared.config, .stats = stats_, .drain = shared.drain, .random = shared.random},
+      connections_(shared.config.limits.connections + kRefusalsMax) {
+  context_.ping = make_frame(Opcode::kPing, {});
+  drain_timer_.token = kDrainTimer;
+  accept_timer_.token = kAcceptTimer;
+  for (const ProtocolEntry& entry : protocol_table()) {
+    hosts_.push_back(std::make_unique<Host>(*this, hosts_.size()));
+    context_.protocols.push_back(entry.make(*hosts_.back()));
+  }
+}
+
+Shard::~Shard() {
+  stop();
+  loop_.timers().cancel(drain_timer_);
+  loop_.timers().cancel(accept_timer_);
+}
+
+Result<std::uint16_t> Shard::listen(const SocketAddress& address, bool share_port, bool tls) {
+  ListenOptions options;
+  options.share_port = share_port;
+  const Result<Socket> listener = loop_.io().listen(address, options);
+  if (!listener) return listener.error();
+  const Result<SocketAddress> local = loop_.io().local_address(*listener);
+  if (!local) return local.error();
+  listeners_.emplace_back(*listener, tls ? kTlsListener : kPlainListener);
+  return local->port;
+}
+
+void Shard::start() {
+  rearm_accepts();
+  thread_ = std::thread([this] { loop_.run(*this); });
+}
+
+void Shard::stop() {
+  loop_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::rearm_accepts() {
+  for (const auto& [listener, token] : listeners_) loop_.io().submit_accept(listener, token);
+}
+
+void Shard::on_completion(const Completion& completion) {
+  if (completion.operation == Operation::kAccept) {
+    if (completion.result < 0) {
+      accept_failed(-completion.result);
+    } else {
+      accepted(completion);
+    }
+    return;
+  }
+  Connection* connection = connections_.find(completion.token);
+  if (connection == nullptr) return;  // A late completion of a dead connection.
+  switch (completion.operation) {
+    case Operation::kReceive:
+      connection->on_receive(completion);
+      break;
+    case Operation::kSend:
+      connection->on_send(completion.result);
+      break;
+    default:
+      connections_.erase(completion.token);
+      shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Shard::accepted(const Completion& completion) {
+  stats_.accepted.add(1);
+  const bool refused =
+      shared_.sockets.fetch_add(1, std::memory_order_relaxed) >= std::int64_t{shared_.config.limits.connections};
+  std::unique_ptr<Transport> transport;
+  const bool tls = completion.token == kTlsListener;
+  if (tls) transport = shared_.tls->make();
+  const auto [id, connection] =
+      tls && !transport
+          ? std::pair<SlabId, Connection*>{0, nullptr}
+          : connections_.make(context_, connections_.next_id(), completion.accepted, refused, std::move(transport));
+  if (connection == nullptr) {
+    shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
+    stats_.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].add(1);
+    loop_.io().submit_close(completion.accepted, 0);
+    return;
+  }
+  connection->start();
+}
+
+void Shard::accept_failed(std::int32_t error) {
+  // No descriptor or memory is left. The connection waits in the backlog; trying again at once would only spin.
+  if (accept_timer_.armed()) return;
+  log_warn("accept failed", {{"error", std::strerror(error)}, {"shard", index_}, {"retry_in", kAcceptPause}});
+  loop_.timers().arm(accept_timer_, loop_.now() + kAcceptPause);
+}
+
+void Shard::on_timer(Token token) {
+  if (token == kDrainTimer) {
+    drain_tick();
+  } else if (token == kAcceptTimer) {
+    rearm_accepts();
+  } else if (Connection* connection = connections_.find(token)) {
+    connection->on_timer();
+  }
+}
+
+void Shard::on_tick_end() {
+  // By index: settling one connection may touch another.
+  for (std::size_t i = 0; i < context_.touched.size(); ++i) {
+    if (Connection* connection = connections_.find(context_.touched[i])) connection->settle();
+  }
+  context_.touched.clear();
+}
+
+// Drain.
+
+void Shard::drain_changed() {
+  loop_.try_post([this] { drain_tick(); });
+}
+
+void Shard::drain_tick() {
+  const DrainView before = std::exchange(context_.drain_view, shared_.drain.view());
+  const DrainView& view = context_.drain_view;
+  if (!view.active) {
+    loop_.timers().cancel(drain_timer_);
+    return;
+  }
+  if (!before.active || before.epoch != view.epoch) {
+    stats_.drain_hinted.set(0);
+    stats_.drain_released.set(0);
+  }
+  if (loop_.now() >= view.deadline) {
+    evict_some();
+  } else {
+    const std::int64_t open = stats_.connections[static_cast<std::size_t>(ConnectionState::kActive)].get();
+    const std::int64_t waiting = std::max<std::int64_t>(0, open - stats_.drain_released.get());
+    release_some(shared_.drain.take(std::min(static_cast<std::size_t>(waiting), kDrainBatchMax), loop_.now()));
+  }
+  loop_.timers().arm(drain_timer_, loop_.now() + kDrainTick);
+}
+
+void Shard::release_some(std::size_t count) {
+  const double spread_ms = static_cast<double>(context_.drain_view.spread.count());
+  for (std::uint32_t visited = 0; count > 0 && visited < connections_.slots(); ++visited) {
+    drain_cursor_ = (drain_cursor_ + 1) % connections_.slots();
+    Connection* connection = connections_.find(connections_.slot_id(drain_cursor_));
+    if (connection == nullptr || !connection->can_be_released(context_.drain_view.epoch)) continue;
+    connection->release(Duration(static_cast<Duration::rep>(shared_.random.unit() * spread_ms)));
+    --count;
+  }
+}
+
+/// The deadline has passed: everyone goes, told to come back at a moment of their own.
+void Shard::evict_some() {
+  const auto jitter_ms = static_cast<std::uint64_t>(context_.drain_view.hint_jitter.count());
+  std::size_t evicted = 0;
+  for (std::uint32_t visited = 0; evicted < kDrainBatchMax && visited < connections_.slots(); ++visited) {
+    drain_cursor_ = (drain_cursor_ + 1) % connections_.slots();
+    Connection* connection = connections_.find(connections_.slot_id(drain_cursor_));
+    if (connection == nullptr || !connection->is_open()) continue;
+    connection->evict(Duration(static_cast<Duration::rep>(shared_.random.below(jitter_ms + 1))));
+    ++evicted;
+  }
+}
+
+}  // namespace sluice::gateway

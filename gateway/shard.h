@@ -1,0 +1,87 @@
+// A shard: one thread, one event loop, its own listeners and connections. Nothing is shared with other shards but
+// counters that they read and the drain's token bucket; others post().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/base/result.h"
+#include "gateway/config.h"
+#include "gateway/connection.h"
+#include "gateway/drain/controller.h"
+#include "gateway/engine/event_loop.h"
+#include "gateway/engine/slab.h"
+#include "gateway/protocols/protocol.h"
+#include "gateway/shard_context.h"
+#include "gateway/tasks/task_pool.h"
+#include "gateway/tls/transport.h"
+
+namespace sluice::gateway {
+
+/// What all shards of a process share. Outlives them.
+struct ShardShared {
+  const Config& config;
+  const Clock& clock;
+  DrainController& drain;
+  Random& random;
+  TaskPool& tasks;
+  TransportFactory* tls = nullptr;  ///< Null where TLS is off.
+  std::atomic<std::int64_t> sockets = 0;
+};
+
+class Shard final : public LoopHandler {
+ public:
+  /// `all`: every shard of the process by index; complete before the first start().
+  Shard(std::size_t index, ShardShared& shared, const std::vector<std::unique_ptr<Shard>>& all, std::unique_ptr<Io> io);
+  ~Shard() override;
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // Before start().
+  /// Listens; `tls` connections go through the transport factory. Answers the port. Errors: kUnavailable.
+  Result<std::uint16_t> listen(const SocketAddress& address, bool share_port, bool tls);
+  void start();
+
+  // Threads: any.
+  /// Has the shard look at the drain controller again.
+  void drain_changed();
+  void stop();  ///< Ends and joins the thread; connections that are left are cut.
+  [[nodiscard]] const ShardStats& stats() const { return stats_; }
+  [[nodiscard]] SteadyTime last_tick() const { return loop_.last_tick(); }
+
+  // LoopHandler.
+  void on_completion(const Completion& completion) override;
+  void on_timer(Token token) override;
+  void on_tick_end() override;
+
+ private:
+  class Host;  // A protocol's view of this shard.
+
+  void accepted(const Completion& completion);
+  void accept_failed(std::int32_t error);
+  void rearm_accepts();
+  void drain_tick();
+  void release_some(std::size_t count);
+  void evict_some();
+
+  const std::size_t index_;
+  ShardShared& shared_;
+  const std::vector<std::unique_ptr<Shard>>& all_;
+  EventLoop loop_;
+  ShardStats stats_;
+  ShardContext context_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<std::pair<Socket, Token>> listeners_;
+  TimerNode drain_timer_;
+  TimerNode accept_timer_;
+  std::uint32_t drain_cursor_ = 0;
+  Slab<Connection> connections_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::gateway

@@ -1,0 +1,15 @@
+#include "gateway/stats.h"
+
+#include <algorithm>
+
+namespace sluice::gateway {
+
+void ShardStats::observe_handshake(SteadyTime::duration took) {
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  const double seconds = static_cast<double>(microseconds) / 1e6;
+  const auto* bound = std::lower_bound(kHandshakeSecondsBounds.begin(), kHandshakeSecondsBounds.end(), seconds);
+  handshake_buckets[static_cast<std::size_t>(bound - kHandshakeSecondsBounds.begin())].add(1);
+  handshake_microseconds.add(microseconds);
+}
+
+}  // namespace sluice::gateway

@@ -1,0 +1,83 @@
+// What a shard counts. Written by the shard's thread alone, read by any: relaxed atomics without a locked instruction,
+// so that counting costs what it costs a plain integer. Summed over shards when scraped (metrics.h).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/clock.h"
+
+namespace sluice::gateway {
+
+/// A number with one writer.
+class LocalNumber {
+ public:
+  void add(std::int64_t by) { value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed); }
+  void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_ = 0;
+};
+
+/// The label `state` of rtgw_connections. kDormant (heartbeat lost, buffers released) stays at 0 until connection
+/// governance is built: today a lost heartbeat ends the connection.
+enum class ConnectionState : std::uint8_t { kIdle, kActive, kDormant, kClosing };
+inline constexpr std::array<const char*, 4> kConnectionStateNames = {"idle", "active", "dormant", "closing"};
+
+/// The label `reason` of rtgw_connections_closed_total: who or what ended an upgraded connection.
+enum class CloseCause : std::uint8_t {
+  kClient,         ///< The client's close frame came first.
+  kDrain,          ///< Released by a drain, or its deadline.
+  kStale,          ///< A PING stayed unanswered.
+  kProtocolError,  ///< 1002.
+  kBadData,        ///< 1007.
+  kTooLarge,       ///< 1009.
+  kSlowConsumer,   ///< 1013.
+  kReset,          ///< The stream ended or failed without a close frame.
+  kProtocol        ///< Closed by the application protocol.
+};
+inline constexpr std::array<const char*, 9> kCloseCauseNames = {
+    "client", "drain", "stale", "protocol_error", "bad_data", "too_large", "slow_consumer", "reset", "protocol"};
+
+/// The label `result` of rtgw_handshakes_total.
+enum class HandshakeResult : std::uint8_t {
+  kOk,
+  kBadRequest,
+  kNotFound,
+  kRefused,
+  kTimeout,
+  kDisconnected,
+  kTlsFailed
+};
+inline constexpr std::array<const char*, 7> kHandshakeResultNames = {"ok",      "bad_request",  "not_found", "refused",
+                                                                     "timeout", "disconnected", "tls_failed"};
+
+/// Upper bounds of rtgw_handshake_seconds' buckets.
+inline constexpr std::array<double, 16> kHandshakeSecondsBounds = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0};
+using HandshakeBuckets = std::array<LocalNumber, kHandshakeSecondsBounds.size() + 1>;
+
+struct ShardStats {
+  std::array<LocalNumber, kConnectionStateNames.size()> connections;  ///< By state, now.
+  LocalNumber accepted;                                               ///< Sockets.
+  LocalNumber opened;                                                 ///< Upgraded.
+  std::array<LocalNumber, kCloseCauseNames.size()> closed;            ///< Upgraded ones that ended.
+  std::array<LocalNumber, kHandshakeResultNames.size()> handshakes;
+  HandshakeBuckets handshake_buckets;
+  LocalNumber handshake_microseconds;
+  LocalNumber messages_received;
+  LocalNumber messages_sent;
+  LocalNumber bytes_received;
+  LocalNumber bytes_sent;
+  LocalNumber send_queue_bytes;  ///< Memory held by send queues, now.
+  LocalNumber slow_consumer_closes;
+  LocalNumber drain_hinted;    ///< Connections that got a hint in this drain.
+  LocalNumber drain_released;  ///< Connections released by this drain that are still open.
+
+  void observe_handshake(SteadyTime::duration took);
+};
+
+}  // namespace sluice::gateway
