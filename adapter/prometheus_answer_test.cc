@@ -1,0 +1,101 @@
+#include "adapter/prometheus_answer.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+namespace sluice::adapter {
+namespace {
+
+TEST_CASE("a vector is read with its odd numbers") {
+  const auto vector = read_vector(200, R"({"status":"success","data":{"resultType":"vector","result":[
+    {"metric":{"__name__":"up","pod":"a"},"value":[1700000000.5,"1.5"]},
+    {"metric":{},"value":[1700000000,"NaN"]},
+    {"metric":{"pod":"ä\""},"value":[1700000000,"+Inf"]},
+    {"metric":{"pod":"b"},"value":[1700000000,"-Inf"]},
+    {"metric":{"pod":"c"},"value":[1700000000,"1e+21"]}]},"warnings":["w"]})");
+  REQUIRE(vector.ok());
+  REQUIRE(vector->size() == 5);
+  CHECK((*vector)[0].label("pod") == "a");
+  CHECK((*vector)[0].label("none").empty());
+  CHECK((*vector)[0].value == 1.5);
+  CHECK((*vector)[0].time == 1700000000.5);
+  CHECK(std::isnan((*vector)[1].value));
+  CHECK((*vector)[2].label("pod") == "ä\"");
+  CHECK(std::isinf((*vector)[2].value));
+  CHECK((*vector)[3].value < 0);
+  CHECK((*vector)[4].value == 1e21);
+  const auto none = read_vector(200, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
+  REQUIRE(none.ok());
+  CHECK(none->empty());
+}
+
+TEST_CASE("what Prometheus refuses or fails at is told apart") {
+  struct Row {
+    const char* name;
+    int status;
+    const char* body;
+    ErrorCode code;
+    const char* said;
+  };
+  const Row rows[] = {
+      {"a bad query", 400, R"({"status":"error","errorType":"bad_data","error":"1:5: parse error: x"})",
+       ErrorCode::kInvalid, "Prometheus answers bad_data: 1:5: parse error: x"},
+      {"a query that cannot be executed", 422, R"({"status":"error","errorType":"execution","error":"many-to-many"})",
+       ErrorCode::kInvalid, "execution: many-to-many"},
+      {"its own time-out", 503, R"({"status":"error","errorType":"timeout","error":"query timed out"})",
+       ErrorCode::kUnavailable, "timeout: query timed out"},
+      {"an error with 200", 200, R"({"status":"error","errorType":"canceled","error":"x"})", ErrorCode::kUnavailable,
+       "canceled"},
+      {"a proxy's 502", 502, "<html>\nbad gateway\xff</html>", ErrorCode::kUnavailable,
+       "Prometheus answers HTTP 502: <html> bad gateway?</html>"},
+      {"not allowed", 401, "no", ErrorCode::kDenied, "HTTP 401: no"},
+      {"not found", 404, "404 page not found", ErrorCode::kInvalid, "HTTP 404: 404 page not found"},
+      {"too many requests", 429, "", ErrorCode::kUnavailable, "HTTP 429"},
+      {"no JSON", 200, "hello", ErrorCode::kInvalid, "not of its API"},
+      {"cut JSON", 200, R"({"status":"success","data":{"resultType":"vec)", ErrorCode::kInvalid, "not of its API"},
+      {"a scalar", 200, R"({"status":"success","data":{"resultType":"scalar","result":[1,"1"]}})", ErrorCode::kInvalid,
+       "a scalar where the rule's query should make a vector"},
+      {"a value that is no string", 200,
+       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}})",
+       ErrorCode::kInvalid, "not of its API"},
+      {"a value that is no number", 200,
+       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1x"]}]}})",
+       ErrorCode::kInvalid, "not of its API"},
+      {"a label that is no string", 200,
+       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":1},"value":[1,"1"]}]}})",
+       ErrorCode::kInvalid, "not of its API"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const auto vector = read_vector(row.status, row.body);
+    REQUIRE_FALSE(vector.ok());
+    CHECK(vector.error().code == row.code);
+    CAPTURE(vector.error().message);
+    CHECK(vector.error().message.find(row.said) != std::string::npos);
+  }
+  const auto series = read_series(400, R"({"status":"error","errorType":"bad_data","error":"no match[]"})");
+  REQUIRE_FALSE(series.ok());
+  CHECK(series.error().message == "Prometheus answers bad_data: no match[]");
+}
+
+TEST_CASE("a long error is cut") {
+  const auto vector = read_vector(500, std::string(10'000, 'x'));
+  REQUIRE_FALSE(vector.ok());
+  CHECK(vector.error().message.size() < 500);
+}
+
+TEST_CASE("series become names and labels") {
+  const auto series = read_series(200, R"({"status":"success","data":[
+    {"__name__":"up","pod":"a","namespace":"x"}, {"job":"j","__name__":"up"}, {"__name__":"down"}, {"pod":"nameless"}]})");
+  REQUIRE(series.ok());
+  CHECK(*series == SeriesNames{{"up", {"pod", "namespace", "job"}}, {"down", {}}});
+  CHECK(read_series(200, R"({"data":[],"status":"success"})").ok());
+  for (const char* odd : {"", "[]", R"({"status":"success"})", R"({"status":"success","data":{}})", R"({"data":[]})",
+                          R"({"status":"success","data":[{"__name__":"up")"}) {
+    CAPTURE(odd);
+    CHECK_FALSE(read_series(200, odd).ok());
+  }
+}
+
+}  // namespace
+}  // namespace sluice::adapter
