@@ -67,8 +67,8 @@ Result<std::string> render(const Rule& rule, const QueryTarget& target, const Ma
                                           {"LabelValuesByName", matchers.values_by_name},
                                           {"GroupBy", target.resource_label},
                                           {"GroupBySlice", nlohmann::json::array({target.resource_label})}});
-  if (!query) return query.error().in(what);
-  if (query->empty()) return Error{ErrorCode::kInvalid, what + ": makes an empty query"};
+  if (!query) return Error{ErrorCode::kInternal, what + ": " + query.error().message};
+  if (query->empty()) return Error{ErrorCode::kInternal, what + ": makes an empty query"};
   return query;
 }
 

@@ -1,0 +1,188 @@
+#include "adapter/metric_answer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "adapter/metric_query.h"
+#include "common/base/duration_text.h"
+
+namespace sluice::adapter {
+namespace {
+
+// Seconds; the bounds that custom-metrics-apiserver has, so that a dashboard made for it still fits.
+std::vector<double> freshness_bounds() {
+  std::vector<double> out;
+  for (double bound = 1; out.size() < 20; bound *= 1.364) out.push_back(bound);
+  return out;
+}
+
+// "the server could not find the metric m for pods", with what the request wrote: clients look for this sentence.
+std::string could_not_find(const Route& route) {
+  std::string out = "the server could not find the metric " + route.metric + " for " + route.resource;
+  if (!route.all()) out += " " + route.name;
+  return out;
+}
+
+std::string could_not_find_any(const Route& route) {
+  return "the server could not find the metric " + route.metric + " for " + route.resource;
+}
+
+// Where the metric comes from, once it is found.
+struct Found {
+  const ResourceKind* resource = nullptr;
+  const MetricSource* source = nullptr;
+  bool in_namespace = false;
+};
+
+std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& route) {
+  const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
+  const auto entry =
+      resource == nullptr ? catalog.index().end() : catalog.index().find({resource->group_resource(), route.metric});
+  const bool in_namespace = !route.ns.empty();
+  // A namespaced object cannot be asked for without its namespace, nor the other way round.
+  if (entry != catalog.index().end() && resource->namespaced == in_namespace) {
+    return Found{resource, &entry->second, in_namespace};
+  }
+  if (resource != nullptr && entry == catalog.index().end() && !catalog.not_listed().empty()) {
+    return service_unavailable(could_not_find_any(route) +
+                               ": not every rule's series are known: " + catalog.not_listed());
+  }
+  return not_found(could_not_find_any(route));
+}
+
+std::variant<std::vector<std::string>, ApiError> find_names(ObjectNames& objects, const Found& found,
+                                                            const Route& route, const LabelSelector& selector) {
+  if (!route.all()) return std::vector<std::string>{route.name};
+  auto names = objects.names(*found.resource, route.ns, selector);
+  if (!names) {
+    const std::string message = "cannot list " + route.resource + ": " + names.error().message;
+    return names.error().code == ErrorCode::kUnavailable ? service_unavailable(message) : internal_error(message);
+  }
+  if (names->empty()) return not_found(could_not_find_any(route));
+  std::sort(names->begin(), names->end());
+  return std::move(*names);
+}
+
+std::variant<std::string, ApiError> make_query(const Catalog& catalog, const Found& found, const Route& route,
+                                               const std::vector<std::string>& names, const LabelSelector& series,
+                                               std::string& resource_label) {
+  const ResourceLabels& labels = catalog.labels(found.source->rule);
+  auto label = labels.label_of(*found.resource);
+  if (!label) return internal_error(label.error().message);
+  QueryTarget target{found.source->series, *label, "", route.ns, names};
+  if (found.in_namespace) {
+    const ResourceKind* namespaces = catalog.resources().find({"", "namespaces"});
+    if (namespaces == nullptr) return service_unavailable("the API server's resources are not known yet");
+    auto namespace_label = labels.label_of(*namespaces);
+    if (!namespace_label) return internal_error(namespace_label.error().message);
+    target.namespace_label = *namespace_label;
+  }
+  resource_label = *label;
+  auto query = build_query(catalog.rule(found.source->rule), target, series);
+  if (!query)
+    return query.error().message.starts_with("rule ") ? internal_error(query.error().message)
+                                                      : bad_request(query.error().message);
+  return std::move(*query);
+}
+
+ApiError prometheus_failed(const Error& error, const Route& route, const Rule& rule) {
+  const std::string what = "unable to fetch the metric " + route.metric + " for " + route.resource;
+  if (error.code == ErrorCode::kUnavailable) return service_unavailable(what + ": " + error.message);
+  return internal_error(what + " (rule " + std::to_string(rule.number) + "): " + error.message);
+}
+
+std::optional<ApiError> nothing_left(const Selection& selection, const Route& route, Duration age_max) {
+  if (!selection.values.empty()) return std::nullopt;
+  if (selection.too_old > 0) {
+    return service_unavailable("the metric " + route.metric + " for " + route.resource +
+                               " is too old: its newest sample is " + format_duration(selection.oldest) +
+                               " old, and --metrics-max-age is " + format_duration(age_max));
+  }
+  if (selection.not_numbers > 0) return not_found(could_not_find(route) + ": its value is not a number");
+  // Nothing at all: an empty list for a selector, as the peers answer; an object that is asked for by name is an error.
+  return route.all() ? std::nullopt : std::optional(not_found(could_not_find(route)));
+}
+
+WallTime from_unix_seconds(double seconds) {
+  return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000.0))));
+}
+
+}  // namespace
+
+Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
+                        const std::vector<std::string>& names, WallTime now, Duration age_max) {
+  std::map<std::string_view, const VectorElement*> values, times;
+  for (const VectorElement& element : elements) {
+    auto& part = element.label(kPartLabel) == kPartTime ? times : values;
+    part[element.label(resource_label)] = &element;
+  }
+  Selection out;
+  for (const std::string& name : names) {
+    const auto value = values.find(name);
+    if (value == values.end()) continue;
+    const auto quantity = format_quantity(value->second->value);
+    if (!quantity) {
+      ++out.not_numbers;
+      continue;
+    }
+    const auto time = times.find(name);
+    const bool timed =
+        time != times.end() && std::isfinite(time->second->value) && std::abs(time->second->value) < 1e12;
+    const WallTime measured = from_unix_seconds(timed ? time->second->value : value->second->time);
+    if (now - measured > age_max) {
+      ++out.too_old;
+      out.oldest = std::max(out.oldest, Duration(now - measured));
+      continue;
+    }
+    out.values.push_back({name, *quantity, measured});
+  }
+  return out;
+}
+
+MetricAnswerer::MetricAnswerer(QueryApi& prometheus, ObjectNames& objects, const Clock& clock, Duration age_max,
+                               MetricsRegistry& metrics)
+    : prometheus_(prometheus),
+      objects_(objects),
+      clock_(clock),
+      age_max_(age_max),
+      freshness_(metrics.histogram("metrics_apiserver_metric_freshness_seconds", "Age of the samples served.",
+                                   freshness_bounds(), {{"group", kApiGroup}})),
+      left_out_too_old_(metrics.counter("sluice_adapter_samples_left_out_total",
+                                        "Samples that were not served, by reason.", {{"reason", "too_old"}})),
+      left_out_not_a_number_(metrics.counter("sluice_adapter_samples_left_out_total",
+                                             "Samples that were not served, by reason.",
+                                             {{"reason", "not_a_number"}})) {}
+
+std::variant<std::string, ApiError> MetricAnswerer::answer(const Catalog& catalog, const Route& route,
+                                                           std::string_view query) const {
+  const auto selectors = parse_metric_query(query);
+  if (!selectors) return bad_request(selectors.error().message);
+  const auto selector_json = selectors->series.to_json();
+  if (!selector_json) return bad_request("metricLabelSelector: " + selector_json.error().message);
+
+  const auto found = find_metric(catalog, route);
+  if (const auto* error = std::get_if<ApiError>(&found)) return *error;
+  const Found& metric = std::get<Found>(found);
+  const auto names = find_names(objects_, metric, route, selectors->objects);
+  if (const auto* error = std::get_if<ApiError>(&names)) return *error;
+  std::string resource_label;
+  const auto promql = make_query(catalog, metric, route, std::get<0>(names), selectors->series, resource_label);
+  if (const auto* error = std::get_if<ApiError>(&promql)) return *error;
+
+  const auto elements = prometheus_.query(std::get<std::string>(promql));
+  if (!elements) return prometheus_failed(elements.error(), route, catalog.rule(metric.source->rule));
+  const WallTime now = clock_.wall();
+  const Selection selection = select_values(*elements, resource_label, std::get<0>(names), now, age_max_);
+  left_out_too_old_.add(selection.too_old);
+  left_out_not_a_number_.add(selection.not_numbers);
+  if (auto error = nothing_left(selection, route, age_max_)) return *error;
+  for (const MetricValue& value : selection.values) {
+    freshness_.observe(std::chrono::duration<double>(now - value.time).count());
+  }
+  return render_metric_list(route.version, *metric.resource, route.ns, route.metric, *selector_json, selection.values);
+}
+
+}  // namespace sluice::adapter

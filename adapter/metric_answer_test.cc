@@ -1,0 +1,255 @@
+#include "adapter/metric_answer.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "adapter/metric_query.h"
+
+namespace sluice::adapter {
+namespace {
+
+using Json = nlohmann::json;
+
+const WallTime kNow{std::chrono::seconds(1'700'000'000)};
+
+VectorElement element(const char* part, const char* pod, double value, double time = 1'700'000'000) {
+  return {{{"pod", pod}, {kPartLabel, part}}, value, time};
+}
+
+TEST_CASE("values are picked by name, with the time they were measured") {
+  const std::vector<VectorElement> elements = {element("value", "a", 1.5),
+                                               element("time", "a", 1'699'999'990),
+                                               element("value", "old", 1),
+                                               element("time", "old", 1'699'999'879),
+                                               element("value", "nan", std::nan("")),
+                                               element("time", "nan", 1'699'999'990),
+                                               element("value", "untimed", 2, 1'699'999'995),
+                                               element("value", "stranger", 3),
+                                               element("time", "only", 1'700'000'000)};
+  const Selection selection =
+      select_values(elements, "pod", {"a", "absent", "nan", "old", "only", "untimed"}, kNow, std::chrono::minutes(2));
+  REQUIRE(selection.values.size() == 2);
+  CHECK(selection.values[0].name == "a");
+  CHECK(selection.values[0].quantity == "1500m");
+  CHECK(selection.values[0].time == kNow - std::chrono::seconds(10));
+  CHECK(selection.values[1].name == "untimed");
+  CHECK(selection.values[1].time == kNow - std::chrono::seconds(5));
+  CHECK(selection.too_old == 1);
+  CHECK(selection.oldest == std::chrono::seconds(121));
+  CHECK(selection.not_numbers == 1);
+}
+
+class FakePrometheus final : public QueryApi {
+ public:
+  Result<std::vector<VectorElement>> query(const std::string& promql) override {
+    asked = promql;
+    return answer;
+  }
+  std::string asked;
+  Result<std::vector<VectorElement>> answer = std::vector<VectorElement>{};
+};
+
+class FakeObjects final : public ObjectNames {
+ public:
+  Result<std::vector<std::string>> names(const ResourceKind& resource, std::string_view ns,
+                                         const LabelSelector& selector) override {
+    asked = resource.plural + " " + std::string(ns) + " " + selector.text();
+    return answer;
+  }
+  std::string asked;
+  Result<std::vector<std::string>> answer = std::vector<std::string>{"b", "a"};
+};
+
+ResourceMap resources() {
+  ResourceMap map;
+  map.add({"", "v1", "namespaces", "namespace", "Namespace", false});
+  map.add({"", "v1", "pods", "pod", "Pod", true});
+  map.add({"", "v1", "nodes", "node", "Node", false});
+  map.add({"sluice.dev", "v1alpha1", "realtimegateways", "realtimegateway", "RealtimeGateway", true});
+  return map;
+}
+
+std::unique_ptr<Catalog> catalog(std::vector<RuleListing> listings) {
+  auto rules = parse_rules(R"(
+rules:
+- seriesQuery: m
+  resources: {template: <<.Resource>>, overrides: {gw: {group: sluice.dev, resource: realtimegateway}}}
+  metricsQuery: q(<<.Series>>{<<.LabelMatchers>>})
+- seriesQuery: lonely
+  resources: {overrides: {pod: {resource: pod}}}
+  metricsQuery: q
+)",
+                           "r");
+  REQUIRE_MESSAGE(rules.ok(), (rules.ok() ? "" : rules.error().message));
+  return std::make_unique<Catalog>(std::make_shared<const std::vector<Rule>>(std::move(*rules)), resources(), listings);
+}
+
+const SeriesNames kSeries = {{"m", {"namespace", "pod", "node", "gw"}}};
+const SeriesNames kLonely = {{"lonely", {"pod"}}};
+
+struct Fixture {
+  FakePrometheus prometheus;
+  FakeObjects objects;
+  ManualClock clock{kNow};
+  MetricsRegistry metrics;
+  MetricAnswerer answerer{prometheus, objects, clock, std::chrono::minutes(2), metrics};
+  std::unique_ptr<Catalog> all = catalog({{kSeries, ""}, {kLonely, ""}});
+
+  std::variant<std::string, ApiError> ask(const std::string& path, const std::string& query = "",
+                                          const Catalog* from = nullptr) {
+    const Route route = parse_route("/apis/custom.metrics.k8s.io/v1beta2/" + path);
+    REQUIRE(route.kind == RouteKind::kMetric);
+    return answerer.answer(from == nullptr ? *all : *from, route, query);
+  }
+  Json items(const std::string& path, const std::string& query = "") {
+    const auto answer = ask(path, query);
+    REQUIRE_MESSAGE(answer.index() == 0, (answer.index() == 0 ? "" : std::get<ApiError>(answer).message));
+    return Json::parse(std::get<std::string>(answer))["items"];
+  }
+  ApiError error(const std::string& path, const std::string& query = "", const Catalog* from = nullptr) {
+    const auto answer = ask(path, query, from);
+    REQUIRE(answer.index() == 1);
+    return std::get<ApiError>(answer);
+  }
+};
+
+TEST_CASE("pods that a selector picks get their values") {
+  Fixture f;
+  f.prometheus.answer = std::vector<VectorElement>{element("value", "b", 2), element("time", "b", 1'699'999'999),
+                                                   element("value", "a", 1), element("time", "a", 1'699'999'999)};
+  const Json items = f.items("namespaces/shop/pods/*/m", "labelSelector=app%3Dedge&metricLabelSelector=verb%3DGET");
+  CHECK(f.objects.asked == "pods shop app=edge");
+  CHECK(f.prometheus.asked.find(R"(q(m{verb="GET",namespace="shop",pod=~"a|b"}))") != std::string::npos);
+  REQUIRE(items.size() == 2);
+  CHECK(items[0]["describedObject"]["name"] == "a");
+  CHECK(items[0]["metric"]["selector"]["matchLabels"]["verb"] == "GET");
+  CHECK(items[1]["value"] == "2");
+}
+
+TEST_CASE("one object is asked for by its name, whatever its kind") {
+  Fixture f;
+  f.prometheus.answer = std::vector<VectorElement>{{{{"gw", "edge"}, {kPartLabel, "value"}}, 10'000, 1'700'000'000}};
+  const Json items = f.items("namespaces/shop/realtimegateways.sluice.dev/edge/m");
+  CHECK(f.prometheus.asked.find(R"(m{namespace="shop",gw="edge"})") != std::string::npos);
+  REQUIRE(items.size() == 1);
+  CHECK(
+      items[0]["describedObject"] ==
+      Json::parse(R"({"kind":"RealtimeGateway","namespace":"shop","name":"edge","apiVersion":"sluice.dev/v1alpha1"})"));
+  CHECK(items[0]["value"] == "10000");
+
+  f.prometheus.answer = std::vector<VectorElement>{{{{"node", "n1"}}, 3, 1'700'000'000}};
+  CHECK(f.items("nodes/n1/m")[0]["describedObject"].contains("namespace") == false);
+  CHECK(f.prometheus.asked.find(R"(m{node="n1"})") != std::string::npos);
+
+  f.prometheus.answer = std::vector<VectorElement>{{{{"namespace", "shop"}}, 4, 1'700'000'000}};
+  CHECK(f.items("namespaces/shop/metrics/m")[0]["describedObject"]["kind"] == "Namespace");
+  CHECK(f.prometheus.asked.find(R"(m{namespace="shop"})") != std::string::npos);
+}
+
+TEST_CASE("what cannot be answered is an error that says why") {
+  struct Row {
+    const char* name;
+    const char* path;
+    const char* query;
+    int code;
+    const char* message;
+  };
+  const Row rows[] = {
+      {"an unknown metric", "namespaces/shop/pods/*/none", "", 404,
+       "the server could not find the metric none for pods"},
+      {"an unknown metric of one object", "namespaces/shop/pods/a/none", "", 404,
+       "the server could not find the metric none for pods"},
+      {"an unknown resource", "namespaces/shop/things.foo/a/m", "", 404,
+       "the server could not find the metric m for things.foo"},
+      {"a pod without its namespace", "pods/a/m", "", 404, "the server could not find the metric m for pods"},
+      {"a node in a namespace", "namespaces/shop/nodes/a/m", "", 404,
+       "the server could not find the metric m for nodes"},
+      {"no value for the object", "namespaces/shop/pods/a/m", "", 404,
+       "the server could not find the metric m for pods a"},
+      {"a selector that cannot be read", "namespaces/shop/pods/*/m", "labelSelector=a%20b", 400,
+       "labelSelector: label selector: found 'b', expected: =, ==, !=, in, notin, > or <"},
+      {"a metric selector with an order", "namespaces/shop/pods/*/m", "metricLabelSelector=a%3E1", 400,
+       "metricLabelSelector: label selector: > and < are not supported here"},
+      {"a metric selector that no series can have", "namespaces/shop/pods/*/m", "metricLabelSelector=a.b/c", 400,
+       "metric label selector: \"a.b/c\" is no Prometheus label name"},
+      {"a rule without a label for the namespace", "namespaces/shop/pods/a/lonely", "", 500,
+       "rule 2: resources: no label stands for namespaces"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture f;
+    const ApiError error = f.error(row.path, row.query);
+    CHECK(error.code == row.code);
+    CHECK(error.message == row.message);
+  }
+}
+
+TEST_CASE("Prometheus' failures reach the user with their reason") {
+  struct Row {
+    const char* name;
+    Error failure;
+    int code;
+    const char* message;
+  };
+  const Row rows[] = {{"down",
+                       {ErrorCode::kUnavailable, "connection refused"},
+                       503,
+                       "unable to fetch the metric m for pods: connection refused"},
+                      {"a bad rule",
+                       {ErrorCode::kInvalid, "Prometheus answers bad_data: x"},
+                       500,
+                       "unable to fetch the metric m for pods (rule 1): Prometheus answers bad_data: x"},
+                      {"not allowed",
+                       {ErrorCode::kDenied, "Prometheus answers HTTP 401: "},
+                       500,
+                       "unable to fetch the metric m for pods (rule 1): Prometheus answers HTTP 401: "}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture f;
+    f.prometheus.answer = row.failure;
+    const ApiError error = f.error("namespaces/shop/pods/*/m");
+    CHECK(error.code == row.code);
+    CHECK(error.message == row.message);
+  }
+}
+
+TEST_CASE("objects that cannot be listed, or of which there are none") {
+  Fixture f;
+  f.objects.answer = Error{ErrorCode::kUnavailable, "no answer"};
+  CHECK(f.error("namespaces/shop/pods/*/m").code == 503);
+  f.objects.answer = Error{ErrorCode::kDenied, "forbidden"};
+  CHECK(f.error("namespaces/shop/pods/*/m").code == 500);
+  f.objects.answer = std::vector<std::string>{};
+  CHECK(f.error("namespaces/shop/pods/*/m").code == 404);
+  CHECK(f.prometheus.asked.empty());
+}
+
+TEST_CASE("old samples and odd numbers are not served") {
+  Fixture f;
+  f.prometheus.answer = std::vector<VectorElement>{element("value", "a", 1), element("time", "a", 1'699'999'800)};
+  const ApiError old = f.error("namespaces/shop/pods/a/m");
+  CHECK(old.code == 503);
+  CHECK(old.message ==
+        "the metric m for pods is too old: its newest sample is 3m20s old, and --metrics-max-age is 2m0s");
+  f.prometheus.answer = std::vector<VectorElement>{element("value", "a", std::nan("")), element("value", "b", 2)};
+  CHECK(f.items("namespaces/shop/pods/*/m").size() == 1);
+  CHECK(f.error("namespaces/shop/pods/a/m").message ==
+        "the server could not find the metric m for pods a: its value is not a number");
+  f.prometheus.answer = std::vector<VectorElement>{};
+  CHECK(f.items("namespaces/shop/pods/*/m").empty());
+  CHECK(f.metrics.text().find("sluice_adapter_samples_left_out_total{reason=\"too_old\"} 1") != std::string::npos);
+}
+
+TEST_CASE("a metric of a rule that was never listed is unavailable, not unknown") {
+  Fixture f;
+  const auto partly = catalog({{std::nullopt, "connection refused"}, {kLonely, ""}});
+  const ApiError error = f.error("namespaces/shop/pods/*/m", "", partly.get());
+  CHECK(error.code == 503);
+  CHECK(
+      error.message ==
+      "the server could not find the metric m for pods: not every rule's series are known: rule 1: connection refused");
+}
+
+}  // namespace
+}  // namespace sluice::adapter
