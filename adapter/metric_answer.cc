@@ -82,9 +82,10 @@ std::variant<std::string, ApiError> make_query(const Catalog& catalog, const Fou
   }
   resource_label = *label;
   auto query = build_query(catalog.rule(found.source->rule), target, series);
-  if (!query)
-    return query.error().message.starts_with("rule ") ? internal_error(query.error().message)
-                                                      : bad_request(query.error().message);
+  if (!query) {
+    const Error& bad = query.error();
+    return bad.code == ErrorCode::kInternal ? internal_error(bad.message) : bad_request(bad.message);
+  }
   return std::move(*query);
 }
 

@@ -24,8 +24,8 @@ inline constexpr const char* kPartValue = "value";
 inline constexpr const char* kPartTime = "time";
 
 /// What the rule's template makes of the target, as prometheus-adapter would send it.
-/// Errors: kInvalid (the selector uses > or <, or a key that is no Prometheus label), kInternal (the rule's template cannot
-/// be rendered for this target; names the rule).
+/// Errors: kInvalid (the selector uses > or <, or a key that is no Prometheus label), kInternal (the rule's template
+/// cannot be rendered for this target; names the rule).
 Result<std::string> build_value_query(const Rule& rule, const QueryTarget& target,
                                       const LabelSelector& metric_selector);
 
