@@ -12,7 +12,6 @@
 namespace sluice::kube {
 namespace {
 
-constexpr Duration kCallTimeout{30'000};
 /// A large list takes the API server long; it gives up by itself after 60 s.
 constexpr Duration kListTimeout{65'000};
 /// A bookmark comes each minute where nothing else does: two are missing, so the watch is dead.
@@ -56,7 +55,7 @@ struct Call {
   std::string query;
   std::string content_type = kJsonType;
   std::string body;
-  Duration timeout = kCallTimeout;
+  Duration timeout = Client::kCallTimeout;
 
   [[nodiscard]] std::string what() const { return method + " " + path; }
 };
@@ -217,8 +216,8 @@ void Client::shut_down() {
 }
 
 Result<Json> Client::get(const Resource& resource, std::string_view ns, std::string_view name,
-                         std::string_view subresource) {
-  return impl_->send_json({.method = "GET", .path = resource.path(ns, name, subresource)});
+                         std::string_view subresource, Duration timeout) {
+  return impl_->send_json({.method = "GET", .path = resource.path(ns, name, subresource), .timeout = timeout});
 }
 
 Result<Json> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options) {
@@ -256,8 +255,8 @@ Result<Json> Client::list(const Resource& resource, std::string_view ns, const L
   }
 }
 
-Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object) {
-  Call call{.method = "POST", .path = resource.path(ns)};
+Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object, Duration timeout) {
+  Call call{.method = "POST", .path = resource.path(ns), .timeout = timeout};
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
   call.body = std::move(*body);
@@ -265,8 +264,8 @@ Result<Json> Client::create(const Resource& resource, std::string_view ns, const
 }
 
 Result<Json> Client::replace(const Resource& resource, std::string_view ns, const Json& object,
-                             std::string_view subresource) {
-  Call call{.method = "PUT", .path = resource.path(ns, name_of(object), subresource)};
+                             std::string_view subresource, Duration timeout) {
+  Call call{.method = "PUT", .path = resource.path(ns, name_of(object), subresource), .timeout = timeout};
   if (name_of(object).empty()) return Error{ErrorCode::kInvalid, call.what() + ": the object has no name"};
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();

@@ -73,6 +73,9 @@ Error error_from_status(int http_status, std::string_view body, std::string_view
 /// kConflict (AlreadyExists too), 410 kExpired, 401/403 kDenied, 400/422 kInvalid, 429/5xx/transport kUnavailable.
 class Client {
  public:
+  /// The time limit of a call, its retries included, where it names none. A list has 65 s a page.
+  static constexpr Duration kCallTimeout{30'000};
+
   /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}.
   Client(Config config, std::string user_agent, MetricsRegistry* metrics);
   ~Client();
@@ -80,13 +83,14 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   Result<Json> get(const Resource& resource, std::string_view ns, std::string_view name,
-                   std::string_view subresource = {});
+                   std::string_view subresource = {}, Duration timeout = kCallTimeout);
   /// The List object; pages of 500 are followed and joined.
   Result<Json> list(const Resource& resource, std::string_view ns, const ListOptions& options = {});
-  Result<Json> create(const Resource& resource, std::string_view ns, const Json& object);
+  Result<Json> create(const Resource& resource, std::string_view ns, const Json& object,
+                      Duration timeout = kCallTimeout);
   /// PUT; metadata.resourceVersion in `object` makes it conditional.
   Result<Json> replace(const Resource& resource, std::string_view ns, const Json& object,
-                       std::string_view subresource = {});
+                       std::string_view subresource = {}, Duration timeout = kCallTimeout);
   Result<Json> patch(const Resource& resource, std::string_view ns, std::string_view name, PatchType type,
                      const Json& body, const PatchOptions& options = {});
   /// Answers the deleted object, still there where finalizers hold it, or a Status.

@@ -58,6 +58,14 @@ struct LeaderElector::Impl {
   void run_campaign();
   bool read();
   bool write(SteadyTime begun);
+  void renew();
+  bool try_to_take();
+  void lose();
+  [[nodiscard]] LeaseAction decide(bool leading) const {
+    return observer.decide(options.identity, leading, clock.steady());
+  }
+  /// A call that hangs must end while there is time for another one. client-go's programs take the same half.
+  [[nodiscard]] Duration call_timeout() const { return options.renew_deadline / 2; }
   void follow_lease();
   void pause(bool leader);
 
@@ -66,7 +74,7 @@ struct LeaderElector::Impl {
 
 /// Reads the Lease into the observer; false where the API server could not be asked.
 bool LeaderElector::Impl::read() {
-  const Result<Json> lease = client.get(kLeases, options.ns, options.name);
+  const Result<Json> lease = client.get(kLeases, options.ns, options.name, {}, call_timeout());
   if (!lease && lease.error().code != ErrorCode::kNotFound) {
     log_warn("cannot read the lease", {{"lease", options.name}, {"error", lease.error().message}});
     return false;
@@ -82,8 +90,8 @@ bool LeaderElector::Impl::read() {
 bool LeaderElector::Impl::write(SteadyTime begun) {
   const Json wanted =
       write_lease(observer.record(), options.ns, options.name, options.identity, options.lease, clock.wall());
-  const Result<Json> written =
-      observer.record() ? client.replace(kLeases, options.ns, wanted) : client.create(kLeases, options.ns, wanted);
+  const Result<Json> written = observer.record() ? client.replace(kLeases, options.ns, wanted, {}, call_timeout())
+                                                 : client.create(kLeases, options.ns, wanted, call_timeout());
   if (!written) {
     if (written.error().code != ErrorCode::kConflict) {
       log_warn("cannot write the lease", {{"lease", options.name}, {"error", written.error().message}});
@@ -139,6 +147,26 @@ void LeaderElector::Impl::pause(bool leader) {
   poked = false;
 }
 
+/// The version from the last write is good unless somebody else wrote: then read, and see whose it is. Where the API
+/// server is out of reach the watchdog's deadline decides.
+void LeaderElector::Impl::renew() {
+  if (write(clock.steady()) || !read()) return;
+  if (decide(true) == LeaseAction::kLost) return lose();
+  (void)write(clock.steady());
+}
+
+bool LeaderElector::Impl::try_to_take() {
+  if (!read() || decide(false) != LeaseAction::kWrite || !write(clock.steady())) return false;
+  log_info("leadership won", {{"lease", options.name}, {"identity", options.identity}});
+  return true;
+}
+
+void LeaderElector::Impl::lose() {
+  const std::lock_guard lock(mutex);
+  lost = true;
+  changed.notify_all();
+}
+
 void LeaderElector::Impl::run_campaign() {
   for (;;) {
     bool leader = false;
@@ -149,18 +177,10 @@ void LeaderElector::Impl::run_campaign() {
     }
     if (leader) {
       watch.reset();
-      // The version from the last write is good unless somebody else wrote: then read, and see whose it is.
-      if (!write(clock.steady()) && read() && observer.may_take(options.identity, clock.steady()) &&
-          observer.record() && observer.record()->holder == options.identity) {
-        (void)write(clock.steady());
-      }
-    } else if (read()) {
-      if (const SteadyTime now = clock.steady(); observer.may_take(options.identity, now) && write(now)) {
-        log_info("leadership won", {{"lease", options.name}, {"identity", options.identity}});
-        leader = true;
-      } else {
-        follow_lease();
-      }
+      renew();
+    } else {
+      leader = try_to_take();
+      if (!leader) follow_lease();
     }
     pause(leader);
   }
@@ -215,7 +235,7 @@ void LeaderElector::stop_and_release() {
   if (!seen || seen->holder != impl_->options.identity) return;
   const Json empty =
       write_lease(seen, impl_->options.ns, impl_->options.name, "", kReleasedDuration, impl_->clock.wall());
-  const Result<Json> released = impl_->client.replace(kLeases, impl_->options.ns, empty);
+  const Result<Json> released = impl_->client.replace(kLeases, impl_->options.ns, empty, {}, impl_->call_timeout());
   if (!released) {
     log_warn("cannot release the lease; the next leader waits until it expires",
              {{"lease", impl_->options.name}, {"error", released.error().message}});
@@ -226,7 +246,7 @@ void LeaderElector::stop_and_release() {
 
 bool LeaderElector::leading() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->leads(impl_->clock.steady());
+  return !impl_->stopping && impl_->leads(impl_->clock.steady());
 }
 
 std::string LeaderElector::holder() const {

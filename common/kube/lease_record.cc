@@ -37,8 +37,10 @@ void LeaseObserver::see(std::optional<LeaseRecord> record, SteadyTime now) {
   seen_at_ = now;
 }
 
-bool LeaseObserver::may_take(std::string_view identity, SteadyTime now) const {
-  return (record_ && record_->holder == identity) || now >= free_at(now);
+LeaseAction LeaseObserver::decide(std::string_view identity, bool leading, SteadyTime now) const {
+  if (!record_ || record_->holder.empty() || record_->holder == identity) return LeaseAction::kWrite;
+  if (leading) return LeaseAction::kLost;
+  return now >= free_at(now) ? LeaseAction::kWrite : LeaseAction::kWait;
 }
 
 SteadyTime LeaseObserver::free_at(SteadyTime now) const {

@@ -28,6 +28,12 @@ LeaseRecord read_lease(const Json& lease);
 Json write_lease(const std::optional<LeaseRecord>& seen, std::string_view ns, std::string_view name,
                  std::string_view holder, Duration duration, WallTime now);
 
+enum class LeaseAction {
+  kWait,   ///< Another one holds it.
+  kWrite,  ///< Take it, or renew what is ours.
+  kLost,   ///< We led, and now another one holds it.
+};
+
 /// A record and when, by our own clock, it was first seen like this. Clocks of other machines are never compared.
 class LeaseObserver {
  public:
@@ -35,8 +41,9 @@ class LeaseObserver {
   void see(std::optional<LeaseRecord> record, SteadyTime now);
   [[nodiscard]] const std::optional<LeaseRecord>& record() const { return record_; }
 
-  /// Whether `identity` may take (or go on holding) the Lease at `now`.
-  [[nodiscard]] bool may_take(std::string_view identity, SteadyTime now) const;
+  /// What `identity` should do at `now`. A leader that finds another holder has lost, also where that one has expired
+  /// since: it led meanwhile. A Lease that is gone or was released goes to whoever comes first.
+  [[nodiscard]] LeaseAction decide(std::string_view identity, bool leading, SteadyTime now) const;
   /// When a silent holder's time is over; `now` where nobody holds it.
   [[nodiscard]] SteadyTime free_at(SteadyTime now) const;
 

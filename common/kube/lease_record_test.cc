@@ -16,25 +16,31 @@ LeaseRecord held_by(const char* holder) {
 
 }  // namespace
 
-TEST_CASE("a Lease is free when nobody holds it or its holder was silent for its duration on our clock") {
+TEST_CASE("who holds the Lease, and how long he was silent on our clock, decides what to do") {
   struct Row {
-    const char* name;
+    std::string name;
     std::optional<LeaseRecord> record;
+    bool leading;
     Duration later;
-    bool may_take;
+    LeaseAction action;
   };
-  const Row rows[] = {{"no Lease yet", std::nullopt, 0s, true},
-                      {"released", held_by(""), 0s, true},
-                      {"held by us", held_by("me"), 0s, true},
-                      {"held by us, long silent", held_by("me"), 100s, true},
-                      {"held by another, just seen", held_by("other"), 0s, false},
-                      {"held by another, almost expired", held_by("other"), 14'999ms, false},
-                      {"held by another, expired", held_by("other"), 15s, true}};
+  const Row rows[] = {
+      {"no Lease yet", std::nullopt, false, 0s, LeaseAction::kWrite},
+      {"released", held_by(""), false, 0s, LeaseAction::kWrite},
+      {"held by us, of an earlier life", held_by("me"), false, 0s, LeaseAction::kWrite},
+      {"held by another, just seen", held_by("other"), false, 0s, LeaseAction::kWait},
+      {"held by another, almost expired", held_by("other"), false, 14'999ms, LeaseAction::kWait},
+      {"held by another, expired", held_by("other"), false, 15s, LeaseAction::kWrite},
+      {"we lead", held_by("me"), true, 0s, LeaseAction::kWrite},
+      {"we lead and were long silent, but nobody took it", held_by("me"), true, 100s, LeaseAction::kWrite},
+      {"we lead and somebody deleted it", std::nullopt, true, 0s, LeaseAction::kWrite},
+      {"we led and another one took it", held_by("other"), true, 0s, LeaseAction::kLost},
+      {"we led, another one took it and has expired since", held_by("other"), true, 100s, LeaseAction::kLost}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
     LeaseObserver observer;
     observer.see(row.record, kStart);
-    CHECK(observer.may_take("me", kStart + row.later) == row.may_take);
+    CHECK(observer.decide("me", row.leading, kStart + row.later) == row.action);
   }
 }
 
@@ -42,11 +48,11 @@ TEST_CASE("only a change of the record moves the time of sight") {
   LeaseObserver observer;
   observer.see(held_by("other"), kStart);
   observer.see(held_by("other"), kStart + 14s);
-  CHECK(observer.may_take("me", kStart + 15s));
+  CHECK(observer.decide("me", false, kStart + 15s) == LeaseAction::kWrite);
   LeaseRecord renewed = held_by("other");
   renewed.resource_version = "8";
   observer.see(renewed, kStart + 15s);
-  CHECK_FALSE(observer.may_take("me", kStart + 29s));
+  CHECK(observer.decide("me", false, kStart + 29s) == LeaseAction::kWait);
   CHECK(observer.free_at(kStart + 29s) == kStart + 30s);
 }
 
@@ -55,7 +61,7 @@ TEST_CASE("a holder's wall clock is never compared") {
   record.renew_time = "1999-01-01T00:00:00.000000Z";
   LeaseObserver observer;
   observer.see(record, kStart);
-  CHECK_FALSE(observer.may_take("me", kStart + 1s));
+  CHECK(observer.decide("me", false, kStart + 1s) == LeaseAction::kWait);
 }
 
 TEST_CASE("write_lease counts takeovers, keeps the time of acquisition on renewal, and is conditional") {

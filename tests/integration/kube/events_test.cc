@@ -1,0 +1,97 @@
+#include "common/kube/events.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "tests/integration/kube/cluster.h"
+
+namespace sluice::kube {
+namespace {
+
+/// What the API server has of the namespace's events, by note: how often each happened.
+std::map<std::string, std::int64_t> counts(TestNamespace& ns) {
+  std::map<std::string, std::int64_t> out;
+  const Result<Json> list = ns.client().list(kEvents, ns.name());
+  if (!list) return out;
+  for (const Json& event : (*list)["items"]) out[text_at(event, "/note")] += integer_at(event, "/series/count", 1);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("an event stands where kubectl describe looks for it") {
+  TestNamespace ns;
+  const Result<Json> object = ns.client().create(kConfigMaps, ns.name(), config_map("edge", "x"));
+  REQUIRE(object.ok());
+  SystemClock clock;
+  Random random(Random::entropy());
+  {
+    EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", nullptr);
+    recorder.record(*object, EventType::kWarning, "DrainTimedOut", "Drain", "12 connections were left.");
+  }
+  const Result<Json> events = ns.client().list(kEvents, ns.name());
+  REQUIRE(events.ok());
+  REQUIRE((*events)["items"].size() == 1);
+  const Json& event = (*events)["items"][0];
+  CHECK(text_at(event, "/regarding/name") == "edge");
+  CHECK(text_at(event, "/regarding/uid") == uid_of(*object));
+  CHECK(text_at(event, "/regarding/kind") == "ConfigMap");
+  CHECK(text_at(event, "/type") == "Warning");
+  CHECK(text_at(event, "/reason") == "DrainTimedOut");
+  CHECK(text_at(event, "/action") == "Drain");
+  CHECK(text_at(event, "/note") == "12 connections were left.");
+  CHECK(text_at(event, "/reportingController") == "sluice-test");
+  CHECK(text_at(event, "/reportingInstance") == "pod-1");
+  // As kubectl describe asks: the core group's events by the object that they are about.
+  const Resource core{"", "v1", "events", "Event"};
+  const Result<Json> described =
+      ns.client().list(core, ns.name(), {.field_selector = "involvedObject.uid=" + std::string(uid_of(*object))});
+  REQUIRE(described.ok());
+  CHECK((*described)["items"].size() == 1);
+}
+
+TEST_CASE("like events are counted in one object, and a noisy object is cut off") {
+  TestNamespace ns;
+  const Result<Json> quiet = ns.client().create(kConfigMaps, ns.name(), config_map("quiet", "x"));
+  const Result<Json> noisy = ns.client().create(kConfigMaps, ns.name(), config_map("noisy", "x"));
+  REQUIRE(quiet.ok());
+  REQUIRE(noisy.ok());
+  SystemClock clock;
+  Random random(Random::entropy());
+  MetricsRegistry metrics;
+  {
+    EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", &metrics);
+    for (int i = 0; i < 5; ++i) recorder.record(*quiet, EventType::kNormal, "DrainStarted", "Drain", "again");
+    for (int i = 0; i < 40; ++i) recorder.record(*noisy, EventType::kNormal, "Loop", "Loop", "spinning");
+  }
+  const auto seen = counts(ns);
+  CHECK(seen.size() == 2);
+  CHECK(seen.at("again") == 5);
+  CHECK(seen.at("spinning") == 25);
+  CHECK(metrics.text().find("sluice_events_lost_total{reason=\"too many for one object\"} 15") != std::string::npos);
+}
+
+TEST_CASE("an event whose object has expired is made anew") {
+  TestNamespace ns;
+  const Result<Json> object = ns.client().create(kConfigMaps, ns.name(), config_map("edge", "x"));
+  REQUIRE(object.ok());
+  SystemClock clock;
+  Random random(Random::entropy());
+  {
+    EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", nullptr);
+    Awaited<std::string> first;
+    Client::WatchCallbacks callbacks;
+    callbacks.on_event = [&](const WatchEvent& event) {
+      if (event.type == WatchEvent::Type::kAdded) first.change([&](std::string& n) { n = name_of(event.object); });
+    };
+    const auto watch = ns.client().watch(kEvents, ns.name(), {}, std::move(callbacks));
+    recorder.record(*object, EventType::kNormal, "Seen", "See", "twice");
+    REQUIRE(first.wait([](const std::string& n) { return !n.empty(); }));
+    REQUIRE(ns.client().remove(kEvents, ns.name(), first.get()).ok());
+    recorder.record(*object, EventType::kNormal, "Seen", "See", "twice");
+  }
+  CHECK(counts(ns) == std::map<std::string, std::int64_t>{{"twice", 1}});
+}
+
+}  // namespace sluice::kube
