@@ -65,16 +65,16 @@ TEST_CASE("a reader takes messages, joins fragments, lets control frames between
                 server_frame(0x00, "o-") + server_frame(0x80, "two") + server_frame(0x8A, "pong") +
                 server_frame(0x88, bytes({0x03, 0xF4}) + "reconnect-after-ms=12"));
   struct Row {
-    Opcode opcode;
     const char* payload;
     int close_code;
+    Opcode opcode;
   };
   const Row rows[] = {
-      {Opcode::kText, "one", 0},
-      {Opcode::kPing, "ping", 0},
-      {Opcode::kBinary, "two-two", 0},
-      {Opcode::kPong, "pong", 0},
-      {Opcode::kClose, "reconnect-after-ms=12", 1012},
+      {"one", 0, Opcode::kText},
+      {"ping", 0, Opcode::kPing},
+      {"two-two", 0, Opcode::kBinary},
+      {"pong", 0, Opcode::kPong},
+      {"reconnect-after-ms=12", 1012, Opcode::kClose},
   };
   for (const Row& row : rows) {
     CAPTURE(row.payload);

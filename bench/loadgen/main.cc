@@ -18,7 +18,7 @@ namespace {
 
 constexpr Duration kTick = 10ms;
 constexpr Duration kStopWait = 20s;  // Longer than answers_wait + close_wait, so that each client may end by itself.
-constexpr std::size_t kLineBytesMax = 64 * 1024;
+constexpr std::size_t kLineBytesMax = 1 << 16;
 
 void print(const nlohmann::ordered_json& json) {
   const std::string line = json.dump() + "\n";

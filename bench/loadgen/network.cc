@@ -11,7 +11,7 @@ namespace {
 constexpr Duration kOpenTimeout = 10s;
 constexpr Duration kLingerTimeout = 5s;
 constexpr std::size_t kEventsPerPoll = 1024;
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = 1 << 16;
 
 }  // namespace
 

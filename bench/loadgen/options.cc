@@ -83,6 +83,12 @@ const std::map<std::string, Setter>& setters() {
   return kSetters;
 }
 
+std::string quoted_refusal(const std::string& flag, const std::string& value) {
+  std::string text = flag;
+  text.append(" cannot be \"").append(value).append("\"; see --help");
+  return text;
+}
+
 Error invalid(const std::string& message) {
   return {ErrorCode::kInvalid, message};
 }
@@ -92,25 +98,19 @@ Error invalid(const std::string& message) {
 Result<Options> parse_options(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string flag = arguments[i];
-    if (flag == "--help") {
+    const std::string& argument = arguments[i];
+    if (argument == "--help") {
       options.help = true;
       return options;
     }
-    std::string value;
-    const std::size_t equals = flag.find('=');
-    const bool inlined = equals != std::string::npos;
-    if (inlined) {
-      value = flag.substr(equals + 1);
-      flag.resize(equals);
-    }
+    const std::size_t equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
     const auto setter = setters().find(flag);
     if (setter == setters().end()) return invalid(flag + " is not a flag; see --help");
-    if (!inlined) {
-      if (++i == arguments.size()) return invalid(flag + " needs a value");
-      value = arguments[i];
-    }
-    if (!setter->second(options, value)) return invalid(flag + " cannot be \"" + value + "\"; see --help");
+    const bool inlined = equals != std::string::npos;
+    if (!inlined && ++i == arguments.size()) return invalid(flag + " needs a value");
+    const std::string value = inlined ? argument.substr(equals + 1) : arguments[i];
+    if (!setter->second(options, value)) return invalid(quoted_refusal(flag, value));
   }
   if (options.host.empty()) return invalid("--url is required");
   return options;

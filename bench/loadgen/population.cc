@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kAttemptsUnderWayMax = 512;
 constexpr std::size_t kEndsLoggedMax = 100;
-constexpr std::uint64_t kOracleBytesPerTick = 256 * 1024;  // About a millisecond.
+constexpr std::uint64_t kOracleBytesPerTick = 1 << 18;  // About a millisecond.
 constexpr Slot kBothSlots[] = {Slot::kA, Slot::kB};
 
 }  // namespace
