@@ -74,8 +74,8 @@ std::vector<kube::Object> OwnWrites::newest(std::string_view scope, std::vector<
 
 void OwnWrites::forget(std::string_view scope) {
   const std::lock_guard lock(mutex_);
-  const auto found = scopes_.find(scope);
-  if (found != scopes_.end()) scopes_.erase(found);
+  const std::string below = std::string(scope) + "/";
+  std::erase_if(scopes_, [&](const auto& entry) { return entry.first == scope || entry.first.starts_with(below); });
 }
 
 }  // namespace sluice::op

@@ -33,7 +33,7 @@ class OwnWrites {
   /// `cached` was: what it has reached is believed over our memory.
   std::vector<kube::Object> newest(std::string_view scope, std::vector<kube::Object> cached,
                                    std::string_view cache_version);
-  /// Forgets a scope.
+  /// Forgets a scope and those below it ("scope/...").
   void forget(std::string_view scope);
 
  private:

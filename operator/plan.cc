@@ -93,6 +93,7 @@ void start_drains(const VictimChoice& choice, DrainReason reason, const GatewayS
     StartDrain start{.pod = ref_to(*victim.pod),
                      .record = record_from(reason, spec, now),
                      .cost = victim.cost,
+                     .chosen = true,
                      .runner_up = {},
                      .runner_up_cost = std::nullopt};
     if (choice.runner_up) {
@@ -153,6 +154,7 @@ void drain_everything(const Sorted& pods, const GatewaySpec& spec, WallTime now,
     plan.start.push_back({.pod = ref_to(*pod),
                           .record = record_from(DrainReason::kDelete, spec, now),
                           .cost = pod->state ? std::optional(pod->state->connections) : std::nullopt,
+                          .chosen = false,
                           .runner_up = {},
                           .runner_up_cost = std::nullopt});
     plan.wake_within(spec.propagation_delay);
@@ -178,6 +180,7 @@ void repair(const Sorted& pods, const GatewaySpec& spec, WallTime now, Plan& pla
       plan.start.push_back({.pod = ref_to(*pod),
                             .record = record_from(DrainReason::kScaleDown, spec, now),
                             .cost = std::nullopt,
+                            .chosen = false,
                             .runner_up = {},
                             .runner_up_cost = std::nullopt});
     } else if (pod->state_label != "draining" || pod->traffic_label != "off") {

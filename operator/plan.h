@@ -34,6 +34,7 @@ struct StartDrain {
   PodRef pod;
   DrainRecord record;
   std::optional<std::int64_t> cost;  ///< Connections; unset where unknown.
+  bool chosen = false;               ///< Among candidates by cost; then the next one, for the event:
   std::string runner_up;             ///< Empty where there was no other candidate.
   std::optional<std::int64_t> runner_up_cost;
 };

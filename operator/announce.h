@@ -1,0 +1,26 @@
+// The sentences that `kubectl describe rtgw` shows as events. Pure; apply.cc records them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "operator/plan.h"
+
+namespace sluice::op {
+
+struct Announcement {
+  bool warning = false;
+  std::string reason;  ///< CamelCase, as SPEC.md lists them.
+  std::string action;
+  std::string note;
+};
+
+Announcement victim_selected(const StartDrain& start);
+Announcement drain_started(const StartDrain& start, const GatewaySpec& spec);
+Announcement drain_cancelled(const CancelDrain& cancel);
+/// DrainCompleted or DrainTimedOut; nothing where no drain ended with this deletion.
+std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now);
+/// BudgetExceeded: the deadline closes what the budget would still have spread out. Nothing where none was left.
+std::optional<Announcement> budget_exceeded(const DeletePod& removed);
+
+}  // namespace sluice::op

@@ -1,0 +1,300 @@
+#include "operator/apply.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "common/base/log.h"
+#include "operator/limits.h"
+#include "operator/names.h"
+#include "operator/parallel.h"
+#include "operator/render.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::Json;
+
+constexpr const char* kStartedMetric = "sluice_operator_drains_started_total";
+constexpr const char* kEndedMetric = "sluice_operator_drains_ended_total";
+
+/// Keeps the first failure; the others are logged by whoever met them.
+void note(Applied& applied, const Status& status) {
+  if (!status && applied.status) applied.status = status;
+}
+
+void wake(Applied& applied, Duration after) {
+  applied.wake_after = applied.wake_after ? std::min(*applied.wake_after, after) : after;
+}
+
+AdminCall call_to(const PodRef& pod, AdminCall::Verb verb) {
+  AdminCall call;
+  call.verb = verb;
+  call.uid = pod.uid;
+  call.address = pod.address;
+  return call;
+}
+
+const char* outcome_of(DeleteReason reason) {
+  switch (reason) {
+    case DeleteReason::kDrained:
+      return "completed";
+    case DeleteReason::kTimedOut:
+      return "timed_out";
+    case DeleteReason::kStopped:
+    case DeleteReason::kNeverStarted:
+      break;
+  }
+  return "stopped";
+}
+
+}  // namespace
+
+Applier::Applier(Parts parts) : parts_(std::move(parts)) {
+  for (const auto reason : {DrainReason::kScaleDown, DrainReason::kRollout, DrainReason::kDelete}) {
+    (void)parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(reason)}});
+  }
+  for (const char* outcome : {"completed", "timed_out", "stopped", "cancelled"}) {
+    (void)parts_.metrics.counter(kEndedMetric, "Drains ended.", {{"outcome", outcome}});
+  }
+}
+
+Applied Applier::apply(const Basis& basis, const Plan& plan) {
+  Applied applied;
+  if (plan.add_finalizer) write_finalizers(basis, true, applied);
+  remove_pods(basis, plan.remove, applied);
+  cancel_drains(basis, plan.cancel, applied);
+  start_drains(basis, plan.start, applied);
+  relabel(basis, plan.relabel, applied);
+  give_orders(basis, plan.orders, applied);
+  undrain(plan.undrain, applied);
+  create_pods(basis, plan.create, applied);
+  if (plan.remove_finalizer) remove_finalizer(basis, applied);
+  return applied;
+}
+
+void Applier::write_finalizers(const Basis& basis, bool ours, Applied& applied) {
+  Json finalizers = Json::array();
+  const Json& before = kube::at_pointer(basis.gateway, "/metadata/finalizers");
+  if (before.is_array()) finalizers = before;
+  finalizers.erase(std::remove(finalizers.begin(), finalizers.end(), kFinalizer), finalizers.end());
+  if (ours) finalizers.push_back(kFinalizer);
+  const Json patch{{"metadata",
+                    {{"resourceVersion", std::string(kube::resource_version_of(basis.gateway))},
+                     {"finalizers", std::move(finalizers)}}}};
+  const auto written = parts_.client.patch(kube::kRealtimeGateways, basis.seen.ns, basis.seen.name,
+                                           kube::PatchType::kMerge, patch, {.field_manager = kFieldManager});
+  if (!written) {
+    if (written.error().code != ErrorCode::kNotFound) note(applied, written.error());
+    return;
+  }
+  parts_.gateway_writes.wrote(basis.key, *written);
+  wake(applied, Duration(0));
+}
+
+/// Last of all. The cache says that no pod is left; the API server itself is asked once more, since a pod that was
+/// overlooked would lose its drain.
+void Applier::remove_finalizer(const Basis& basis, Applied& applied) {
+  const auto pods = parts_.client.list(kube::kPods, basis.seen.ns,
+                                       {.label_selector = std::string(kGatewayLabel) + "=" + basis.seen.name});
+  if (!pods) return note(applied, pods.error());
+  for (const Json& pod : (*pods)["items"]) {
+    if (!owned_by(pod, basis.seen.uid)) continue;
+    log_info("finalizer kept: a pod is left that the cache does not show yet",
+             {{"gateway", basis.key}, {"pod", kube::name_of(pod)}});
+    return wake(applied, kAdminRetry);
+  }
+  write_finalizers(basis, false, applied);
+  applied.gone = applied.status.ok();
+  if (applied.gone) log_info("gateway gone, finalizer removed", {{"gateway", basis.key}});
+}
+
+void Applier::remove_pods(const Basis& basis, const std::vector<DeletePod>& removals, Applied& applied) {
+  std::mutex mutex;
+  run_parallel(static_cast<int>(removals.size()), kWritesInParallelMax, [&](int index) {
+    const Status removed = remove_pod(basis, removals[static_cast<std::size_t>(index)]);
+    const std::lock_guard lock(mutex);
+    note(applied, removed);
+  });
+}
+
+Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
+  const auto object = std::find_if(basis.pods.begin(), basis.pods.end(),
+                                   [&](const kube::Object& pod) { return kube::uid_of(*pod) == removal.pod.uid; });
+  if (object == basis.pods.end()) return Status::success();
+  const auto removed = parts_.client.remove(
+      kube::kPods, basis.seen.ns, removal.pod.name,
+      {.uid = removal.pod.uid,
+       .resource_version = removal.only_this_version ? removal.pod.resource_version : std::string()});
+  if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
+  if (removed && kube::uid_of(*removed) == removal.pod.uid && kube::is_deleting(*removed)) {
+    Json pod = *removed;
+    slim_pod(pod);
+    parts_.pod_writes.wrote(basis.key, pod);
+  } else {
+    parts_.pod_writes.removed(basis.key, **object);
+  }
+  log_info("pod deleted", {{"gateway", basis.key},
+                           {"pod", removal.pod.name},
+                           {"reason", to_string(removal.reason)},
+                           {"connections", removal.connections.value_or(-1)}});
+  if (removal.record) count_end(outcome_of(removal.reason));
+  if (const auto exceeded = budget_exceeded(removal)) say(basis.gateway, *exceeded);
+  if (const auto ended = drain_ended(removal, parts_.clock.wall())) say(basis.gateway, *ended);
+  return Status::success();
+}
+
+Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations) {
+  Json metadata{{"resourceVersion", pod.resource_version}, {"labels", std::move(labels)}};
+  if (!annotations.is_null()) metadata["annotations"] = std::move(annotations);
+  const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
+                                           {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
+  if (!written) return written.error();
+  Json object = *written;
+  slim_pod(object);
+  parts_.pod_writes.wrote(basis.key, object);
+  return Status::success();
+}
+
+/// The gateway first, so that the pod never takes traffic while its gateway refuses it; a pod whose gateway does not
+/// answer stays in its drain.
+void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied) {
+  std::vector<AdminCall> calls;
+  for (const CancelDrain& cancel : cancels) {
+    if (cancel.tell_gateway) calls.push_back(call_to(cancel.pod, AdminCall::Verb::kUndrain));
+  }
+  const std::vector<bool> answered = call_gateways(std::move(calls));
+  std::size_t call = 0;
+  for (const CancelDrain& cancel : cancels) {
+    if (cancel.tell_gateway && !answered[call++]) {
+      wake(applied, kAdminRetry);
+      continue;
+    }
+    const Status written =
+        patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}}, {{kDrainAnnotation, nullptr}});
+    note(applied, written);
+    if (!written) continue;
+    log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
+    count_end("cancelled");
+    say(basis.gateway, drain_cancelled(cancel));
+  }
+}
+
+/// One write takes the pod out of the endpoints and says why and until when: nothing acts on a decision that a crash
+/// could lose.
+void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied) {
+  for (const StartDrain& start : starts) {
+    const Status written = patch_pod(basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
+                                     {{kDrainAnnotation, encode_drain_record(start.record)}});
+    note(applied, written);
+    if (!written) continue;
+    log_info("drain started", {{"gateway", basis.key},
+                               {"pod", start.pod.name},
+                               {"reason", to_string(start.record.reason)},
+                               {"connections", start.cost.value_or(-1)}});
+    parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(start.record.reason)}}).add();
+    if (start.chosen) say(basis.gateway, victim_selected(start));
+    say(basis.gateway, drain_started(start, basis.spec));
+  }
+}
+
+void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied) {
+  for (const Relabel& one : relabels) {
+    log_warn("labels put right that somebody has changed", {{"gateway", basis.key}, {"pod", one.pod.name}});
+    note(applied,
+         patch_pod(basis, one.pod,
+                   {{kStateLabel, one.draining ? "draining" : "active"}, {kTrafficLabel, one.draining ? "off" : "on"}},
+                   nullptr));
+  }
+}
+
+void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied) {
+  std::vector<AdminCall> calls;
+  for (const DrainOrder& order : orders) {
+    AdminCall call = call_to(order.pod, AdminCall::Verb::kDrain);
+    call.reason = to_string(order.record.reason);
+    call.deadline = order.record.deadline;
+    call.rate_per_second = order.rate_per_second;
+    call.close_code = basis.spec.close_code;
+    call.hint_jitter = basis.spec.hint_jitter;
+    calls.push_back(std::move(call));
+  }
+  const std::vector<bool> answered = call_gateways(std::move(calls));
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    log_info("drain ordered", {{"gateway", basis.key},
+                               {"pod", orders[i].pod.name},
+                               {"rate_per_second", orders[i].rate_per_second},
+                               {"accepted", static_cast<bool>(answered[i])}});
+    // An accepted order may free budget for others, or show an empty gateway at once.
+    wake(applied, answered[i] ? Duration(0) : kAdminRetry);
+  }
+}
+
+void Applier::undrain(const std::vector<PodRef>& pods, Applied& applied) {
+  std::vector<AdminCall> calls;
+  for (const PodRef& pod : pods) calls.push_back(call_to(pod, AdminCall::Verb::kUndrain));
+  if (!pods.empty()) wake(applied, kAdminRetry);
+  (void)call_gateways(std::move(calls));
+}
+
+std::vector<bool> Applier::call_gateways(std::vector<AdminCall> calls) {
+  if (calls.empty()) return {};
+  const SteadyTime asked_at = parts_.clock.steady();
+  const auto answers = call_all(parts_.admin, calls);
+  std::vector<bool> answered;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    answered.push_back(answers[i].ok());
+    if (answers[i]) {
+      (void)parts_.states.heard(calls[i].uid, asked_at, *answers[i]);
+      continue;
+    }
+    log_warn("a gateway did not take a call", {{"uid", calls[i].uid}, {"error", answers[i].error().message}});
+    parts_.states.failed(calls[i].uid, parts_.clock.steady(), calls[i].rate_per_second);
+  }
+  return answered;
+}
+
+void Applier::create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied) {
+  std::mutex mutex;
+  slow_start(static_cast<int>(names.size()), kWritesInParallelMax, [&](int index) {
+    std::set<std::string> taken;
+    const Status created = create_pod(basis, names[static_cast<std::size_t>(index)], taken);
+    const std::lock_guard lock(mutex);
+    applied.taken_names.merge(taken);
+    if (!taken.empty()) wake(applied, Duration(0));
+    note(applied, created);
+    if (!created && applied.problem.reason.empty()) applied.problem = {"CreateFailed", created.error().message};
+    return created.ok();
+  });
+}
+
+Status Applier::create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken) {
+  const Json pod = render_pod(basis.gateway, name, basis.seen.revision, parts_.default_image);
+  Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod);
+  if (!made && made.error().code == ErrorCode::kConflict) {
+    // Ours from an earlier round that the cache does not show yet, or a stranger's.
+    Result<Json> there = parts_.client.get(kube::kPods, basis.seen.ns, name);
+    if (!there) return there.error();
+    if (!owned_by(*there, basis.seen.uid) || kube::label_of(*there, kGatewayLabel) != basis.seen.name) {
+      log_warn("a pod of another owner has the name", {{"gateway", basis.key}, {"pod", name}});
+      taken.insert(name);
+      return Status::success();
+    }
+    made = std::move(there);
+  }
+  if (!made) return made.error();
+  slim_pod(*made);
+  parts_.pod_writes.wrote(basis.key, *made);
+  log_info("pod made", {{"gateway", basis.key}, {"pod", name}, {"revision", basis.seen.revision}});
+  return Status::success();
+}
+
+void Applier::say(const Json& gateway, const Announcement& announcement) {
+  parts_.events.record(gateway, announcement.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
+                       announcement.reason, announcement.action, announcement.note);
+}
+
+void Applier::count_end(const char* outcome) const {
+  parts_.metrics.counter(kEndedMetric, "Drains ended.", {{"outcome", outcome}}).add();
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,83 @@
+// Carries out a plan: writes to the API server, calls to gateways. Every write is conditional on what the plan was made
+// from (resource version, UID) or idempotent by name, so that a stale cache, a second operator or a crash in between
+// can cost a retry but never act twice.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "common/kube/client.h"
+#include "common/kube/events.h"
+#include "operator/admin_api.h"
+#include "operator/announce.h"
+#include "operator/observe.h"
+#include "operator/own_writes.h"
+#include "operator/plan.h"
+#include "operator/state_store.h"
+#include "operator/status.h"
+
+namespace sluice::op {
+
+/// What a plan was made from.
+struct Basis {
+  const std::string& key;  ///< "namespace/name" of the RealtimeGateway.
+  const kube::Json& gateway;
+  const GatewaySpec& spec;
+  const Observed& seen;
+  const std::vector<kube::Object>& pods;  ///< The objects behind seen.pods.
+};
+
+struct Applied {
+  /// The first failure that the reconcile should be repeated for. Gateways that did not answer are none: wake_after.
+  Status status;
+  Problem problem;                     ///< Why pods could not be made.
+  std::set<std::string> taken_names;   ///< Pod names that turned out to be somebody else's.
+  std::optional<Duration> wake_after;  ///< Something was answered that the next plan should see.
+  bool gone = false;                   ///< The finalizer is removed: there is nothing left to write to.
+};
+
+/// Threads: any; one key at a time.
+class Applier {
+ public:
+  struct Parts {
+    kube::Client& client;
+    AdminApi& admin;
+    StateStore& states;
+    OwnWrites& pod_writes;
+    OwnWrites& gateway_writes;
+    kube::EventRecorder& events;
+    const Clock& clock;
+    MetricsRegistry& metrics;
+    std::string default_image;
+  };
+  explicit Applier(Parts parts);
+
+  Applied apply(const Basis& basis, const Plan& plan);
+
+ private:
+  void write_finalizers(const Basis& basis, bool ours, Applied& applied);
+  void remove_finalizer(const Basis& basis, Applied& applied);
+  void remove_pods(const Basis& basis, const std::vector<DeletePod>& removals, Applied& applied);
+  void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
+  void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
+  void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied);
+  void undrain(const std::vector<PodRef>& pods, Applied& applied);
+  void create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied);
+
+  Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations);
+  Status remove_pod(const Basis& basis, const DeletePod& removal);
+  Status create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken);
+  /// Calls all, keeps what they answer; whether each was answered.
+  std::vector<bool> call_gateways(std::vector<AdminCall> calls);
+  void say(const kube::Json& gateway, const Announcement& announcement);
+  void count_end(const char* outcome) const;
+
+  const Parts parts_;
+};
+
+}  // namespace sluice::op

@@ -1,0 +1,47 @@
+#include "operator/caches.h"
+
+#include <array>
+
+#include "operator/names.h"
+#include "operator/observe.h"
+
+namespace sluice::op {
+namespace {
+
+kube::Informer::Options ours(std::function<void(kube::Json&)> transform = nullptr) {
+  return {.ns = "", .label_selector = kGatewayLabel, .field_selector = "", .transform = std::move(transform)};
+}
+
+std::array<kube::Informer*, 5> all_of(Caches& caches) {
+  return {&caches.gateways, &caches.pods, &caches.services, &caches.pdbs, &caches.config_maps};
+}
+
+}  // namespace
+
+Caches::Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics)
+    : gateways(client, clock, random, kube::kRealtimeGateways, {}, &metrics),
+      pods(client, clock, random, kube::kPods, ours(slim_pod), &metrics),
+      services(client, clock, random, kube::kServices, ours(), &metrics),
+      pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(), &metrics),
+      config_maps(client, clock, random, kube::kConfigMaps, ours(), &metrics) {}
+
+void Caches::start() {
+  for (kube::Informer* informer : all_of(*this)) informer->start();
+}
+
+void Caches::stop() {
+  for (kube::Informer* informer : all_of(*this)) informer->stop();
+}
+
+bool Caches::synced() const {
+  return gateways.synced() && pods.synced() && services.synced() && pdbs.synced() && config_maps.synced();
+}
+
+bool Caches::wait_synced(Duration at_most) {
+  for (kube::Informer* informer : all_of(*this)) {
+    if (!informer->wait_synced(at_most)) return false;
+  }
+  return true;
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,25 @@
+// The operator's informers: one a resource type, all namespaces, only objects that carry our label.
+#pragma once
+
+#include "common/kube/informer.h"
+
+namespace sluice::op {
+
+struct Caches {
+  kube::Informer gateways;
+  kube::Informer pods;
+  kube::Informer services;
+  kube::Informer pdbs;
+  kube::Informer config_maps;
+
+  /// References outlive the caches.
+  Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics);
+
+  void start();
+  void stop();
+  [[nodiscard]] bool synced() const;
+  /// Waits for all first lists. False at the time-out.
+  bool wait_synced(Duration at_most);
+};
+
+}  // namespace sluice::op

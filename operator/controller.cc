@@ -1,0 +1,350 @@
+#include "operator/controller.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "operator/limits.h"
+#include "operator/names.h"
+#include "operator/render.h"
+#include "operator/signing_keys.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::Json;
+
+constexpr const char* kName = "realtimegateway";  ///< Label `controller` of the metrics.
+/// After a failure a key comes again within 30 s at the latest: a drain must not sleep through the API server's return.
+const Backoff kRetry{.first = Duration(5), .most = Duration(30'000), .factor = 2.0, .jitter = 0.0};
+constexpr Duration kPrepareRetry{5'000};
+constexpr std::size_t kStrangersMax = 1024;
+
+/// The RealtimeGateway that an object beside it or below it belongs to.
+std::string key_of_owner(const Json& object) {
+  return kube::make_key(kube::namespace_of(object), kube::label_of(object, kGatewayLabel));
+}
+
+std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
+}  // namespace
+
+/// Named as controller-runtime names them, so that dashboards work.
+struct Controller::Metrics {
+  Counter success, error, requeue, requeue_after, errors;
+  Histogram seconds;
+  Gauge active;
+
+  explicit Metrics(MetricsRegistry& registry, int workers)
+      : success(total(registry, "success")),
+        error(total(registry, "error")),
+        requeue(total(registry, "requeue")),
+        requeue_after(total(registry, "requeue_after")),
+        errors(registry.counter("controller_runtime_reconcile_errors_total", "Reconciles that failed.",
+                                {{"controller", kName}})),
+        seconds(registry.histogram("controller_runtime_reconcile_time_seconds", "How long reconciles take.",
+                                   {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+                                   {{"controller", kName}})),
+        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})) {
+    registry
+        .gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may run at once.",
+               {{"controller", kName}})
+        .set(workers);
+  }
+  static Counter total(MetricsRegistry& registry, const char* result) {
+    return registry.counter("controller_runtime_reconcile_total", "Reconciles by result.",
+                            {{"controller", kName}, {"result", result}});
+  }
+};
+
+Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin, kube::EventRecorder& events,
+                       const Clock& clock, MetricsRegistry& metrics, Options options)
+    : client_(client),
+      caches_(caches),
+      admin_(admin),
+      events_(events),
+      clock_(clock),
+      options_(std::move(options)),
+      metrics_(std::make_unique<Metrics>(metrics, options_.workers)),
+      queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
+      pod_writes_(clock),
+      gateway_writes_(clock),
+      poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
+      children_(client, caches, clock),
+      template_check_(client, clock),
+      status_writer_(client, gateway_writes_, clock),
+      applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics, options_.default_image}) {
+  watch_caches();
+}
+
+Controller::~Controller() {
+  stop();
+}
+
+/// Every change only enqueues the RealtimeGateway it belongs to; the queue joins what comes together.
+void Controller::watch_caches() {
+  caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after) {
+    queue_.add(kube::key_of(after ? *after : *before));
+  });
+  for (kube::Informer* informer : {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps}) {
+    informer->add_handler([this](const kube::Object& before, const kube::Object& after) {
+      if (before) queue_.add(key_of_owner(*before));
+      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) queue_.add(key_of_owner(*after));
+    });
+  }
+}
+
+void Controller::start() {
+  runner_ = std::thread([this] { run(); });
+}
+
+void Controller::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  queue_.shut_down();
+  if (runner_.joinable()) runner_.join();
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  poller_.stop();
+}
+
+void Controller::run() {
+  if (!prepare()) return;
+  poller_.start();
+  log_info("controller started", {{"workers", options_.workers}});
+  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+}
+
+/// Caches first: to act on half a picture would make pods that exist already. False where the operator stops meanwhile.
+bool Controller::prepare() {
+  while (!caches_.wait_synced(kPrepareRetry)) {
+    log_warn("still waiting for the first lists from the API server");
+    if (!pause(Duration(0))) return false;
+  }
+  for (;;) {
+    const Result<SigningKey> key = ensure_signing_key(client_, options_.ns);
+    if (key) {
+      public_pems_ = {{key->id(), key->public_pem()}};
+      admin_.set_key(*key);
+      return true;
+    }
+    log_error("no signing key for the gateways' admin API; nothing is reconciled without it",
+              {{"error", key.error().message}, {"retry_in", kPrepareRetry}});
+    if (!pause(kPrepareRetry)) return false;
+  }
+}
+
+bool Controller::pause(Duration time) {
+  std::unique_lock lock(mutex_);
+  return !changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void Controller::work() {
+  while (const std::optional<std::string> key = queue_.get()) {
+    // What was queued before stop() is left to the next leader.
+    if (!pause(Duration(0))) {
+      queue_.done(*key);
+      continue;
+    }
+    const SteadyTime begin = clock_.steady();
+    metrics_->active.add(1);
+    finish(*key, reconcile(*key));
+    metrics_->active.add(-1);
+    metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
+    queue_.done(*key);
+  }
+}
+
+void Controller::finish(const std::string& key, const Outcome& outcome) {
+  if (outcome.status) {
+    queue_.forget(key);
+    if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after);
+    (outcome.requeue_after ? metrics_->requeue_after : metrics_->success).add();
+    return;
+  }
+  const Error& error = outcome.status.error();
+  queue_.add_rate_limited(key);
+  if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after);
+  if (error.code == ErrorCode::kConflict) {
+    // Somebody else has written meanwhile: look again. This is no failure.
+    log_debug("conflict, looking again", {{"gateway", key}, {"error", error.message}});
+    metrics_->requeue.add();
+    return;
+  }
+  log_error("reconcile failed, trying again",
+            {{"gateway", key}, {"failures", queue_.failures(key)}, {"error", error.message}});
+  metrics_->error.add();
+  metrics_->errors.add();
+}
+
+/// A gateway has answered or failed. Draining pods and candidates decide something; counts of the others only wait for
+/// the status.
+void Controller::heard(const PollTarget& target, bool changed) {
+  if (target.urgency != PollUrgency::kOther) {
+    queue_.add(target.key);
+  } else if (changed) {
+    queue_.add_after(target.key, kStatusCountsEvery);
+  }
+}
+
+Controller::Outcome Controller::reconcile(const std::string& key) {
+  const kube::Object gateway = newest_gateway(key);
+  if (!gateway) {
+    forget(key);
+    return {};
+  }
+  return reconcile_gateway(key, *gateway);
+}
+
+Controller::Outcome Controller::reconcile_gateway(const std::string& key, const Json& gateway) {
+  const GatewaySpec spec = parse_spec(gateway);
+  const bool deleting = kube::is_deleting(gateway);
+  const std::string revision = revision_of(spec.pod_template, options_.default_image);
+  std::vector<kube::Object> pods = newest_pods(key, gateway);
+  report_strangers(gateway, pods);
+
+  Outcome outcome;
+  Problem problem;
+  std::string refusal;
+  if (!deleting) {
+    refusal = template_check_.refusal(
+        std::string(kube::uid_of(gateway)) + "/" + revision,
+        render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", revision, options_.default_image));
+    if (!refusal.empty()) {
+      problem = {"TemplateRefused", refusal};
+      outcome.requeue_after = kTemplateRecheck;
+    }
+  }
+  const Observed seen = look(key, gateway, pods, refusal);
+  // Nothing is made before the finalizer stands.
+  if (!deleting && seen.finalized) outcome.status = children_.ensure(key, gateway, public_pems_, problem);
+
+  const Plan plan = plan_gateway(spec, seen, clock_.wall());
+  const Applied applied = applier_.apply({key, gateway, spec, seen, pods}, plan);
+  if (outcome.status) outcome.status = applied.status;
+  if (problem.reason.empty()) problem = applied.problem;
+  if (!applied.taken_names.empty()) {
+    const std::lock_guard lock(mutex_);
+    taken_names_[key].insert(applied.taken_names.begin(), applied.taken_names.end());
+  }
+  outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
+  if (applied.gone) return outcome;
+
+  report_problem(key, gateway, problem);
+  // Once more, with what was just written: status and polls are about the present.
+  pods = newest_pods(key, gateway);
+  const Observed after = look(key, gateway, pods, refusal);
+  poll_for(key, after, plan);
+  const kube::Object newest = newest_gateway(key);
+  if (!newest || (deleting && !seen.finalized)) return outcome;
+  const auto written = status_writer_.write(key, *newest, compute_status(*newest, spec, after, problem, clock_.wall()));
+  if (!written) {
+    if (outcome.status) outcome.status = written.error().in("status");
+    return outcome;
+  }
+  outcome.requeue_after = sooner(outcome.requeue_after, *written);
+  return outcome;
+}
+
+kube::Object Controller::newest_gateway(const std::string& key) {
+  const std::string version = caches_.gateways.resource_version();  // Before the object, as own_writes.h asks for.
+  std::vector<kube::Object> known;
+  if (kube::Object cached = caches_.gateways.get(key)) known.push_back(std::move(cached));
+  // What the cache does not hold is gone: our own writes never make a RealtimeGateway.
+  if (known.empty()) return nullptr;
+  known = gateway_writes_.newest(key, std::move(known), version);
+  return known.front();
+}
+
+/// The pods that carry this gateway's label, whoever owns them.
+std::vector<kube::Object> Controller::newest_pods(const std::string& key, const Json& gateway) {
+  const std::string version = caches_.pods.resource_version();
+  std::vector<kube::Object> pods = caches_.pods.list_namespace(kube::namespace_of(gateway));
+  std::erase_if(pods,
+                [&](const kube::Object& pod) { return kube::label_of(*pod, kGatewayLabel) != kube::name_of(gateway); });
+  return pod_writes_.newest(key, std::move(pods), version);
+}
+
+Observed Controller::look(const std::string& key, const Json& gateway, const std::vector<kube::Object>& pods,
+                          const std::string& refusal) {
+  std::set<std::string> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = taken_names_.find(key);
+    if (found != taken_names_.end()) taken = found->second;
+  }
+  for (const kube::Object& pod : pods) taken.insert(std::string(kube::name_of(*pod)));
+  const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
+  return observe(
+      {.gateway = gateway,
+       .pods = pods,
+       .heard = [this](const std::string& uid) { return states_.get(uid); },
+       .taken_names = std::move(taken),
+       .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
+       .template_error = refusal},
+      {.wall = clock_.wall(), .steady = clock_.steady()});
+}
+
+/// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.
+void Controller::report_strangers(const Json& gateway, const std::vector<kube::Object>& pods) {
+  for (const kube::Object& pod : pods) {
+    if (owned_by(*pod, kube::uid_of(gateway))) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      if (strangers_.size() >= kStrangersMax) strangers_.clear();
+      if (!strangers_.insert(std::string(kube::uid_of(*pod))).second) continue;
+    }
+    events_.record(gateway, kube::EventType::kWarning, "StrangePod", "Observe",
+                   std::string(kube::name_of(*pod)) + " carries the label " + kGatewayLabel +
+                       " of this gateway but is not owned by it: it is left alone, yet the Service may select it");
+  }
+}
+
+/// As an event once; as a condition as long as it lasts.
+void Controller::report_problem(const std::string& key, const Json& gateway, const Problem& problem) {
+  {
+    const std::lock_guard lock(mutex_);
+    Problem& told = problems_[key];
+    const bool news = told.reason != problem.reason || told.message != problem.message;
+    told = problem;
+    if (!news || problem.reason.empty()) return;
+  }
+  events_.record(gateway, kube::EventType::kWarning, problem.reason, "Reconcile", problem.message);
+}
+
+void Controller::poll_for(const std::string& key, const Observed& seen, const Plan& plan) {
+  std::vector<PollTarget> targets;
+  std::set<std::string> uids;
+  for (const PodView& pod : seen.pods) {
+    if (pod.finished) continue;
+    uids.insert(pod.uid);
+    if (pod.address.empty() || pod.terminating || pod.container != ContainerState::kRunning) continue;
+    PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
+    if (std::find(plan.states_wanted.begin(), plan.states_wanted.end(), pod.uid) != plan.states_wanted.end()) {
+      target.urgency = PollUrgency::kCandidate;
+    }
+    if (pod.draining()) target.urgency = PollUrgency::kDraining;
+    targets.push_back(std::move(target));
+  }
+  states_.keep_only(key, uids);
+  poller_.set_targets(key, targets);
+}
+
+void Controller::forget(const std::string& key) {
+  poller_.set_targets(key, {});
+  states_.keep_only(key, {});
+  pod_writes_.forget(key);
+  children_.forget(key);
+  gateway_writes_.forget(key);
+  status_writer_.forget(key);
+  const std::lock_guard lock(mutex_);
+  taken_names_.erase(key);
+  problems_.erase(key);
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,111 @@
+// The reconcile loop. Events only say which RealtimeGateway to look at; each look starts from scratch:
+//
+//   observe (caches, own writes, polled states) -> plan (pure) -> apply (conditional writes) -> status
+//
+// so that it does not matter which events came, how often, or what happened before a crash.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/metrics.h"
+#include "common/kube/client.h"
+#include "common/kube/events.h"
+#include "common/kube/work_queue.h"
+#include "operator/admin_client.h"
+#include "operator/apply.h"
+#include "operator/caches.h"
+#include "operator/children.h"
+#include "operator/state_poller.h"
+#include "operator/state_store.h"
+#include "operator/status_writer.h"
+#include "operator/template_check.h"
+
+namespace sluice::op {
+
+class Controller {
+ public:
+  struct Options {
+    std::string ns;             ///< The operator's own namespace, for the signing key.
+    std::string default_image;  ///< For templates that name none.
+    int workers = 4;            ///< RealtimeGateways that are reconciled at once.
+  };
+  /// Adds its handlers to `caches`, which must not have been started. References outlive the controller.
+  Controller(kube::Client& client, Caches& caches, AdminClient& admin, kube::EventRecorder& events, const Clock& clock,
+             MetricsRegistry& metrics, Options options);
+  ~Controller();
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  /// Begins to act: only as the leader. Answers at once; work begins when the caches are synced and the signing key is
+  /// there.
+  void start();
+  /// Lets the reconciles under way finish and acts no more. The lease may be released after it.
+  void stop();
+
+ private:
+  struct Metrics;
+  struct Outcome {
+    Status status;
+    std::optional<Duration> requeue_after;
+  };
+
+  void watch_caches();
+  void run();
+  bool prepare();
+  void work();
+  void finish(const std::string& key, const Outcome& outcome);
+  void heard(const PollTarget& target, bool changed);
+
+  Outcome reconcile(const std::string& key);
+  Outcome reconcile_gateway(const std::string& key, const kube::Json& gateway);
+  kube::Object newest_gateway(const std::string& key);
+  std::vector<kube::Object> newest_pods(const std::string& key, const kube::Json& gateway);
+  Observed look(const std::string& key, const kube::Json& gateway, const std::vector<kube::Object>& pods,
+                const std::string& refusal);
+  void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
+  void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
+  void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
+  void forget(const std::string& key);
+  bool pause(Duration time);
+
+  kube::Client& client_;
+  Caches& caches_;
+  AdminClient& admin_;
+  kube::EventRecorder& events_;
+  const Clock& clock_;
+  const Options options_;
+  std::unique_ptr<Metrics> metrics_;
+
+  kube::WorkQueue queue_;
+  StateStore states_;
+  OwnWrites pod_writes_;
+  OwnWrites gateway_writes_;
+  StatePoller poller_;
+  Children children_;
+  TemplateCheck template_check_;
+  StatusWriter status_writer_;
+  Applier applier_;
+
+  std::map<std::string, std::string> public_pems_;  ///< By key id. Set before the workers start.
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::map<std::string, std::set<std::string>> taken_names_;  ///< By key.
+  std::map<std::string, Problem> problems_;                   ///< By key; what was last told as an event.
+  std::set<std::string> strangers_;                           ///< UIDs of foreign pods that were reported.
+  std::thread runner_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace sluice::op

@@ -1,0 +1,82 @@
+#include "operator/state_poller.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+/// Answers each call at once with what the test has set for that pod.
+class ScriptedApi final : public AdminApi {
+ public:
+  void call(AdminCall call, Done done) override {
+    Result<GatewayState> answer = Error{ErrorCode::kUnavailable, "nobody there", std::nullopt};
+    {
+      const std::lock_guard lock(mutex_);
+      ++calls_;
+      const auto it = connections_.find(call.uid);
+      if (it != connections_.end()) answer = GatewayState{.connections = it->second, .drain = std::nullopt};
+    }
+    done(std::move(answer));
+  }
+  void set(const std::string& uid, std::int64_t connections) {
+    const std::lock_guard lock(mutex_);
+    connections_[uid] = connections;
+  }
+  int calls() {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::int64_t> connections_;
+  int calls_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the poller asks what it was told to ask, keeps the answers and tells of changes") {
+  ScriptedApi api;
+  api.set("a", 7);
+  StateStore states;
+  SystemClock clock;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, int> changes;
+  std::map<std::string, int> answers;
+  StatePoller poller(api, states, clock, [&](const PollTarget& target, bool is_change) {
+    const std::lock_guard lock(mutex);
+    ++answers[target.uid];
+    changes[target.uid] += is_change;
+    changed.notify_all();
+  });
+  const auto wait_for = [&](const auto& condition) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, condition);
+  };
+  poller.start();
+  CHECK(api.calls() == 0);
+  poller.set_targets("live/edge", {{"a", "a:1", "live/edge", PollUrgency::kDraining},
+                                   {"silent", "s:1", "live/edge", PollUrgency::kDraining}});
+  REQUIRE(wait_for([&] { return answers["a"] >= 2 && answers["silent"] >= 2; }));
+  CHECK(states.get("a").state->connections == 7);
+  CHECK(states.get("silent").failed_at);
+  {
+    const std::lock_guard lock(mutex);
+    CHECK(changes["a"] == 1);  // The second answer said nothing new.
+    CHECK(changes["silent"] == 1);
+  }
+  api.set("a", 6);
+  REQUIRE(wait_for([&] { return changes["a"] == 2; }));
+  CHECK(states.get("a").state->connections == 6);
+  poller.stop();
+  const int calls = api.calls();
+  poller.set_targets("live/edge", {{"b", "b:1", "live/edge", PollUrgency::kDraining}});
+  CHECK(api.calls() == calls);
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,36 @@
+// Asks the API server, by a dry run, whether it would take a pod of a template: it knows best, and says it best.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/kube/client.h"
+
+namespace sluice::op {
+
+/// Threads: any.
+class TemplateCheck {
+ public:
+  /// References outlive this.
+  TemplateCheck(kube::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
+
+  /// The API server's sentence where it refuses `pod` as invalid; empty where it takes it, or where it could not be
+  /// asked (the create will say). An answer is remembered by `id` (owner and revision): a refusal for
+  /// kTemplateRecheck, an acceptance for good.
+  std::string refusal(const std::string& id, const kube::Json& pod);
+
+ private:
+  struct Verdict {
+    std::string refusal;
+    SteadyTime at{};
+  };
+
+  kube::Client& client_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, Verdict> verdicts_;
+};
+
+}  // namespace sluice::op
