@@ -6,7 +6,9 @@ import ssl
 
 from .errors import ClusterError
 
+# A health question is asked again, an apply is not.
 TIMEOUT_S = 5.0
+APPLY_TIMEOUT_S = 60.0
 FIELD_MANAGER = "sluice-cluster"
 
 
@@ -36,7 +38,7 @@ def apply(settings, path, value):
     """Server-side apply of one object."""
     status, body = _request(
         *("PATCH", settings.node_address, settings.port("kube-apiserver")),
-        *(f"{path}?fieldManager={FIELD_MANAGER}&force=true", _admin(settings), json.dumps(value)),
+        *(f"{path}?fieldManager={FIELD_MANAGER}&force=true", _admin(settings), json.dumps(value), APPLY_TIMEOUT_S),
     )
     if status not in (200, 201):
         raise ClusterError(f"apply {path}: {status} {_message(body)}")
@@ -53,11 +55,11 @@ def _context(authority, client):
     return context
 
 
-def _request(method, address, port, path, context, body=None):
+def _request(method, address, port, path, context, body=None, timeout_s=TIMEOUT_S):
     if context is None:
-        connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
     else:
-        connection = http.client.HTTPSConnection(address, port, timeout=TIMEOUT_S, context=context)
+        connection = http.client.HTTPSConnection(address, port, timeout=timeout_s, context=context)
     try:
         headers = {"Content-Type": "application/apply-patch+yaml"} if body else {}
         connection.request(method, path, body, headers)

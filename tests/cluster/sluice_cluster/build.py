@@ -13,7 +13,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from . import go, progress
@@ -41,6 +40,8 @@ SOURCES = ("go.mod", "go.sum", "coredns/main.go", "pause/pause.c")
 PAUSE_FLAGS = ("-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 # Static programs without cgo: CoreDNS then needs no C library in its image, and Go no C compiler.
 GO_ENV = {"CGO_ENABLED": "0"}
+# The state of the checkout is no part of the programs, and git refuses to tell it to another user than the owner.
+BUILDVCS = "-buildvcs=false"
 PACKAGE_LINE = re.compile(r"^[\w.\-]+(/[\w.\-]+)*$")
 
 
@@ -62,7 +63,7 @@ def ld_flags():
 
 
 def go_flags():
-    return ["-trimpath", "-buildvcs=false", "-ldflags", ld_flags()]
+    return ["-trimpath", BUILDVCS, "-ldflags", ld_flags()]
 
 
 def cache_folder():
@@ -94,7 +95,8 @@ def ensure():
 def _build_as(user):
     """Builds as the user behind sudo: root's files in a user's caches would break that user's next build."""
     built = subprocess.run(
-        [sys.executable, SOURCE_DIR / "cluster", "build"],
+        [SOURCE_DIR / "cluster", "build"],  # by its first line: our own Python may be one that only root can read
+        stdout=subprocess.DEVNULL,  # what we print is the caller's result
         user=user.pw_uid,
         group=user.pw_gid,
         extra_groups=os.getgrouplist(user.pw_name, user.pw_gid),
@@ -130,7 +132,9 @@ def _compile_go(target):
     with progress.Step("fetching Go modules") as step:
         fetched = _Counter(step, "modules")
         packages = go.run(
-            ["list", "-deps", *COMMANDS], GO_ENV, lambda line: fetched.add() if "downloading" in line else None
+            ["list", BUILDVCS, "-deps", *COMMANDS],
+            GO_ENV,
+            lambda line: fetched.add() if "downloading" in line else None,
         )
         total = len(packages.splitlines())
     with progress.Step("compiling Kubernetes, etcd, CoreDNS and helm") as step:

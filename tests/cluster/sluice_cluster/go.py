@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 
 from .errors import ClusterError
@@ -82,6 +83,6 @@ def run(words, env, on_line):
             child.terminate()
             raise
     if child.returncode != 0:
-        print("\n".join(last))
+        print("\n".join(last), file=sys.stderr)
         raise ClusterError(f"go {words[0]} failed with exit code {child.returncode}; its last lines are above")
     return output[0]

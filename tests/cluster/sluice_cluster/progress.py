@@ -1,4 +1,7 @@
-"""What the user sees of long steps: one line that is kept current on a terminal, one line now and then in a log."""
+"""What the user sees: results on standard output, and the progress of long steps on standard error.
+
+Progress is one line that is kept current on a terminal, and one line now and then in a log.
+"""
 
 import sys
 import threading
@@ -12,6 +15,10 @@ def say(text):
     print(f"cluster: {text}", flush=True)
 
 
+def _say_progress(text):
+    print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+
 def elapsed(seconds):
     return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
@@ -22,7 +29,7 @@ class Step:
     def __init__(self, name):
         self._name = name
         self._ended = threading.Event()
-        self._terminal = sys.stdout.isatty()
+        self._terminal = sys.stderr.isatty()
         self._reporter = threading.Thread(target=self._report, daemon=True)
         self._started = 0.0
         self.detail = ""
@@ -30,7 +37,7 @@ class Step:
     def __enter__(self):
         self._started = time.monotonic()
         if not self._terminal:
-            say(f"{self._name} ...")
+            _say_progress(f"{self._name} ...")
         self._reporter.start()
         return self
 
@@ -39,14 +46,14 @@ class Step:
         self._reporter.join()
         took = elapsed(time.monotonic() - self._started)
         if self._terminal:
-            print("\r\033[K", end="")
-        say(f"{self._name}: {'done' if kind is None else 'failed'} after {took}")
+            print("\r\033[K", end="", file=sys.stderr)
+        _say_progress(f"{self._name}: {'done' if kind is None else 'failed'} after {took}")
 
     def _report(self):
         while not self._ended.wait(TERMINAL_EVERY_S if self._terminal else LOG_EVERY_S):
             took = elapsed(time.monotonic() - self._started)
             text = f"{self._name}: {took}{', ' if self.detail else ''}{self.detail}"
             if self._terminal:
-                print(f"\r\033[Kcluster: {text}", end="", flush=True)
+                print(f"\r\033[Kcluster: {text}", end="", file=sys.stderr, flush=True)
             else:
-                say(text)
+                _say_progress(text)

@@ -1,7 +1,7 @@
 """What is remembered about a cluster from its start to its end.
 
-It lies in /run, where it survives `rm -rf build` and `git clean` of a checkout whose cluster still runs, and a copy lies
-in the state folder, where it survives a reboot: `cluster down` can tidy up after both.
+It lies in /run, where it survives `rm -rf build` and `git clean` of a checkout whose cluster still runs. A copy lies in
+the state folder, where it survives a reboot. `cluster down` can tidy up after both.
 """
 
 import contextlib
@@ -86,7 +86,7 @@ def load_full_node():
 
 @contextlib.contextmanager
 def locked(settings):
-    """Holds a cluster's lock and, for a node, the machine's. Fails at once if it is taken: waiting looks like a hang."""
+    """Holds a cluster's lock and, for a node, the machine's. Fails at once if taken: waiting would look like a hang."""
     names = [settings.identity] if settings.control_plane_only else [settings.identity, "node"]
     with contextlib.ExitStack() as locks:
         locks.callback(_tidy)
