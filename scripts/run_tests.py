@@ -118,7 +118,7 @@ class Part:
 PARTS = (
     Part("style", "house rules (tests/tidy)", lambda: pytest("tests/tidy")),
     Part("build", "release build", lambda: step("scripts/build", "release")),
-    Part("unit", "unit tests", lambda: ctest("release") + pytest("bench/demo"), ("build",)),
+    Part("unit", "unit tests", lambda: ctest("release") + pytest("bench"), ("build",)),
     Part("sanitizers", "unit tests under ASan and UBSan", sanitizers),
     Part("images", "container images", lambda: step("scripts/images"), ("build",)),
     Part("integration", "programs against a real control plane", integration, ("build",)),
