@@ -280,7 +280,8 @@ Result<Json> Client::patch(const Resource& resource, std::string_view ns, std::s
   Call call{.method = "PATCH",
             .path = resource.path(ns, name, options.subresource),
             .query = query.text(),
-            .content_type = content_type(type)};
+            .content_type = content_type(type),
+            .timeout = options.timeout};
   Result<std::string> text = to_text(body, call.what());
   if (!text) return text.error();
   call.body = std::move(*text);

@@ -41,6 +41,7 @@ struct PatchOptions {
   std::string subresource;    ///< "status", "scale" or "".
   std::string field_manager;  ///< Required for kApply.
   bool force = false;         ///< kApply: take over fields of other managers.
+  Duration timeout{30'000};   ///< Of the call, its retries included.
 };
 
 struct DeleteOptions {

@@ -15,22 +15,35 @@ bool EventSeries::allowed(const std::string& object, SteadyTime now) {
   return true;
 }
 
-EventSeries::Decision EventSeries::decide(const std::string& alike, const std::string& object,
-                                          std::string_view new_name, SteadyTime now) {
-  if (!allowed(object, now)) return {.kind = Decision::Kind::kDrop};
-  if (Series* series = series_.find(alike); series != nullptr) {
-    if (now - series->last < kSeriesGap) {
-      series->last = now;
-      return {.kind = Decision::Kind::kCount, .name = series->name, .count = ++series->count};
-    }
-    series_.erase(alike);
-  }
-  series_.add(alike, {.name = std::string(new_name), .count = 1, .last = now});
-  return {.kind = Decision::Kind::kCreate, .name = std::string(new_name)};
+bool EventSeries::too_many_similar(const EventKeys& keys, SteadyTime now) {
+  Similar* similar = similar_.find(keys.similar);
+  if (similar == nullptr) similar = &similar_.add(keys.similar, Similar{.notes = {}, .since = now});
+  if (now - similar->since >= kSimilarInterval) *similar = Similar{.notes = {}, .since = now};
+  if (similar->notes.contains(keys.alike)) return false;
+  if (similar->notes.size() >= kSimilarMax) return true;
+  similar->notes.insert(keys.alike);
+  return false;
 }
 
-void EventSeries::forget(const std::string& alike) {
-  series_.erase(alike);
+EventSeries::Decision EventSeries::decide(const EventKeys& keys, std::string_view new_name, SteadyTime now) {
+  using Kind = Decision::Kind;
+  if (!allowed(keys.object, now)) return {.kind = Kind::kDrop};
+  const bool combined = too_many_similar(keys, now);
+  const std::string& key = combined ? keys.similar : keys.alike;
+  if (Series* series = series_.find(key); series != nullptr) {
+    if (now - series->last < kSeriesGap) {
+      series->last = now;
+      return {
+          .kind = Kind::kCount, .name = series->name, .count = ++series->count, .combined = combined, .series = key};
+    }
+    series_.erase(key);
+  }
+  series_.add(key, {.name = std::string(new_name), .count = 1, .last = now});
+  return {.kind = Kind::kCreate, .name = std::string(new_name), .combined = combined, .series = key};
+}
+
+void EventSeries::forget(const std::string& series) {
+  series_.erase(series);
 }
 
 }  // namespace sluice::kube

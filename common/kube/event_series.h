@@ -1,6 +1,6 @@
-// What becomes of an event: sent as a new object, counted into the series of one that is there, or left out because its
-// object has sent too many. Pure; the time is passed in. Source: client-go tools/events (series), tools/record (spam
-// filter).
+// What becomes of an event: sent as a new object, counted into the series of one that is there, joined with others that
+// differ in their note alone, or left out because its object has sent too many. Pure; the time is passed in. Source:
+// client-go tools/events (series), tools/record (EventAggregator, EventSourceObjectSpamFilter).
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,18 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/base/clock.h"
 
 namespace sluice::kube {
+
+/// What an event is compared by; each joins all that has to be the same.
+struct EventKeys {
+  std::string alike;    ///< Object, type, reason, action and note.
+  std::string similar;  ///< The same without the note.
+  std::string object;   ///< What the spam limit counts by.
+};
 
 /// Bounds, and what is alike. Threads: one.
 class EventSeries {
@@ -22,6 +30,9 @@ class EventSeries {
   /// A like event that comes later than this starts a new object: etcd has forgotten the old one within the hour
   /// anyway.
   static constexpr Duration kSeriesGap{360'000};
+  /// So many notes of similar events are told apart within the interval; the others become one combined series.
+  static constexpr std::size_t kSimilarMax = 10;
+  static constexpr Duration kSimilarInterval{600'000};
   static constexpr std::size_t kKeysMax = 4096;
 
   struct Decision {
@@ -29,19 +40,25 @@ class EventSeries {
     Kind kind = Kind::kCreate;
     std::string name;        ///< kCount: the Event object whose series grows.
     std::int64_t count = 1;  ///< kCount: how many there are now.
+    bool combined = false;   ///< The event stands for similar ones with other notes, too, and should say so.
+    std::string series;      ///< For forget().
   };
 
-  /// `alike` joins all that makes two events the same (object, type, reason, action, note); `object` is what the spam
-  /// limit counts by. `new_name` is the Event's name should a new object be made.
-  Decision decide(const std::string& alike, const std::string& object, std::string_view new_name, SteadyTime now);
-  /// The object that decide() said to create or count into could not be written: the next like event makes a new one.
-  void forget(const std::string& alike);
+  /// `new_name` is the Event's name should a new object be made.
+  Decision decide(const EventKeys& keys, std::string_view new_name, SteadyTime now);
+  /// The object that decide() said to create or count into could not be written: the next event of this series makes a
+  /// new one.
+  void forget(const std::string& series);
 
  private:
   struct Series {
     std::string name;
     std::int64_t count = 0;
     SteadyTime last{};
+  };
+  struct Similar {
+    std::unordered_set<std::string> notes;  // the alike keys told apart since `since`
+    SteadyTime since{};
   };
   struct Bucket {
     double tokens = kBurst;
@@ -80,8 +97,10 @@ class EventSeries {
   };
 
   bool allowed(const std::string& object, SteadyTime now);
+  bool too_many_similar(const EventKeys& keys, SteadyTime now);
 
   Recent<Series> series_;
+  Recent<Similar> similar_;
   Recent<Bucket> buckets_;
 };
 

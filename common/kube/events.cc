@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "common/base/backoff.h"
 #include "common/base/duration_text.h"
 #include "common/base/log.h"
 #include "common/kube/event_series.h"
@@ -20,6 +21,10 @@ constexpr std::size_t kNoteBytesMax = 1024;      // events.k8s.io/v1 Event.note
 constexpr std::size_t kInstanceBytesMax = 128;   // ... reportingInstance, reason, action
 constexpr std::size_t kNameBytesMax = 253 - 17;  // room for "." and 16 hex digits
 constexpr Duration kFlushOnExit = 2s;
+constexpr Duration kCallTimeout = 5s;
+constexpr int kTriesMax = 12;  // client-go's maxTriesPerEvent
+constexpr Backoff kBackoff{.first = Duration(1'000), .most = Duration(10'000), .factor = 2.0, .jitter = 0.5};
+constexpr const char* kCombinedPrefix = "(combined from similar events): ";  // client-go's words
 
 std::string cut(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return std::string(text);
@@ -32,9 +37,8 @@ std::string cut(std::string_view text, std::size_t bytes_max) {
 
 struct EventRecorder::Impl {
   struct Pending {
-    Json event;         // without a name
-    std::string alike;  // what makes two events the same
-    std::string object;
+    Json event;  // without a name
+    EventKeys keys;
   };
 
   Client& client;
@@ -79,7 +83,9 @@ struct EventRecorder::Impl {
   }
 
   void run();
-  void send(Pending pending);
+  void send(Pending& pending);
+  Status deliver(const EventSeries::Decision& decision, Json& event);
+  bool pause(int attempt);
 };
 
 void EventRecorder::Impl::run() {
@@ -90,33 +96,56 @@ void EventRecorder::Impl::run() {
     Pending next = std::move(queue.front());
     queue.pop_front();
     lock.unlock();
-    send(std::move(next));
+    send(next);
     lock.lock();
   }
 }
 
-void EventRecorder::Impl::send(Pending pending) {
-  const std::string ns = text_at(pending.event, "/metadata/namespace");
-  const auto decision = series.decide(pending.alike, pending.object, new_name(pending.event), clock.steady());
-  if (decision.kind == EventSeries::Decision::Kind::kDrop) return count(dropped_spam);
-  if (decision.kind == EventSeries::Decision::Kind::kCount) {
-    const Json patch = {{"series", {{"count", decision.count}, {"lastObservedTime", pending.event["eventTime"]}}}};
-    const Result<Json> counted = client.patch(kEvents, ns, decision.name, PatchType::kMerge, patch);
-    if (counted) return;
-    series.forget(pending.alike);
-    // The object may have expired; anything else is told below, by the create that fails as well.
-    if (counted.error().code == ErrorCode::kNotFound) return send(std::move(pending));
-    log_warn("cannot count an event", {{"event", decision.name}, {"error", counted.error().message}});
+/// Sends one event, again and again while the API server is out of reach.
+void EventRecorder::Impl::send(Pending& pending) {
+  auto decision = series.decide(pending.keys, new_name(pending.event), clock.steady());
+  for (int attempt = 0;;) {
+    if (decision.kind == EventSeries::Decision::Kind::kDrop) return count(dropped_spam);
+    const Status sent = deliver(decision, pending.event);
+    if (sent) return;
+    const bool counting = decision.kind == EventSeries::Decision::Kind::kCount;
+    if (counting && sent.error().code == ErrorCode::kNotFound) {
+      // The series' object has expired: this event begins a new one.
+      series.forget(decision.series);
+      decision = series.decide(pending.keys, new_name(pending.event), clock.steady());
+      continue;
+    }
+    if (sent.error().code == ErrorCode::kUnavailable && ++attempt < kTriesMax && pause(attempt)) continue;
+    series.forget(decision.series);
+    log_warn("cannot record an event", {{"reason", text_at(pending.event, "/reason")},
+                                        {"regarding", pending.keys.object},
+                                        {"error", sent.error().message}});
     return count(failed);
   }
-  pending.event["metadata"]["name"] = decision.name;
-  const Result<Json> created = client.create(kEvents, ns, pending.event);
-  if (created) return;
-  series.forget(pending.alike);
-  log_warn("cannot record an event", {{"reason", text_at(pending.event, "/reason")},
-                                      {"regarding", pending.object},
-                                      {"error", created.error().message}});
-  count(failed);
+}
+
+Status EventRecorder::Impl::deliver(const EventSeries::Decision& decision, Json& event) {
+  const std::string ns = text_at(event, "/metadata/namespace");
+  if (decision.kind == EventSeries::Decision::Kind::kCount) {
+    const Json patch = {{"series", {{"count", decision.count}, {"lastObservedTime", event["eventTime"]}}}};
+    const Result<Json> counted =
+        client.patch(kEvents, ns, decision.name, PatchType::kMerge, patch, {.timeout = kCallTimeout});
+    return counted ? Status::success() : Status(counted.error());
+  }
+  event["metadata"]["name"] = decision.name;
+  const std::string note = text_at(event, "/note");
+  if (decision.combined && !note.starts_with(kCombinedPrefix))
+    event["note"] = cut(kCombinedPrefix + note, kNoteBytesMax);
+  const Result<Json> created = client.create(kEvents, ns, event, kCallTimeout);
+  // A conflict is our own earlier try, whose answer was lost: the name is ours alone.
+  if (created || created.error().code == ErrorCode::kConflict) return Status::success();
+  return created.error();
+}
+
+/// Waits before the next try; false where the recorder ends, and with it what cannot be sent.
+bool EventRecorder::Impl::pause(int attempt) {
+  std::unique_lock lock(mutex);
+  return !changed.wait_for(lock, kBackoff.delay(attempt - 1, random), [this] { return stopping; });
 }
 
 EventRecorder::EventRecorder(Client& client, const Clock& clock, Random& random, std::string component,
@@ -159,14 +188,15 @@ void EventRecorder::record(const Json& regarding, EventType type, std::string_vi
                   {"resourceVersion", resource_version_of(regarding)}}}};
   const std::string object =
       text_at(regarding, "/kind") + " " + key_of(regarding) + " " + std::string(uid_of(regarding));
-  std::string alike = object;
-  for (const std::string_view part : {std::string_view(type_text), reason, action, note}) {
-    alike += '\n';
-    alike += part;
+  EventKeys keys{.alike = {}, .similar = object, .object = object};
+  for (const std::string_view part : {std::string_view(type_text), reason, action}) {
+    keys.similar += '\n';
+    keys.similar += part;
   }
+  keys.alike = keys.similar + '\n' + std::string(note);
   const std::lock_guard lock(impl_->mutex);
   if (impl_->stopping || impl_->queue.size() >= kQueueMax) return Impl::count(impl_->dropped_queue);
-  impl_->queue.push_back({std::move(event), std::move(alike), object});
+  impl_->queue.push_back({std::move(event), std::move(keys)});
   impl_->changed.notify_all();
 }
 

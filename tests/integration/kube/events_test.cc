@@ -72,6 +72,24 @@ TEST_CASE("like events are counted in one object, and a noisy object is cut off"
   CHECK(metrics.text().find("sluice_events_lost_total{reason=\"too many for one object\"} 15") != std::string::npos);
 }
 
+TEST_CASE("past ten notes similar events are one that says so") {
+  TestNamespace ns;
+  const Result<Json> object = ns.client().create(kConfigMaps, ns.name(), config_map("edge", "x"));
+  REQUIRE(object.ok());
+  SystemClock clock;
+  Random random(Random::entropy());
+  {
+    EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", nullptr);
+    for (int i = 0; i < 15; ++i) {
+      recorder.record(*object, EventType::kNormal, "VictimSelected", "Drain", "pod " + std::to_string(i));
+    }
+  }
+  const auto seen = counts(ns);
+  CHECK(seen.size() == 11);
+  CHECK(seen.at("pod 9") == 1);
+  CHECK(seen.at("(combined from similar events): pod 10") == 5);
+}
+
 TEST_CASE("an event whose object has expired is made anew") {
   TestNamespace ns;
   const Result<Json> object = ns.client().create(kConfigMaps, ns.name(), config_map("edge", "x"));
