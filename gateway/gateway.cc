@@ -11,7 +11,8 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr Duration kKeysReload{10'000};
+/// Keys and certificates are mounted files that change under us.
+constexpr Duration kFilesReload{10'000};
 constexpr Duration kSampleInterval{1'000};
 /// A loop that has not ticked for so long hangs: loops tick at least once in EventLoop::kWaitMax.
 constexpr Duration kHangAfter{10'000};
@@ -49,25 +50,43 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Config& config, const Cloc
   return gateway;
 }
 
-Status Gateway::listen_shards() {
-  const bool several = config_.shards > 1;
+/// Opens one listener of every shard; answers their port.
+Result<std::uint16_t> Gateway::listen_shards(std::uint16_t port, bool tls) {
+  for (const auto& shard : shards_) {
+    const auto address = SocketAddress::parse(config_.listen.address, port);
+    if (!address) return address.error();
+    const auto bound = shard->listen(*address, config_.shards > 1, tls);
+    if (!bound) return bound.error();
+    port = *bound;  // The first shard may be given a port; the others join it there.
+  }
+  return port;
+}
+
+Status Gateway::make_shards() {
+  if (config_.tls.enabled()) {
+    auto tls = OpensslTransportFactory::load(config_.tls.cert_file, config_.tls.key_file);
+    if (!tls) return tls.error();
+    tls_ = *std::move(tls);
+    shared_.tls = tls_.get();
+  }
   for (int i = 0; i < config_.shards; ++i) {
     auto io = make_epoll_io();
     if (!io) return io.error();
     shards_.push_back(std::make_unique<Shard>(static_cast<std::size_t>(i), shared_, shards_, *std::move(io)));
-    // The first shard may be given a port; the others join it there.
-    const std::uint16_t port = i == 0 ? config_.listen.port : ports_.listen;
-    const auto address = SocketAddress::parse(config_.listen.address, port);
-    if (!address) return address.error();
-    const auto bound = shards_.back()->listen(*address, several, false);
-    if (!bound) return bound.error();
-    ports_.listen = *bound;
   }
   return {};
 }
 
 Status Gateway::listen() {
-  if (const Status listening = listen_shards(); !listening) return listening.error();
+  if (const Status made = make_shards(); !made) return made.error();
+  const auto plain_port = listen_shards(config_.listen.port, false);
+  if (!plain_port) return plain_port.error();
+  ports_.listen = *plain_port;
+  if (tls_) {
+    const auto tls_port = listen_shards(config_.tls.port, true);
+    if (!tls_port) return tls_port.error();
+    ports_.tls = *tls_port;
+  }
   auto io = make_epoll_io();
   if (!io) return io.error();
   server_ = std::make_unique<HttpServer>(*std::move(io), clock_);
@@ -87,7 +106,10 @@ Status Gateway::listen() {
 void Gateway::run() {
   register_metrics(registry_, shards_, tasks_, drain_);
   api_.reload_keys();  // Before the first call can come.
-  server_->every(kKeysReload, [this] { api_.reload_keys(); });
+  server_->every(kFilesReload, [this] {
+    api_.reload_keys();
+    if (tls_) tls_->reload_if_changed();
+  });
   server_->every(kSampleInterval, [this] { sample(); });
   for (const auto& shard : shards_) shard->start();
   server_->start();

@@ -17,7 +17,7 @@
 #include "gateway/drain/controller.h"
 #include "gateway/shard.h"
 #include "gateway/tasks/task_pool.h"
-#include "gateway/tls/transport.h"
+#include "gateway/tls/openssl_transport.h"
 
 namespace sluice::gateway {
 
@@ -55,7 +55,8 @@ class Gateway final : public GatewayControl {
  private:
   Gateway(const Config& config, const Clock& clock, std::uint64_t seed);
   Status listen();
-  Status listen_shards();
+  Status make_shards();
+  Result<std::uint16_t> listen_shards(std::uint16_t port, bool tls);
   void run();
   [[nodiscard]] HttpResponse probe(const HttpRequest& request);
   [[nodiscard]] bool healthy() const;
@@ -68,7 +69,7 @@ class Gateway final : public GatewayControl {
   Random random_;
   DrainController drain_;
   TaskPool tasks_;
-  std::unique_ptr<TransportFactory> tls_;
+  std::unique_ptr<OpensslTransportFactory> tls_;
   ShardShared shared_;
   std::vector<std::unique_ptr<Shard>> shards_;
   MetricsRegistry registry_;

@@ -1,0 +1,216 @@
+#include "gateway/tls/openssl_transport.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "common/base/log.h"
+
+namespace sluice::gateway {
+namespace {
+
+constexpr std::size_t kRecordBytes = 16 * 1024;
+/// Plaintext that one call of send() encrypts: bounds what waits in a connection beyond its send queue.
+constexpr std::size_t kSendBytesMax = 4 * kRecordBytes;
+
+struct FreeContext {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+struct FreeSession {
+  void operator()(SSL* session) const { SSL_free(session); }
+};
+using Context = std::unique_ptr<SSL_CTX, FreeContext>;
+
+/// The reason of OpenSSL's last error; its queue is empty afterwards.
+std::string last_error() {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  std::string text = reason != nullptr ? reason : "unknown error";
+  ERR_clear_error();
+  return text;
+}
+
+int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned in_length,
+                void*) {
+  static constexpr std::array<unsigned char, 9> kOurs = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  unsigned char* selected = nullptr;
+  const int found = SSL_select_next_proto(&selected, out_length, kOurs.data(), kOurs.size(), in, in_length);
+  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+  *out = selected;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Result<Context> make_context(const std::string& cert_file, const std::string& key_file) {
+  Context context(SSL_CTX_new(TLS_server_method()));
+  if (!context) return Error{ErrorCode::kInternal, "OpenSSL: " + last_error()};
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_alpn_select_cb(context.get(), select_alpn, nullptr);
+  if (SSL_CTX_use_certificate_chain_file(context.get(), cert_file.c_str()) != 1) {
+    return Error{ErrorCode::kInvalid, "tls.certFile: " + cert_file + ": " + last_error()};
+  }
+  if (SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return Error{ErrorCode::kInvalid, "tls.keyFile: " + key_file + ": " + last_error()};
+  }
+  if (SSL_CTX_check_private_key(context.get()) != 1) {
+    return Error{ErrorCode::kInvalid, "tls.keyFile: " + key_file + ": does not belong to the certificate"};
+  }
+  return context;
+}
+
+class OpensslTransport final : public Transport {
+ public:
+  explicit OpensslTransport(SSL* session) : session_(session) {}
+
+  State receive(std::span<const char> wire, std::string& plain) override;
+  std::size_t send(std::span<const Slice> plain) override;
+  void end() override;
+  BlockRef take_wire() override;
+
+ private:
+  State state_after(int result);
+
+  std::unique_ptr<SSL, FreeSession> session_;
+};
+
+Transport::State OpensslTransport::state_after(int result) {
+  const int error = SSL_get_error(session_.get(), result);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return State::kOpen;
+  ERR_clear_error();  // The queue is the thread's: the next session must not find this one's error.
+  return error == SSL_ERROR_ZERO_RETURN ? State::kEnded : State::kFailed;
+}
+
+Transport::State OpensslTransport::receive(std::span<const char> wire, std::string& plain) {
+  if (BIO_write(SSL_get_rbio(session_.get()), wire.data(), static_cast<int>(wire.size())) !=
+      static_cast<int>(wire.size())) {
+    return State::kFailed;
+  }
+  if (!SSL_is_init_finished(session_.get())) {
+    const int done = SSL_do_handshake(session_.get());
+    if (done != 1) return state_after(done);
+  }
+  while (true) {
+    const std::size_t before = plain.size();
+    plain.resize(before + kRecordBytes);
+    const int count = SSL_read(session_.get(), plain.data() + before, static_cast<int>(kRecordBytes));
+    plain.resize(before + static_cast<std::size_t>(std::max(0, count)));
+    if (count <= 0) return state_after(count);
+  }
+}
+
+std::size_t OpensslTransport::send(std::span<const Slice> plain) {
+  if (!SSL_is_init_finished(session_.get())) return 0;
+  std::string record;
+  std::size_t sent = 0;
+  const auto write = [this, &record, &sent] {
+    // A memory BIO takes everything, so that a write is whole or the session is broken.
+    if (SSL_write(session_.get(), record.data(), static_cast<int>(record.size())) > 0) sent += record.size();
+    record.clear();
+  };
+  for (const Slice& slice : plain) {
+    for (std::size_t at = 0; at < slice.size && sent < kSendBytesMax;) {
+      const std::size_t count = std::min(kRecordBytes - record.size(), slice.size - at);
+      record.append(slice.data + at, count);
+      at += count;
+      if (record.size() == kRecordBytes) write();  // Small messages share a record.
+    }
+  }
+  if (!record.empty() && sent < kSendBytesMax) write();
+  ERR_clear_error();
+  return sent;
+}
+
+void OpensslTransport::end() {
+  if (SSL_is_init_finished(session_.get())) SSL_shutdown(session_.get());
+  ERR_clear_error();
+}
+
+BlockRef OpensslTransport::take_wire() {
+  BIO* out = SSL_get_wbio(session_.get());
+  const std::size_t pending = BIO_ctrl_pending(out);
+  if (pending == 0) return {};
+  BlockRef wire = BlockRef::make(pending);
+  BIO_read(out, wire.writable(), static_cast<int>(pending));
+  return wire;
+}
+
+}  // namespace
+
+struct OpensslTransportFactory::Impl {
+  std::string cert_file;
+  std::string key_file;
+  std::string seen;  ///< Both files' content at the last look.
+  std::mutex mutex;  ///< Guards `context`.
+  Context context;
+
+  [[nodiscard]] std::string content() const {
+    return read_file(cert_file).value_or("") + '\0' + read_file(key_file).value_or("");
+  }
+};
+
+OpensslTransportFactory::OpensslTransportFactory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+OpensslTransportFactory::~OpensslTransportFactory() = default;
+
+Result<std::unique_ptr<OpensslTransportFactory>> OpensslTransportFactory::load(const std::string& cert_file,
+                                                                               const std::string& key_file) {
+  auto impl = std::make_unique<Impl>();
+  impl->cert_file = cert_file;
+  impl->key_file = key_file;
+  impl->seen = impl->content();
+  Result<Context> context = make_context(cert_file, key_file);
+  if (!context) return context.error();
+  impl->context = *std::move(context);
+  return std::unique_ptr<OpensslTransportFactory>(new OpensslTransportFactory(std::move(impl)));
+}
+
+std::unique_ptr<Transport> OpensslTransportFactory::make() {
+  SSL* session = nullptr;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    session = SSL_new(impl_->context.get());  // Holds a reference: a reload does not take the context from under it.
+  }
+  BIO* in = BIO_new(BIO_s_mem());
+  BIO* out = BIO_new(BIO_s_mem());
+  if (session == nullptr || in == nullptr || out == nullptr) {
+    SSL_free(session);
+    BIO_free(in);
+    BIO_free(out);
+    ERR_clear_error();
+    return nullptr;
+  }
+  SSL_set_bio(session, in, out);
+  SSL_set_accept_state(session);
+  return std::make_unique<OpensslTransport>(session);
+}
+
+void OpensslTransportFactory::reload_if_changed() {
+  std::string content = impl_->content();
+  if (content == impl_->seen) return;
+  impl_->seen = std::move(content);
+  Result<Context> context = make_context(impl_->cert_file, impl_->key_file);
+  if (!context) {
+    log_warn("certificate not reloaded", {{"error", context.error().message}});
+    return;
+  }
+  const std::lock_guard lock(impl_->mutex);
+  impl_->context = *std::move(context);
+  log_info("certificate reloaded", {{"file", impl_->cert_file}});
+}
+
+}  // namespace sluice::gateway
