@@ -79,7 +79,7 @@ def test_programs_may_do_what_they_do_and_no_more(node, namespace):
         ("get", "secrets", namespace),
         ("list", "secrets", SYSTEM),
         ("get", "secrets/sluice-adapter-tls", SYSTEM),
-        ("list", "configmaps", namespace),
+        ("delete", "configmaps", namespace),
         ("delete", "services", namespace),
         ("create", "pods/exec", namespace),
         ("update", "realtimegateways", namespace),
