@@ -48,3 +48,10 @@ def test_the_table_and_the_figure_lines():
     assert table[2].split() == ["demo.adapter_rss_mb", "not", "measured", "MB", "<=", "30", "FAILED"]
     assert view.figures(rows) == ["figure demo.clients = 10400 connections", "figure demo.drain_time_ratio = 1.25 ratio"]
     assert not verdict.passed(rows)
+
+
+def test_a_screen_is_cut_to_the_terminal_and_colours_take_no_room():
+    lines = [f"{view.BOLD}0123456789{view.PLAIN}abc", "x" * 20, "not shown"]
+    fitted = view.fit(lines, columns=12, rows=3)
+    assert [view.plain(line) for line in fitted] == ["0123456789ab", "x" * 12]
+    assert fitted[0].endswith("ab") and fitted[0].startswith(view.BOLD)

@@ -1,5 +1,7 @@
 """What the user sees while it runs: a screen a second on a terminal, a line for each change elsewhere."""
 
+import re
+import shutil
 import sys
 
 from .record import CONNECTIONS_METRIC, QUEUE_METRIC, hpa_targets
@@ -8,6 +10,7 @@ WIDTH = 118
 HAPPENINGS_SHOWN = 6
 CLEAR = "\033[H\033[J"
 BOLD, DIM, RED, GREEN, YELLOW, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[0m"
+COLOUR = re.compile(r"\033\[\d+m")
 # Of a namespace's events those that tell the story of the gateway.
 STORY = ("RealtimeGateway/", "HorizontalPodAutoscaler/")
 
@@ -79,6 +82,22 @@ def _short(happening):
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
+def fit(lines, columns, rows):
+    """The lines cut to a terminal's size; colours take no room. Pure."""
+    return [_cut(line, columns) for line in lines[: rows - 1]]
+
+
+def _cut(line, columns):
+    out, room = [], columns
+    for part in re.split(f"({COLOUR.pattern})", line):
+        if COLOUR.fullmatch(part):
+            out.append(part)
+        else:
+            out.append(part[:room])
+            room -= len(out[-1])
+    return "".join(out)
+
+
 class View:
     """refresh() may be called as often as one likes. `now` is passed in."""
 
@@ -99,7 +118,8 @@ class View:
             self._tell_changes(now)
         elif now >= self._next:
             self._next = now + self.EVERY_S
-            self._out.write(CLEAR + "\n".join(screen(self._record, now - self._started_at, self._note)) + "\n")
+            lines = screen(self._record, now - self._started_at, self._note)
+            self._out.write(CLEAR + "\n".join(fit(lines, *shutil.get_terminal_size((WIDTH, 40)))) + "\n")
             self._out.flush()
 
     def say(self, now, text):
@@ -146,9 +166,7 @@ def table(rows):
 
 def plain(line):
     """Without colours."""
-    for colour in (BOLD, DIM, RED, GREEN, YELLOW, PLAIN):
-        line = line.replace(colour, "")
-    return line
+    return COLOUR.sub("", line)
 
 
 def figures(rows):
