@@ -81,7 +81,7 @@ Json drain_entry(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   if (pod.state) entry["remaining"] = pod.state->connections;
   if (pod.state && pod.state->drain) {
     entry["initial"] = pod.state->drain->initial;
-    entry["rate"] = std::to_string(std::llround(pod.state->drain->rate)) + "/s";
+    entry["rate"] = std::round(pod.state->drain->rate * 10) / 10;
   }
   return entry;
 }
@@ -104,7 +104,9 @@ struct Condition {
 };
 
 Condition available_condition(const GatewaySpec& spec, const Counts& counts) {
-  const bool enough = counts.available >= spec.replicas - max_unavailable_of(spec);
+  // As many may be missing as evictions may take, but not all of them.
+  const int least = std::max(spec.replicas - max_unavailable_of(spec), std::min(spec.replicas, 1));
+  const bool enough = counts.available >= least;
   return {"Available", enough, enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
           std::to_string(counts.available) + " of " + std::to_string(spec.replicas) + " pods are available"};
 }

@@ -125,11 +125,12 @@ TEST_CASE("conditions say what is going on") {
       {"one may be missing", 2, fleet({pod_with("a", 1)}), {}, "True", "True", "ScalingUp"},
       {"two may not", 3, fleet({pod_with("a", 1)}), {}, "False", "True", "ScalingUp"},
       {"too many", 1, fleet({pod_with("a", 1), pod_with("b", 1)}), {}, "True", "True", "ScalingDown"},
-      {"starting", 1, fleet({starting}), {}, "True", "True", "WaitingForPods"},
+      {"starting: the only pod may not be missing", 1, fleet({starting}), {}, "False", "True", "WaitingForPods"},
+      {"nothing asked for", 0, fleet({}), {}, "True", "False", "AtTarget"},
       {"rolling", 2, fleet({pod_with("a", 1), old}), {}, "True", "True", "RollingOut"},
       {"draining", 1, fleet({pod_with("a", 1), draining(pod_with("b", 1), 1s, {})}), {}, "True", "True", "Draining"},
       {"deleting", 1, going, {}, "True", "True", "Deleting"},
-      {"a problem", 1, fleet({}), {"TemplateRefused", "spec.x: Required value"}, "True", "False", "TemplateRefused"},
+      {"a problem", 1, fleet({}), {"TemplateRefused", "spec.x: Required value"}, "False", "False", "TemplateRefused"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -161,7 +162,7 @@ TEST_CASE("drains are listed, oldest first, with phase, rate and time to go") {
   CHECK(evicting["phase"] == "Evicting");
   CHECK(evicting["initial"] == 800);
   CHECK(evicting["remaining"] == 10'000);
-  CHECK(evicting["rate"] == "200/s");
+  CHECK(evicting["rate"] == 200);
   CHECK(evicting["eta"] == "50s");
   CHECK(evicting["deadline"] == "2026-11-23T10:29:40Z");
   const Json& propagating = status["drains"][1];
