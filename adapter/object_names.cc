@@ -1,0 +1,71 @@
+#include "adapter/object_names.h"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::adapter {
+namespace {
+
+using Json = nlohmann::json;
+
+kube::Informer::Options pod_options() {
+  kube::Informer::Options options;
+  options.transform = shrink_pod;
+  return options;
+}
+
+std::optional<std::string_view> label(const Json& object, std::string_view key) {
+  const Json& labels = kube::at_pointer(object, "/metadata/labels");
+  if (!labels.is_object()) return std::nullopt;
+  const auto found = labels.find(std::string(key));
+  if (found == labels.end() || !found->is_string()) return std::nullopt;
+  return std::string_view(found->get_ref<const std::string&>());
+}
+
+}  // namespace
+
+void shrink_pod(Json& pod) {
+  Json small = {{"metadata", Json::object()}};
+  const Json& metadata = kube::at_pointer(pod, "/metadata");
+  for (const char* field : {"name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp"}) {
+    const auto found = metadata.find(field);
+    if (found != metadata.end()) small["metadata"][field] = *found;
+  }
+  const std::string phase = kube::text_at(pod, "/status/phase");
+  if (!phase.empty()) small["status"]["phase"] = phase;
+  pod = std::move(small);
+}
+
+bool pod_counts(const Json& pod) {
+  const std::string phase = kube::text_at(pod, "/status/phase");
+  return !kube::is_deleting(pod) && phase != "Failed" && phase != "Succeeded";
+}
+
+WatchedObjects::WatchedObjects(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics)
+    : client_(client), pods_(client, clock, random, kube::kPods, pod_options(), &metrics) {}
+
+Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resource, std::string_view ns,
+                                                       const LabelSelector& selector) {
+  std::vector<std::string> out;
+  if (resource.group.empty() && resource.plural == "pods") {
+    if (!pods_.synced()) return Error{ErrorCode::kUnavailable, "the cache of pods is not filled yet"};
+    for (const kube::Object& pod : pods_.list_namespace(ns)) {
+      if (!pod_counts(*pod)) continue;
+      if (!selector.matches([&](std::string_view key) { return label(*pod, key); })) continue;
+      out.emplace_back(kube::name_of(*pod));
+    }
+    return out;
+  }
+  const kube::Resource listed{resource.group, resource.version, resource.plural, resource.kind, resource.namespaced};
+  kube::ListOptions options;
+  options.label_selector = selector.text();
+  options.resource_version = "0";  // what the API server has in its own cache is fresh enough, and costs etcd nothing
+  const auto list = client_.list(listed, ns, options);
+  if (!list) return list.error();
+  const Json& items = kube::at_pointer(*list, "/items");
+  if (items.is_array()) {
+    for (const Json& item : items) out.emplace_back(kube::name_of(item));
+  }
+  return out;
+}
+
+}  // namespace sluice::adapter
