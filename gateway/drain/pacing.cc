@@ -18,7 +18,7 @@ double release_ms(std::size_t initial, double rate) {
 }  // namespace
 
 double TokenPacer::burst(double rate) {
-  return std::max(1.0, rate * seconds(kBurst));
+  return 1.0 + rate * seconds(kBurst);
 }
 
 void TokenPacer::start(double rate, SteadyTime now) {

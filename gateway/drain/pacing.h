@@ -8,8 +8,8 @@
 
 namespace sluice::gateway {
 
-/// A token bucket: `rate` tokens a second, and at most kBurst's worth (never less than one token) saved up, so that in
-/// no window of w seconds more than rate * w + burst(rate) tokens are given out.
+/// A token bucket: `rate` tokens a second, and at most one token and kBurst's worth saved up, so that in no window of w
+/// seconds more than rate * w + burst(rate) tokens are given out. Who asks more often than once in kBurst loses none.
 class TokenPacer {
  public:
   static constexpr Duration kBurst{100};

@@ -1,0 +1,191 @@
+#include "gateway/admin/admin_api.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "gateway/testing/temporary_folder.h"
+
+namespace sluice::gateway {
+namespace {
+
+using nlohmann::json;
+
+class FakeControl final : public GatewayControl {
+ public:
+  GatewaySnapshot snapshot() override { return state; }
+  void start_drain(const DrainRequest& request) override {
+    drained = request;
+    state.drain = DrainReport{.started_at = WallTime(0s),
+                              .reason = request.reason,
+                              .deadline = request.deadline,
+                              .initial = 812,
+                              .rate = request.rate,
+                              .eta_seconds = 2.06};
+  }
+  Status cancel_drain() override {
+    if (refuse_cancel) return Error{ErrorCode::kConflict, "no"};
+    state.drain.reset();
+    return {};
+  }
+  GatewaySnapshot state;
+  std::optional<DrainRequest> drained;
+  bool refuse_cancel = false;
+};
+
+struct Fixture {
+  testing::TemporaryFolder keys;
+  ManualClock clock;
+  FakeControl control;
+  SigningKey key = *SigningKey::generate();
+  AdminApi api{control, clock, keys.path(), "pod-1"};
+  std::string bytes;
+
+  Fixture() {
+    keys.write("operator.pem", key.public_pem());
+    api.reload_keys();
+  }
+  std::string token(const SigningKey& signer, const std::string& audience = "pod-1") const {
+    return signer.sign(audience, clock.wall(), 60s);
+  }
+  HttpResponse call(const std::string& method, const std::string& path, const std::string& token,
+                    const std::string& body = "") {
+    bytes = method + " " + path + " HTTP/1.1\r\nHost: g\r\n";
+    if (!token.empty()) bytes += "Authorization: Bearer " + token + "\r\n";
+    bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    HttpRequestParser parser({.head_bytes_max = 8192, .body_bytes_max = 65'536});
+    REQUIRE(parser.parse(bytes) == HttpParse::kComplete);
+    return api.handle(parser.request());
+  }
+};
+
+constexpr const char* kDrain =
+    R"({"reason":"ScaleDown","deadline":"2030-01-01T00:00:00Z","ratePerSecond":200.0,"closeCode":1012,"hintJitterMs":30000})";
+
+TEST_CASE("only a valid token opens the admin API") {
+  Fixture fixture;
+  const SigningKey stranger = *SigningKey::generate();
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key)).status == 200);
+  struct Row {
+    const char* name;
+    std::string token;
+  };
+  const Row rows[] = {{"no token", ""},
+                      {"nonsense", "abc"},
+                      {"signed by a stranger", fixture.token(stranger)},
+                      {"meant for another pod", fixture.token(fixture.key, "pod-2")}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    for (const char* method : {"GET", "PUT", "DELETE"}) {
+      const HttpResponse response = fixture.call(method, "/admin/v1/drain", row.token, kDrain);
+      CHECK(response.status == 401);
+      CHECK(json::parse(response.body).at("error").is_string());
+    }
+  }
+  CHECK(!fixture.control.drained);
+  const std::string old = fixture.token(fixture.key);
+  fixture.clock.advance(10min);
+  CHECK(fixture.call("GET", "/admin/v1/state", old).status == 401);
+}
+
+TEST_CASE("keys rotate with the folder's files") {
+  Fixture fixture;
+  const SigningKey next = *SigningKey::generate();
+  fixture.keys.write("next.pem", next.public_pem());
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(next)).status == 401);
+  fixture.api.reload_keys();
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(next)).status == 200);
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key)).status == 200);
+  fixture.keys.write("operator.pem", "no key at all");  // A broken file leaves the other key good.
+  fixture.api.reload_keys();
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(next)).status == 200);
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key)).status == 401);
+  fixture.keys.remove("next.pem");
+  fixture.api.reload_keys();
+  CHECK(fixture.call("GET", "/admin/v1/state", fixture.token(next)).status == 401);
+}
+
+TEST_CASE("without keys or without the pod's UID nobody is let in") {
+  Fixture fixture;
+  for (const auto& [folder, uid] : {std::pair<std::string, std::string>{"", "pod-1"}, {fixture.keys.path(), ""}}) {
+    AdminApi api(fixture.control, fixture.clock, folder, uid);
+    api.reload_keys();
+    fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key, uid));
+    HttpRequestParser parser({});
+    REQUIRE(parser.parse(fixture.bytes) == HttpParse::kComplete);
+    CHECK(api.handle(parser.request()).status == 401);
+  }
+}
+
+TEST_CASE("a drain is started, reported and taken back") {
+  Fixture fixture;
+  fixture.control.state.connections = {1, 400, 0, 12};
+  fixture.control.state.drain_hinted = 300;
+  fixture.control.state.handshake_p99_seconds = 0.004;
+  fixture.control.state.accepts_per_second = 12.5;
+  fixture.control.state.rss_bytes = 1000;
+  fixture.control.state.kernel_bytes = 2000;
+  fixture.control.state.tasks_queued = 3;
+  const std::string token = fixture.token(fixture.key);
+  const HttpResponse before = fixture.call("GET", "/admin/v1/state", token);
+  CHECK(json::parse(before.body) ==
+        json::parse(R"({"connections":{"total":413,"byState":{"idle":1,"active":400,"dormant":0,"closing":12},
+            "byProtocol":{"ws":413}},"drain":null,"handshakeP99":0.004,"memory":{"rssBytes":1000,"kernelBytes":2000},
+            "acceptPerSecond":12.5,"tasks":{"queued":3,"inFlight":0}})"));
+  const HttpResponse started = fixture.call("PUT", "/admin/v1/drain", token, kDrain);
+  CHECK(started.status == 200);
+  REQUIRE(fixture.control.drained);
+  CHECK(fixture.control.drained->reason == "ScaleDown");
+  CHECK(fixture.control.drained->rate == 200.0);
+  CHECK(fixture.control.drained->close_code == 1012);
+  CHECK(fixture.control.drained->hint_jitter == 30s);
+  CHECK(json::parse(started.body).at("drain") ==
+        json::parse(R"({"startedAt":"1970-01-01T00:00:00Z","reason":"ScaleDown","deadline":"2030-01-01T00:00:00Z",
+            "initial":812,"remaining":412,"hinted":300,"rate":200.0,"etaSeconds":2.1})"));
+  const HttpResponse cancelled = fixture.call("DELETE", "/admin/v1/drain", token);
+  CHECK(cancelled.status == 200);
+  CHECK(json::parse(cancelled.body).at("drain").is_null());
+  fixture.control.refuse_cancel = true;
+  CHECK(fixture.call("DELETE", "/admin/v1/drain", token).status == 409);
+}
+
+TEST_CASE("a drain request that is wrong is refused with a sentence that names the field") {
+  struct Row {
+    const char* name;
+    json change;
+    const char* mentions;
+  };
+  const Row rows[] = {{"no reason", {{"reason", nullptr}}, "reason"},
+                      {"no deadline", {{"deadline", nullptr}}, "deadline"},
+                      {"a deadline that is no time", {{"deadline", "soon"}}, "deadline"},
+                      {"a rate that is text", {{"ratePerSecond", "fast"}}, "ratePerSecond"},
+                      {"a rate below nothing", {{"ratePerSecond", -1}}, "ratePerSecond"},
+                      {"a code that is not for this", {{"closeCode", 1000}}, "closeCode"},
+                      {"a jitter that is text", {{"hintJitterMs", "30s"}}, "hintJitterMs"},
+                      {"a jitter below nothing", {{"hintJitterMs", -5}}, "hintJitterMs"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    json body = json::parse(kDrain);
+    body.update(row.change);
+    const auto request = parse_drain_request(body.dump());
+    REQUIRE(!request);
+    CHECK(request.error().message.find(row.mentions) != std::string::npos);
+  }
+  for (const char* body : {"", "[]", "{", "nonsense"}) CHECK(!parse_drain_request(body));
+  CHECK(parse_drain_request(R"({"reason":"x","deadline":"2030-01-01T00:00:00Z","ratePerSecond":1})"));
+}
+
+TEST_CASE("other paths and methods are not found or not allowed") {
+  Fixture fixture;
+  const std::string token = fixture.token(fixture.key);
+  CHECK(fixture.call("GET", "/", token).status == 404);
+  CHECK(fixture.call("GET", "/admin/v1/drain", token).status == 405);
+  CHECK(fixture.call("POST", "/admin/v1/state", token).status == 405);
+  CHECK(fixture.call("PUT", "/admin/v1/drain", token, "{}").status == 400);
+}
+
+}  // namespace
+}  // namespace sluice::gateway

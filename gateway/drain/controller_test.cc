@@ -1,0 +1,114 @@
+#include "gateway/drain/controller.h"
+
+#include <doctest/doctest.h>
+
+namespace sluice::gateway {
+namespace {
+
+DrainRequest request(const Clock& clock, Duration deadline, double rate) {
+  DrainRequest made;
+  made.reason = "ScaleDown";
+  made.deadline = clock.wall() + deadline;
+  made.rate = rate;
+  made.hint_jitter = 10s;
+  return made;
+}
+
+TEST_CASE("a drain begins, changes and keeps its start and initial count") {
+  ManualClock clock;
+  DrainController drain(clock);
+  CHECK(!drain.active());
+  CHECK(!drain.report(0, 0));
+  CHECK(drain.take(10, clock.steady()) == 0);
+  const WallTime began = clock.wall();
+  drain.start(request(clock, 60s, 100), 500);
+  CHECK(drain.active());
+  const DrainView first = drain.view();
+  CHECK(first.active);
+  CHECK(first.deadline == clock.steady() + 60s);
+  CHECK(first.spread == 5s);
+  clock.advance(10s);
+  drain.start(request(clock, 20s, 50), 123);
+  const auto report = drain.report(400, 100);
+  REQUIRE(report.has_value());
+  CHECK(report->started_at == began);
+  CHECK(report->initial == 500);
+  CHECK(report->rate == 50);
+  CHECK(report->deadline == clock.wall() + 20s);
+  CHECK(drain.view().epoch == first.epoch);
+  CHECK(drain.view().deadline == clock.steady() + 20s);
+}
+
+TEST_CASE("a drain that is taken back gives no tokens, and the next one is another") {
+  ManualClock clock;
+  DrainController drain(clock);
+  drain.start(request(clock, 60s, 100), 500);
+  const std::uint32_t epoch = drain.view().epoch;
+  CHECK(drain.cancel().ok());
+  CHECK(!drain.active());
+  CHECK(drain.take(10, clock.steady() + 1s) == 0);
+  CHECK(drain.cancel().ok());  // Where none runs, too.
+  drain.start(request(clock, 60s, 100), 300);
+  CHECK(drain.view().epoch != epoch);
+  CHECK(drain.report(300, 300)->initial == 300);
+}
+
+TEST_CASE("termination starts a drain or cuts the one that runs, and is final") {
+  ManualClock clock;
+  SUBCASE("without a drain") {
+    DrainController drain(clock);
+    drain.terminate(1000, 100s, 30s);
+    CHECK(drain.active());
+    CHECK(drain.terminating());
+    CHECK(drain.view().deadline == clock.steady() + 80s);
+    CHECK(drain.report(1000, 1000)->reason == "Terminating");
+  }
+  SUBCASE("during a drain: it goes on, with the deadline cut") {
+    DrainController drain(clock);
+    drain.start(request(clock, 1h, 100), 500);
+    drain.terminate(400, 100s, 30s);
+    CHECK(drain.view().deadline == clock.steady() + 80s);
+    CHECK(drain.report(400, 400)->rate == 100);
+    drain.start(request(clock, 1h, 200), 500);  // The operator repeats its call: the rate changes, the cut stays.
+    CHECK(drain.view().deadline == clock.steady() + 80s);
+    CHECK(drain.report(400, 400)->rate == 200);
+    const Status cancelled = drain.cancel();
+    REQUIRE(!cancelled.ok());
+    CHECK(cancelled.error().code == ErrorCode::kConflict);
+  }
+}
+
+TEST_CASE("a deadline in the past or absurdly far away does no harm") {
+  ManualClock clock;
+  DrainController drain(clock);
+  drain.start(request(clock, -1h, 100), 500);
+  CHECK(drain.view().deadline == clock.steady());
+  drain.start(request(clock, 24h * 365 * 5000, 100), 500);
+  CHECK(drain.view().deadline > clock.steady() + 24h * 300);
+}
+
+TEST_CASE("the time a drain still needs") {
+  struct Row {
+    const char* name;
+    std::size_t remaining, waiting;
+    double rate;
+    Duration spread, since_last_token, until_deadline;
+    double eta;
+  };
+  const Row rows[] = {{"everyone is gone", 0, 0, 100, 5s, 0s, 60s, 0},
+                      {"tokens first, then the longest wait", 500, 300, 100, 5s, 0s, 60s, 8},
+                      {"all have their token: what is left of the longest wait", 50, 0, 100, 5s, 2s, 60s, 3},
+                      {"later than that: at once", 50, 0, 100, 5s, 20s, 60s, 0},
+                      {"the deadline comes first", 50'000, 50'000, 100, 5s, 0s, 60s, 60},
+                      {"a rate of nothing", 50, 50, 0, 5s, 0s, 60s, 60},
+                      {"past the deadline", 50, 50, 100, 5s, 0s, -1s, 0}};
+  const SteadyTime now(1h);
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(drain_eta_seconds(row.remaining, row.waiting, row.rate, row.spread, now - row.since_last_token,
+                            now + row.until_deadline, now) == doctest::Approx(row.eta));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::gateway

@@ -1,0 +1,50 @@
+#include "gateway/engine/mailbox.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <vector>
+
+namespace sluice::gateway {
+namespace {
+
+TEST_CASE("mail is taken in the order it was posted, and a full box refuses more") {
+  Mailbox box(2);
+  std::vector<int> seen;
+  CHECK(box.try_post([&seen] { seen.push_back(1); }));
+  CHECK(box.try_post([&seen] { seen.push_back(2); }));
+  CHECK(!box.try_post([&seen] { seen.push_back(3); }));
+  std::vector<Mailbox::Mail> mails;
+  CHECK(box.take(mails));
+  for (auto& mail : mails) mail();
+  CHECK(seen == std::vector<int>{1, 2});
+  CHECK(!box.take(mails));
+}
+
+TEST_CASE("who waits for room gets it when mail is taken, or is freed when the box closes") {
+  Mailbox box(1);
+  std::atomic<int> delivered = 0;
+  REQUIRE(box.try_post([&delivered] { ++delivered; }));
+  std::promise<void> posted;
+  std::thread poster([&] {
+    CHECK(box.post([&delivered] { ++delivered; }));
+    posted.set_value();
+    // The box is full again and nobody takes: only closing it ends this wait.
+    CHECK(!box.post([&delivered] { ++delivered; }));
+  });
+  std::vector<Mailbox::Mail> mails;
+  while (delivered < 1) {
+    if (!box.take(mails)) continue;
+    for (auto& mail : mails) mail();
+  }
+  posted.get_future().wait();
+  box.close();
+  poster.join();
+  CHECK(!box.try_post([] {}));
+  CHECK(!box.take(mails));
+}
+
+}  // namespace
+}  // namespace sluice::gateway
