@@ -55,7 +55,8 @@ class Stream {
 /// Seconds to wait as a Retry-After header says them; unset where it has none (dates are answered relative to `now`).
 std::optional<Duration> parse_retry_after(std::string_view value, WallTime now);
 
-/// Threads: any. Results are about transport only: a 404 is a Response, a refused connection is kUnavailable.
+/// Threads: any. Results are about transport only: a 404 is a Response, a refused connection is kUnavailable. Of an
+/// answer that is no 2xx the body may be cut where the connection broke: its status counts.
 class Client {
  public:
   struct Options {

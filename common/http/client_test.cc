@@ -86,6 +86,7 @@ TEST_CASE("send answers what the server said") {
        "all of it"},
       {"no body", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
       {"an error is an answer", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone", 404, "gone"},
+      {"an error whose text is cut keeps its status", "HTTP/1.1 401 No\r\nContent-Length: 100\r\n\r\nwho", 401, "who"},
       {"a redirect is an answer, too", "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 302, ""},
       {"an interim response is skipped",
        "HTTP/1.1 103 Early Hints\r\nX-A: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok"}};

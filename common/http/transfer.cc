@@ -297,7 +297,9 @@ Result<Response> Transfer::outcome(CURLcode code) {
   if (own_fault_) return *own_fault_;
   // libcurl takes a connection that closes inside the headers for an empty answer.
   if (code == CURLE_OK && !head_done_) return error(ErrorCode::kUnavailable, "the answer ended inside its headers");
-  if (code == CURLE_OK) return std::move(response_);
+  // An error's status is worth more than the rest of its text. Kubernetes' API server sends GOAWAY with a 401, and
+  // libcurl 7.88 then often loses the body.
+  if (code == CURLE_OK || (head_done_ && response_.status >= 300)) return std::move(response_);
   // libcurl's own sentence tells more than the code's; neither ever holds a header of the request.
   const char* what = curl_message_[0] != '\0' ? curl_message_.data() : curl_easy_strerror(code);
   return error(code_of(code), what);

@@ -1,0 +1,109 @@
+"""A control plane and a node played by the tests, once for all of them; operators and a namespace for each."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+# Waiting and WebSocket clients are the end-to-end tests' own.
+sys.path[:0] = [str(HERE), str(ROOT / "tests" / "e2e")]
+
+from clients import Fleet  # noqa: E402
+from operators import SYSTEM, Operators  # noqa: E402
+from rtgw import GROUP, PLURAL, VERSION, Api, Gateway, url_of  # noqa: E402
+from stand_in_kubelet import Kubelet  # noqa: E402
+from waiting import eventually  # noqa: E402
+
+CLUSTER = ROOT / "tests" / "cluster" / "cluster"
+BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", ROOT / "build" / "release"))
+PORT_BASE = 29400
+
+
+def cluster(*words):
+    done = subprocess.run([sys.executable, CLUSTER, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def folder():
+    with tempfile.TemporaryDirectory(prefix="sluice-") as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def control_plane(folder):
+    """The kubeconfig of a real control plane with the CRD in it."""
+    state = folder / "cluster"
+    cluster("up", "--control-plane-only", "--state", state, "--port-base", PORT_BASE)
+    try:
+        kubeconfig = state / "kubeconfig"
+        kubectl = Path(cluster("bin").splitlines()[-1]) / "kubectl"
+        run = [kubectl, "--kubeconfig", kubeconfig]
+        subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
+        subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
+        subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
+        yield kubeconfig
+    finally:
+        cluster("down", "--state", state)
+
+
+@pytest.fixture(scope="session")
+def api(control_plane):
+    return Api(control_plane)
+
+
+@pytest.fixture(scope="session")
+def kubelet(control_plane, folder):
+    with Kubelet(control_plane, BUILD / "gateway" / "sluice-gateway", folder / "pods") as running:
+        yield running
+
+
+@pytest.fixture
+def operators(control_plane, tmp_path):
+    made = Operators(BUILD / "operator" / "sluice-operator", control_plane, tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def namespace(api, operators, kubelet):
+    """A namespace of the test's own. Its gateways are deleted by an operator, as finalizers ask for."""
+    name = f"op-{uuid.uuid4().hex[:8]}"
+    api.core.create_namespace({"metadata": {"name": name}})
+    yield name
+    kubelet.starts = True
+    if not operators.running():
+        operators.start()
+    for item in api.custom.list_namespaced_custom_object(GROUP, VERSION, name, PLURAL)["items"]:
+        gateway = Gateway(api, name, item["metadata"]["name"])
+        gateway.change(drain={"propagationDelay": "0s", "hintJitter": "0s", "timeout": "1s"})
+        gateway.delete()
+        eventually(lambda gateway=gateway: not gateway.exists(), f"{gateway.name} to be gone")
+    api.core.delete_namespace(name)
+
+
+@pytest.fixture
+def gateways(api, namespace):
+    """Makes RealtimeGateways: gateways("edge", replicas=2, drain={...}). Does not wait."""
+    return lambda name="edge", **spec: Gateway(api, namespace, name).create(**spec)
+
+
+@pytest.fixture
+def clients():
+    """Connects WebSocket clients to pods and keeps them: clients(pod, 40). They only know the close code, and stay away after it."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(pod, count):
+            fleet = stack.enter_context(Fleet(url_of(pod), count, hints=None, reconnect=False))
+            fleet.wait_connected()
+            return fleet
+
+        yield connect
