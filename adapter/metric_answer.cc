@@ -143,6 +143,11 @@ Selection select_values(const std::vector<VectorElement>& elements, const std::s
   return out;
 }
 
+bool is_known(const Catalog& catalog, const Route& route) {
+  const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
+  return resource != nullptr && catalog.index().contains({resource->group_resource(), route.metric});
+}
+
 MetricAnswerer::MetricAnswerer(QueryApi& prometheus, ObjectNames& objects, const Clock& clock, Duration age_max,
                                MetricsRegistry& metrics)
     : prometheus_(prometheus),

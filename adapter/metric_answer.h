@@ -47,6 +47,9 @@ struct Selection {
 Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
                         const std::vector<std::string>& names, WallTime now, Duration age_max);
 
+/// Whether the catalog has such a metric at all: a relist may find one that it has not.
+bool is_known(const Catalog& catalog, const Route& route);
+
 /// Threads: any. References live longer.
 class MetricAnswerer {
  public:

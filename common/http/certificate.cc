@@ -91,6 +91,7 @@ bool set_extensions(X509* certificate, X509* issuer, const CertificateSpec& spec
                        spec.ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature") &&
          add_extension(certificate, &context, NID_ext_key_usage, extended_usage(spec)) &&
          add_extension(certificate, &context, NID_subject_key_identifier, "hash") &&
+         add_extension(certificate, &context, NID_authority_key_identifier, issuer == certificate ? "" : "keyid") &&
          add_extension(certificate, &context, NID_subject_alt_name, alternative_names(spec));
 }
 
@@ -117,7 +118,7 @@ Result<CertifiedKey> make_certificate(const CertificateSpec& spec, const Certifi
   for (const std::string& organization : spec.organizations) {
     if (!add_name(subject, "O", organization)) return failed;
   }
-  if (!add_name(subject, "CN", spec.common_name)) return failed;
+  if (!spec.common_name.empty() && !add_name(subject, "CN", spec.common_name)) return failed;
   if (X509_set_version(certificate.get(), X509_VERSION_3) != 1 || !set_serial(certificate.get()) ||
       !set_validity(certificate.get(), spec) || X509_set_pubkey(certificate.get(), key.get()) != 1 ||
       X509_set_issuer_name(certificate.get(), X509_get_subject_name(signer)) != 1) {

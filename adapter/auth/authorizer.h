@@ -1,0 +1,28 @@
+// Whether a user may have what is asked for: the API server decides (SubjectAccessReview), its answers are kept for a
+// moment. Source: k8s.io/apiserver plugin/pkg/authorizer/webhook.
+#pragma once
+
+#include "adapter/auth/expiring_cache.h"
+#include "adapter/auth/reviews.h"
+#include "adapter/auth/user.h"
+
+namespace sluice::adapter {
+
+/// Threads: any.
+class Authorizer {
+ public:
+  /// References live longer.
+  Authorizer(Reviews& reviews, const Clock& clock);
+
+  /// system:masters may do everything, without a question. Errors: kUnavailable where the API server cannot be asked.
+  [[nodiscard]] Result<AccessDecision> decide(const User& user, const AccessAttributes& attributes);
+
+  static constexpr Duration kLifetime{10'000};
+  static constexpr std::size_t kDecisionsMax = 4096;
+
+ private:
+  Reviews& reviews_;
+  ExpiringCache<AccessDecision> decisions_;
+};
+
+}  // namespace sluice::adapter
