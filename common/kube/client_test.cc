@@ -2,71 +2,12 @@
 
 #include <doctest/doctest.h>
 
-#include <deque>
 #include <future>
-#include <mutex>
 
-#include "common/http/loopback_server.h"
+#include "common/kube/fake_api.h"
 #include "common/kube/test_files.h"
 
 namespace sluice::kube {
-namespace {
-
-std::string answer(int status, const std::string& body, const std::string& headers = "") {
-  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: application/json\r\n" + headers +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-/// Answers requests, of whatever connection, from a list and keeps what was asked. After the list's end: 404.
-class FakeApi {
- public:
-  explicit FakeApi(std::deque<std::string> answers)
-      : answers_(std::move(answers)), server_([this](http::LoopbackConnection& connection) { serve(connection); }) {}
-
-  [[nodiscard]] Config config() const {
-    Config config;
-    config.server = "http://127.0.0.1:" + std::to_string(server_.port());
-    return config;
-  }
-  std::vector<std::string> requests() {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-  }
-  /// The first line of request number `i`: "GET /api/v1/pods".
-  std::string asked(std::size_t i) {
-    const auto all = requests();
-    if (i >= all.size()) return "";
-    const std::string line = all[i].substr(0, all[i].find("\r\n"));
-    return line.substr(0, line.rfind(' '));
-  }
-  std::string body(std::size_t i) {
-    const auto all = requests();
-    return i >= all.size() ? "" : all[i].substr(all[i].find("\r\n\r\n") + 4);
-  }
-
- private:
-  void serve(http::LoopbackConnection& connection) {
-    for (std::string request = connection.read_request(); !request.empty(); request = connection.read_request()) {
-      std::string reply = answer(404, "{}");
-      {
-        const std::lock_guard lock(mutex_);
-        requests_.push_back(std::move(request));
-        if (!answers_.empty()) {
-          reply = answers_.front();
-          answers_.pop_front();
-        }
-      }
-      connection.send(reply);
-    }
-  }
-
-  std::mutex mutex_;
-  std::deque<std::string> answers_;
-  std::vector<std::string> requests_;
-  http::LoopbackServer server_;
-};
-
-}  // namespace
 
 TEST_CASE("each call asks for what it says") {
   FakeApi api(std::deque<std::string>(9, answer(200, R"({"kind":"Pod"})")));

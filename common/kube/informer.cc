@@ -1,7 +1,7 @@
 #include "common/kube/informer.h"
 
+#include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -11,13 +11,11 @@
 #include "common/base/log.h"
 #include "common/kube/reflector_plan.h"
 #include "common/kube/store.h"
+#include "common/kube/watch_feed.h"
 
 namespace sluice::kube {
 namespace {
 
-/// Events that may wait for the informer's thread once the state is complete. If its handlers fall further behind, the
-/// watch is ended and begun again where they are: memory stays bounded and nothing is lost.
-constexpr std::size_t kEventsMax = 4096;
 /// All objects are shown to the handlers again, from the cache alone, so that a lost wake-up heals. client-go's
 /// default.
 constexpr Duration kResync{std::chrono::hours(10)};
@@ -46,14 +44,11 @@ struct Informer::Impl {
   std::string version;
   SteadyTime last_contact{};
 
-  // What wakes the informer's thread and those that wait for it.
   mutable std::mutex mutex;
   std::condition_variable changed;
-  bool stopping = false;
+  bool stopping = false;  // guarded by mutex, as is synced
   bool synced = false;
-  std::deque<WatchEvent> events;  // from the client's thread
-  bool bounded = false;           // the state is complete: kEventsMax holds
-  std::optional<Status> end;      // of the watch under way; nothing is taken in after it
+  WatchFeed feed;
 
   // Of the informer's thread alone.
   ReflectorPlan plan;
@@ -72,15 +67,12 @@ struct Informer::Impl {
   void run();
   Status run_list(const ReflectorStep& step);
   Status run_watch(const ReflectorStep& step, bool& had_events);
-  std::optional<Status> take(std::deque<WatchEvent>& batch);
   Status take_in(WatchEvent event, std::optional<Store>& state);
   void take_state(Store state, const std::string& resource_version);
   void tell(const std::vector<Change>& changes) const;
   void resync();
   void schedule_resync();
   void shrink(Json& object) const;
-  void on_event(WatchEvent event);
-  void on_end(Status status);
   void report(const ReflectorStep& step, const Status& status, Duration wait) const;
   void pause(Duration wait);
   bool is_stopping() const {
@@ -122,12 +114,7 @@ Status Informer::Impl::run_list(const ReflectorStep& step) {
 
 Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
   const bool sends_state = step.kind == Kind::kWatchList;
-  {
-    const std::lock_guard lock(mutex);
-    events.clear();
-    end.reset();
-    bounded = !sends_state;
-  }
+  feed.begin(sends_state);
   if (watches) watches->add();
   // Destroyed before this returns: after it no callback runs, so what they touch belongs to one watch at a time.
   const std::unique_ptr<http::Stream> stream =
@@ -137,30 +124,21 @@ Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
                     .resource_version = step.resource_version,
                     .timeout = watch_timeout(random),
                     .send_initial_events = sends_state},
-                   {.on_event = [this](WatchEvent event) { on_event(std::move(event)); },
-                    .on_end = [this](Status status) { on_end(std::move(status)); }});
+                   {.on_event = [this](WatchEvent event) { feed.push(std::move(event)); },
+                    .on_end = [this](Status status) { feed.end(std::move(status)); }});
   std::optional<Store> state;  // where it is sent: what has come of it so far
   if (sends_state) state.emplace();
   for (;;) {
-    std::deque<WatchEvent> batch;
-    std::optional<Status> ended = take(batch);
-    had_events = had_events || !batch.empty();
-    for (WatchEvent& event : batch) {
+    const auto until_resync = std::chrono::ceil<Duration>(next_resync - clock.steady());
+    WatchFeed::Batch batch = feed.take(std::max(until_resync, Duration(0)));
+    had_events = had_events || !batch.events.empty();
+    for (WatchEvent& event : batch.events) {
       if (Status taken = take_in(std::move(event), state); !taken) return taken;
     }
-    if (ended) return std::move(*ended);
+    if (batch.end) return std::move(*batch.end);
     if (is_stopping()) return Status::success();
     if (clock.steady() >= next_resync) resync();
   }
-}
-
-/// Waits for events, the watch's end, the time to resync or stop().
-std::optional<Status> Informer::Impl::take(std::deque<WatchEvent>& batch) {
-  std::unique_lock lock(mutex);
-  const auto until_resync = std::max(std::chrono::ceil<Duration>(next_resync - clock.steady()), Duration(0));
-  changed.wait_for(lock, until_resync, [this] { return stopping || end.has_value() || !events.empty(); });
-  batch.swap(events);
-  return stopping ? std::nullopt : end;
 }
 
 Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
@@ -242,24 +220,6 @@ void Informer::Impl::shrink(Json& object) const {
   if (options.transform) options.transform(object);
 }
 
-void Informer::Impl::on_event(WatchEvent event) {
-  const std::lock_guard lock(mutex);
-  if (end) return;
-  if (bounded && events.size() >= kEventsMax) {
-    end = Error{ErrorCode::kUnavailable, "the handlers are too far behind"};
-    return;
-  }
-  if (event.type == WatchEvent::Type::kBookmark && is_initial_events_end(event.object)) bounded = true;
-  events.push_back(std::move(event));
-  changed.notify_all();
-}
-
-void Informer::Impl::on_end(Status status) {
-  const std::lock_guard lock(mutex);
-  if (!end) end = std::move(status);
-  changed.notify_all();
-}
-
 void Informer::Impl::report(const ReflectorStep& step, const Status& status, Duration wait) const {
   if (status.ok()) return;
   if (failures) failures->add();
@@ -295,6 +255,7 @@ void Informer::stop() {
     impl_->stopping = true;
     impl_->changed.notify_all();
   }
+  impl_->feed.stop();
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 

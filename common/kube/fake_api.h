@@ -1,0 +1,45 @@
+// For tests: an API server that says what a test wants it to say, right or wrong. What is true of a real one is tested
+// against a real one (tests/integration/kube).
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/http/loopback_server.h"
+#include "common/kube/config.h"
+
+namespace sluice::kube {
+
+/// A whole HTTP response.
+std::string answer(int status, const std::string& body, const std::string& headers = "");
+/// A watch that goes on after `events`, until the client closes it.
+std::string open_watch(const std::string& events);
+/// One line of a watch: an object's type of event, name, resource version and, as `data.value`, the same.
+std::string watch_line(const std::string& type, const std::string& name, const std::string& version);
+/// The line that ends the state of a WatchList.
+std::string end_of_state_line(const std::string& version);
+
+/// Answers requests, of whatever connection, from a list and keeps what was asked. After the list's end: 404.
+class FakeApi {
+ public:
+  explicit FakeApi(std::deque<std::string> answers);
+
+  [[nodiscard]] Config config() const;
+  std::vector<std::string> requests();
+  /// The first line of request number `i`: "GET /api/v1/pods"; empty where there was none.
+  std::string asked(std::size_t i);
+  /// Its body.
+  std::string body(std::size_t i);
+
+ private:
+  void serve(http::LoopbackConnection& connection);
+
+  std::mutex mutex_;
+  std::deque<std::string> answers_;
+  std::vector<std::string> requests_;
+  http::LoopbackServer server_;  // last: its threads use what stands above
+};
+
+}  // namespace sluice::kube

@@ -1,0 +1,159 @@
+#include "common/kube/informer.h"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "common/kube/fake_api.h"
+
+namespace sluice::kube {
+namespace {
+
+constexpr Duration kLong{20'000};  // reached only by a fault
+
+/// An informer on what the fake API server says, and what its handler was told: "+a@1", "a@1>2", "-a@3".
+struct Fixture {
+  SystemClock clock;
+  Random random{1};
+  MetricsRegistry metrics;
+  FakeApi api;
+  Client client;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> told;
+  Informer informer;
+
+  explicit Fixture(std::deque<std::string> answers)
+      : api(std::move(answers)),
+        client(api.config(), "test", nullptr),
+        informer(client, clock, random, kConfigMaps, {.ns = "ns"}, &metrics) {
+    informer.add_handler([this](const Object& before, const Object& after) {
+      const auto text = [](const Object& o) {
+        return std::string(name_of(*o)) + "@" + std::string(resource_version_of(*o));
+      };
+      const std::lock_guard lock(mutex);
+      if (!before) {
+        told.push_back("+" + text(after));
+      } else if (!after) {
+        told.push_back("-" + text(before));
+      } else {
+        told.push_back(text(before) + ">" + std::string(resource_version_of(*after)));
+      }
+      changed.notify_all();
+    });
+    informer.start();
+  }
+  bool wait_told(std::size_t count) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, kLong, [&] { return told.size() >= count; });
+  }
+  std::vector<std::string> all_told() {
+    const std::lock_guard lock(mutex);
+    return told;
+  }
+  /// What request number `i` asked for, without the watch's time, which is random.
+  std::string asked(std::size_t i) {
+    std::string line = api.asked(i);
+    return line.substr(0, line.find("&timeoutSeconds"));
+  }
+};
+
+using Texts = std::vector<std::string>;
+
+const std::string kWatchPath = "GET /api/v1/namespaces/ns/configmaps?watch=true&allowWatchBookmarks=true";
+const std::string kRefused = answer(422, R"({"message":"sendInitialEvents is forbidden"})");
+
+}  // namespace
+
+TEST_CASE("a server without WatchList is listed and then watched") {
+  Fixture f({kRefused, answer(200, R"({"metadata":{"resourceVersion":"5"},"items":[
+                 {"metadata":{"name":"a","uid":"a","resourceVersion":"3","managedFields":[{}]}}]})"),
+             open_watch(watch_line("MODIFIED", "a", "6") + watch_line("ADDED", "b", "7"))});
+  REQUIRE(f.informer.wait_synced(kLong));
+  REQUIRE(f.wait_told(3));
+  CHECK(f.all_told() == Texts{"+a@3", "a@3>6", "+b@7"});
+  CHECK(f.asked(0) == kWatchPath + "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+  CHECK(f.asked(1) == "GET /api/v1/namespaces/ns/configmaps?resourceVersion=0&resourceVersionMatch=NotOlderThan");
+  CHECK(f.asked(2) == kWatchPath + "&resourceVersion=5");
+  CHECK(f.informer.resource_version() == "7");
+}
+
+TEST_CASE("nothing is told before the state is complete") {
+  Fixture f({open_watch(watch_line("ADDED", "a", "1") + watch_line("ADDED", "b", "2") + end_of_state_line("4") +
+                        watch_line("DELETED", "a", "5"))});
+  REQUIRE(f.wait_told(3));
+  CHECK(f.informer.synced());
+  CHECK(f.all_told() == Texts{"+a@1", "+b@2", "-a@5"});
+  CHECK(f.informer.size() == 1);
+  CHECK(f.informer.resource_version() == "5");
+}
+
+TEST_CASE("a state that breaks off is not taken for the whole") {
+  Fixture f({answer(200, watch_line("ADDED", "a", "1")),  // ends without its bookmark
+             open_watch(watch_line("ADDED", "b", "2") + end_of_state_line("4"))});
+  REQUIRE(f.informer.wait_synced(kLong));
+  CHECK(f.all_told() == Texts{"+b@2"});
+}
+
+TEST_CASE("an ERROR of a watch that is too old leads to a new list and the changes in between") {
+  const std::string gone =
+      R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"old"}})";
+  Fixture f({open_watch(watch_line("ADDED", "a", "1") + watch_line("ADDED", "b", "2") + end_of_state_line("4") + gone +
+                        "\n" + watch_line("ADDED", "ignored", "5")),
+             open_watch(watch_line("ADDED", "b", "8") + watch_line("ADDED", "c", "9") + end_of_state_line("9"))});
+  REQUIRE(f.wait_told(5));
+  CHECK(f.all_told() == Texts{"+a@1", "+b@2", "-a@1", "b@2>8", "+c@9"});
+  CHECK(f.asked(1) == kWatchPath + "&resourceVersion=4&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+}
+
+TEST_CASE("a watch that ends goes on from the last event or bookmark") {
+  const std::string bookmark = R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})"
+                               "\n";
+  Fixture f({answer(200, watch_line("ADDED", "a", "1") + end_of_state_line("4")),
+             answer(200, watch_line("MODIFIED", "a", "6")), answer(200, bookmark),
+             open_watch(watch_line("MODIFIED", "a", "6") + watch_line("MODIFIED", "a", "11"))});
+  REQUIRE(f.wait_told(3));
+  CHECK(f.all_told() == Texts{"+a@1", "a@1>6", "a@6>11"});  // what comes twice is told once
+  CHECK(f.asked(1) == kWatchPath + "&resourceVersion=4");
+  CHECK(f.asked(2) == kWatchPath + "&resourceVersion=6");
+  CHECK(f.asked(3) == kWatchPath + "&resourceVersion=9");
+}
+
+TEST_CASE("a busy server keeps the version, and failures are counted") {
+  Fixture f({answer(200, end_of_state_line("4")), answer(429, "{}", "Retry-After: 1\r\n"),
+             open_watch(watch_line("ADDED", "a", "6"))});
+  REQUIRE(f.wait_told(1));
+  CHECK(f.asked(2) == kWatchPath + "&resourceVersion=4");
+  CHECK(f.metrics.counter("reflector_failures_total", "", {{"name", "configmaps"}}).value() == 1);
+}
+
+TEST_CASE("stop ends an informer that never saw its server") {
+  SystemClock clock;
+  Random random(1);
+  Config config;
+  config.server = "http://127.0.0.1:1";
+  Client client(config, "test", nullptr);
+  Informer informer(client, clock, random, kConfigMaps, {}, nullptr);
+  informer.start();
+  CHECK(!informer.wait_synced(10ms));
+  informer.stop();
+  CHECK(!informer.synced());
+  CHECK(!informer.wait_synced(kLong));  // at once
+}
+
+TEST_CASE("shut_down of the client frees an informer whose list hangs") {
+  // The WatchList is refused and the list never answered.
+  FakeApi api({kRefused, ""});
+  SystemClock clock;
+  Random random(1);
+  Client client(api.config(), "test", nullptr);
+  Informer informer(client, clock, random, kConfigMaps, {}, nullptr);
+  informer.start();
+  CHECK(!informer.wait_synced(10ms));
+  client.shut_down();
+  informer.stop();
+  CHECK(!informer.synced());
+}
+
+}  // namespace sluice::kube
