@@ -1,10 +1,12 @@
 """A RealtimeGateway of a test: made, watched, asked and changed through the API server, as its users do."""
 
+import contextlib
 import json
 import threading
 import urllib.request
 
 import kubernetes
+import urllib3
 from waiting import eventually
 
 GROUP, VERSION, PLURAL = "sluice.dev", "v1alpha1", "realtimegateways"
@@ -146,6 +148,8 @@ class Watcher:
         self._stop.set()
         for watch in self._watches:
             watch.stop()
+        for thread in self._threads:
+            thread.join(timeout=10)
 
     def _follow_gateway(self):
         arguments = (GROUP, VERSION, self._gateway.namespace, PLURAL)
@@ -155,12 +159,12 @@ class Watcher:
         self._follow(self._watches[1], self._gateway.core.list_namespaced_pod, self._see_pod, self._gateway.namespace)
 
     def _follow(self, watch, call, see, *arguments):
-        """A watch is ended by the API server every few minutes; it goes on from the version that was seen last."""
+        """Until the end. A watch that ends before, as it does every few minutes, is begun again with the state; seeing that twice is harmless."""
         while not self._stop.is_set():
-            for event in watch.stream(call, *arguments, timeout_seconds=300):
-                see(event["object"])
-                if self._stop.is_set():
-                    return
+            # Stopping a watch from another thread closes its connection in the middle of an answer.
+            with contextlib.suppress(urllib3.exceptions.ProtocolError):
+                for event in watch.stream(call, *arguments, timeout_seconds=300):
+                    see(event["object"])
 
     def _see_gateway(self, seen):
         if seen["metadata"]["name"] == self._gateway.name and self.replicas[-1:] != [seen["spec"]["replicas"]]:
