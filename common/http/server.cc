@@ -1,6 +1,5 @@
 #include "common/http/server.h"
 
-#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -270,8 +269,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     keep_alive_ = keep_alive_ && !server_.stopping();
     head_ = head_of(response, keep_alive_);
     body_ = std::move(response.body);
-    const std::array<asio::const_buffer, 2> parts{
-        asio::buffer(head_), body_ == nullptr || head_only_ ? asio::const_buffer() : asio::buffer(*body_)};
+    // A vector, not an array of two: for that Asio leaves the sent head in the sequence as an empty buffer, at which
+    // Beast 1.74's stream takes the rest for sent where it is larger than 16 KiB.
+    std::vector<asio::const_buffer> parts{asio::buffer(head_)};
+    if (body_ != nullptr && !body_->empty() && !head_only_) parts.push_back(asio::buffer(*body_));
     lowest().expires_after(server_.options().idle_timeout);
     asio::async_write(stream_, parts, [self = self()](BoostError bad, std::size_t) {
       self->body_.reset();

@@ -447,6 +447,27 @@ TEST_CASE("connections that end before their handshake leave nothing behind") {
   CHECK(client.receive().starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("an answer of any size arrives whole, with and without TLS") {
+  const CertifiedKey identity = certificate("server");
+  ServerOptions options = with_tls(identity);
+  for (const bool tls : {true, false}) {
+    options.tls = tls;
+    const auto server = start(options, [](const ServerRequest& request) {
+      return ServerResponse::text(200, std::string(std::stoul(request.query), 'x'));
+    });
+    RawClient client(server->port());
+    if (tls) REQUIRE(client.handshake());
+    for (const std::size_t size : {0, 1, 16'000, 16'384, 40'960, 65'536, 1'000'000, 8'000'000}) {
+      CAPTURE(tls);
+      CAPTURE(size);
+      REQUIRE(client.send("GET /?" + std::to_string(size) + " HTTP/1.1\r\n\r\n"));
+      const std::string answer = client.receive();
+      REQUIRE(answer.starts_with("HTTP/1.1 200 "));
+      CHECK(answer.size() - answer.find("\r\n\r\n") - 4 == size);
+    }
+  }
+}
+
 TEST_CASE("a client that goes away during its request harms nobody") {
   std::promise<void> started, release;
   const auto server = start(local(), [&](const ServerRequest& request) {
