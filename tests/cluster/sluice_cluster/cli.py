@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 
-from . import build, containerd, host, lifecycle, record, settings
+from . import build, containerd, host, interrupts, lifecycle, record, settings
 from .errors import ClusterError
 from .progress import say
 from .settings import Settings
@@ -63,7 +62,7 @@ def parser():
 def main(words):
     arguments = parser().parse_args(words)
     host.prepare_environment()
-    signal.signal(signal.SIGTERM, _interrupt)  # `up` tidies up after itself then as after Ctrl-C
+    interrupts.install()
     try:
         return COMMANDS[arguments.command](arguments)
     except (ClusterError, OSError) as error:
@@ -71,10 +70,6 @@ def main(words):
     except KeyboardInterrupt:
         print("cluster: interrupted", file=sys.stderr)
     return 1
-
-
-def _interrupt(*_):
-    raise KeyboardInterrupt
 
 
 def _settings(arguments):

@@ -31,6 +31,8 @@ def remove(known):
     settings = known.settings
     if known.boot_id == processes.boot_id():
         processes.kill_all(known.processes().values())
+        # Of an `up` that was killed between starting a process and writing it down.
+        processes.kill_pids(lambda: {pid for pid, _ in _running_for(settings)}, "a process of the cluster")
         if not settings.control_plane_only:
             _remove_node(known)
         network.remove_node_address(settings)
@@ -54,6 +56,7 @@ def _remove_node(known):
         path.unlink(missing_ok=True)
     mounts.unmount_below(settings.state)
     network.remove_pod_interfaces(settings)
+    network.remove_service_route(settings)
     network.remove_kube_proxy_tables()
     network.remove_forward_rules(known.forward_rules)
     network.forget_connections(settings)
@@ -94,6 +97,7 @@ def remaining(known):
         found += [f"process {pid} (in cgroup {cgroups.NAME})" for pid in sorted(cgroups.pids())]
         found += [f"cgroup {group}" for group in cgroups.remaining()]
         found += [f"interface {name}" for name in network.pod_interfaces(settings)]
+        found += [f"route {route['dst']}" for route in network.service_routes(settings)]
         found += [f"nft table {table}" for table in network.kube_proxy_tables()]
         found += [f"iptables rule {' '.join(rule)}" for rule in network.remaining_forward_rules(known.forward_rules)]
         found += [f"file {path}" for path in [*_cni_results(), *_log_links(settings)]]
@@ -111,7 +115,7 @@ def _running_for(settings):
     """(pid, name) of programs of ours that were started for this state folder, recorded or not."""
     needle = f"{settings.state}/".encode()
     for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit():
+        if not directory.name.isdigit() or processes.start_ticks(directory.name) is None:
             continue
         with contextlib.suppress(OSError):
             name = (directory / "comm").read_text().strip()

@@ -14,6 +14,7 @@ from . import (
     control_plane,
     host,
     images,
+    interrupts,
     leftovers,
     network,
     node,
@@ -56,13 +57,21 @@ def up(settings):
         if _runs_already(settings):
             return
         _check_free(settings)
-        known = _remember(settings)
         try:
-            Start(known, cache).run()
+            with interrupts.held_back():
+                Start(_remember(settings), cache).run()
         except BaseException:
+            _give_up(settings)
+            raise
+
+
+def _give_up(settings):
+    """Takes back what was done, which is nothing where no record was written."""
+    with interrupts.held_back():
+        known = record.load(settings)
+        if known is not None:
             say(f"giving up; the logs are in {settings.logs}")
             leftovers.remove(known)
-            raise
 
 
 def _runs_already(settings):
@@ -167,6 +176,7 @@ class Start:
         settings = self._settings
         self._cgroups = cgroups.create()
         host.forward_packets()
+        network.add_service_route(settings)
         network.configure_cni(settings)
         containerd.configure(settings)
         network.add_forward_rules(self._known.forward_rules)
@@ -212,6 +222,7 @@ class Start:
         settings = self._settings
         words = [self._cache / "bin" / command[0], *command[1:]]  # containerd's absolute path stays as it is
         log = settings.logs / f"{name}.log"
+        interrupts.check()
         process = processes.spawn(name, words, log, settings.state, self._cgroups)
         processes.save(process, self._known.process_folder)
         self._processes[name] = process

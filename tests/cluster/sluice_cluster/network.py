@@ -75,6 +75,23 @@ def remove_node_address(settings):
         _checked("ip", "address", "delete", f"{settings.node_address}/32", "dev", "lo")
 
 
+def add_service_route(settings):
+    """Gives the host's own packets to Services a route, without which a machine that has no default route refuses them.
+
+    kube-proxy's rules then send them where they belong; what no rule takes ends on the loopback interface.
+    """
+    _checked("ip", "route", "add", str(settings.service_cidr), "dev", "lo", "src", settings.node_address)
+
+
+def service_routes(settings):
+    return _ip_json("-4", "route", "show", "exact", str(settings.service_cidr))
+
+
+def remove_service_route(settings):
+    if service_routes(settings):
+        _checked("ip", "route", "delete", str(settings.service_cidr))
+
+
 def configure_cni(settings):
     """Writes the pods' network for containerd. The kubelet calls the node ready as soon as it is there."""
     ptp = {

@@ -2,6 +2,7 @@
 
 import time
 
+from . import interrupts
 from .errors import ClusterError
 
 POLL_S = 0.05
@@ -25,6 +26,7 @@ def wait_until(check, what, deadline_s, alive=None):
             reason = f": {error}"
         if alive is not None:
             alive()
+        interrupts.check()
         if time.monotonic() > end:
             raise ClusterError(f"{what} took longer than {deadline_s:.0f} s{reason}")
         time.sleep(POLL_S)
