@@ -58,7 +58,9 @@ Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resou
   const kube::Resource listed{resource.group, resource.version, resource.plural, resource.kind, resource.namespaced};
   kube::ListOptions options;
   options.label_selector = selector.text();
-  options.resource_version = "0";  // what the API server has in its own cache is fresh enough, and costs etcd nothing
+  // What the API server has in its own cache is fresh enough, and costs etcd nothing. (A string, not a literal: GCC 12
+  // warns falsely about assigning the latter, its bug 105329.)
+  options.resource_version = std::string("0");
   const auto list = client_.list(listed, ns, options);
   if (!list) return list.error();
   const Json& items = kube::at_pointer(*list, "/items");
