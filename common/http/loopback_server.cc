@@ -54,7 +54,7 @@ SSL_CTX* make_context(const TestIdentity& identity) {
 
 /// What comes before the blank line and how long the body behind it is.
 std::size_t content_length(const std::string& head) {
-  for (const char* name : {"Content-Length: ", "content-length: "}) {
+  for (const char* name : {"Content-Length:", "content-length:"}) {
     if (const auto at = head.find(name); at != std::string::npos) {
       return std::strtoul(head.c_str() + at + std::string_view(name).size(), nullptr, 10);
     }
@@ -214,6 +214,31 @@ void LoopbackServer::accept_loop() {
       ::close(socket);
     });
   }
+}
+
+std::string ok_response(std::string_view body) {
+  return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+LoopbackServer::Script answer_always(std::string response) {
+  return [response = std::move(response)](LoopbackConnection& connection) {
+    while (!connection.read_request().empty()) connection.send(response);
+  };
+}
+
+LoopbackServer::Script answer_once(std::string bytes) {
+  return [bytes = std::move(bytes)](LoopbackConnection& connection) {
+    if (!connection.read_request().empty()) connection.send(bytes);
+  };
+}
+
+LoopbackServer::Script answer_and_hold(std::string bytes) {
+  return [bytes = std::move(bytes)](LoopbackConnection& connection) {
+    connection.read_request();
+    connection.send(bytes);
+    connection.wait_closed();
+  };
 }
 
 }  // namespace sluice::http

@@ -23,7 +23,7 @@ struct TestIdentity {
 /// "IP:127.0.0.1" or "DNS:api.test".
 TestIdentity make_test_identity(const std::string& common_name, const std::string& names);
 
-/// One accepted connection.
+/// One connection, seen from the server.
 class LoopbackConnection {
  public:
   virtual ~LoopbackConnection() = default;
@@ -64,5 +64,14 @@ class LoopbackServer {
   std::vector<std::thread> threads_;
   std::thread accepter_;
 };
+
+/// "200 OK" with `body`.
+std::string ok_response(std::string_view body);
+/// A script that answers each request of a connection with `response`.
+LoopbackServer::Script answer_always(std::string response);
+/// A script that sends `bytes` for the first request and closes.
+LoopbackServer::Script answer_once(std::string bytes);
+/// A script that sends `bytes` for the first request and then waits until the client closes.
+LoopbackServer::Script answer_and_hold(std::string bytes);
 
 }  // namespace sluice::http
