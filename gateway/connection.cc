@@ -67,7 +67,7 @@ void Connection::reply(BlockRef frame) {
 
 bool Connection::push(const BlockRef& frame) {
   if (phase_ != Phase::kOpen || slow_) return false;
-  if (queue_.cost() + frame.size() > shard_.config.limits.send_queue_max_bytes) {
+  if (queue_.cost() + frame.size() + kBlockOverheadBytes > shard_.config.limits.send_queue_max_bytes) {
     slow_ = true;
     touch();
     return false;

@@ -158,14 +158,14 @@ HttpResponse Gateway::probe(const HttpRequest& request) {
   return text_response(404, "nothing is served at this path\n");
 }
 
+std::int64_t Gateway::count(ConnectionState state) const {
+  return sum_over(
+      shards_, [state](const ShardStats& stats) { return stats.connections[static_cast<std::size_t>(state)].get(); });
+}
+
 std::size_t Gateway::upgraded() const {
-  std::int64_t sum = 0;
-  for (const auto& shard : shards_) {
-    for (const auto state : {ConnectionState::kActive, ConnectionState::kDormant, ConnectionState::kClosing}) {
-      sum += shard->stats().connections[static_cast<std::size_t>(state)].get();
-    }
-  }
-  return static_cast<std::size_t>(sum);
+  return static_cast<std::size_t>(count(ConnectionState::kActive) + count(ConnectionState::kDormant) +
+                                  count(ConnectionState::kClosing));
 }
 
 bool Gateway::drained() const {

@@ -42,6 +42,7 @@ class Gateway final : public GatewayControl {
   // Threads: any.
   /// SIGTERM: drains within drain.terminationGrace.
   void terminate();
+  [[nodiscard]] std::int64_t count(ConnectionState state) const;
   /// Whether no upgraded connection is left.
   [[nodiscard]] bool drained() const;
   /// Has every loop look at the clock again: for tests that move it by hand.

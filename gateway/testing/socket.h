@@ -12,7 +12,7 @@
 namespace sluice::gateway::testing {
 
 /// How long a test waits for something that should be there at once.
-inline constexpr Duration kPatience{20'000};
+inline constexpr Duration kPatience{60'000};
 
 /// Asks `condition` again and again until it holds; false where it does not within kPatience.
 bool eventually(const std::function<bool()>& condition);

@@ -1,0 +1,139 @@
+// Admin API and probes of a whole gateway over real HTTP.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "gateway/testing/test_gateway.h"
+
+namespace sluice::gateway {
+namespace {
+
+using nlohmann::json;
+using testing::ClientSocket;
+using testing::eventually;
+using testing::http_call;
+using testing::TestGateway;
+using testing::WebSocketClient;
+
+TEST_CASE("the admin API answers 401 without a token and the state with one") {
+  TestGateway gateway;
+  WebSocketClient client = gateway.connect("/echo");
+  REQUIRE(eventually([&] { return gateway.active() == 1; }));
+  CHECK(http_call(gateway.ports().admin, "GET", "/admin/v1/state").status == 401);
+  CHECK(http_call(gateway.ports().admin, "GET", "/admin/v1/state", "Authorization: Bearer x.y.z\r\n").status == 401);
+  CHECK(http_call(gateway.ports().admin, "DELETE", "/admin/v1/drain").status == 401);
+  const testing::HttpAnswer answer = gateway.admin("GET", "/admin/v1/state");
+  CHECK(answer.status == 200);
+  CHECK(answer.head.find("Content-Type: application/json") != std::string::npos);
+  const json state = json::parse(answer.body);
+  CHECK(state.at("connections").at("total") == 1);
+  CHECK(state.at("connections").at("byState").at("active") == 1);
+  CHECK(state.at("connections").at("byProtocol").at("ws") == 1);
+  CHECK(state.at("drain").is_null());
+  CHECK(state.at("memory").at("rssBytes") > 1'000'000);
+  CHECK(gateway.admin("PUT", "/admin/v1/drain", "{}").status == 400);
+  CHECK(gateway.admin("PUT", "/admin/v1/drain", std::string(100'000, ' ')).status == 413);
+}
+
+/// Reads one answer with a Content-Length from a connection that stays open.
+std::string one_answer(ClientSocket& socket, std::string& buffer) {
+  std::size_t size = std::string::npos;
+  while (size == std::string::npos || buffer.size() < size) {
+    const std::size_t end = buffer.find("\r\n\r\n");
+    if (end != std::string::npos) {
+      const std::size_t length = buffer.find("Content-Length: ");
+      size = end + 4 + static_cast<std::size_t>(std::atoi(buffer.c_str() + length + 16));
+      if (buffer.size() >= size) break;
+    }
+    const std::string piece = socket.read_waiting();
+    if (piece.empty()) return {};
+    buffer += piece;
+  }
+  std::string answer = buffer.substr(0, size);
+  buffer.erase(0, size);
+  return answer;
+}
+
+TEST_CASE("a connection is kept for many requests, in a row or at once") {
+  TestGateway gateway;
+  ClientSocket socket(gateway.ports().metrics);
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::string buffer;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(socket.send(request));
+    CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 200");
+  }
+  CHECK(socket.send(request + request + request));
+  for (int i = 0; i < 3; ++i) CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 200");
+  CHECK(socket.send("nonsense\r\n\r\n"));
+  CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 400");
+  CHECK(socket.read_to_end().empty());
+}
+
+TEST_CASE("probes and metrics need no token; other paths and methods are refused") {
+  TestGateway gateway;
+  const std::uint16_t port = gateway.ports().metrics;
+  CHECK(http_call(port, "GET", "/healthz").status == 200);
+  CHECK(http_call(port, "GET", "/readyz").status == 200);
+  CHECK(http_call(port, "GET", "/").status == 404);
+  CHECK(http_call(port, "POST", "/metrics").status == 405);
+  const testing::HttpAnswer metrics = http_call(port, "GET", "/metrics");
+  CHECK(metrics.status == 200);
+  CHECK(metrics.head.find("text/plain; version=0.0.4") != std::string::npos);
+  for (const char* name :
+       {"rtgw_connections{protocol=\"ws\",state=\"idle\"}", "rtgw_connections_opened_total",
+        "rtgw_connections_closed_total{reason=\"drain\"}", "rtgw_handshakes_total{result=\"ok\"}",
+        "rtgw_handshake_seconds_count", "rtgw_resumes_total{result=\"ok\"}", "rtgw_messages_received_total",
+        "rtgw_messages_sent_total", "rtgw_send_queue_bytes", "rtgw_task_queue_length{tenant=\"default\"}",
+        "rtgw_in_flight_requests{tenant=\"default\"}", "rtgw_draining", "rtgw_drain_remaining_connections",
+        "rtgw_tasks_completed_total{tenant=\"default\",result=\"ok\"}", "rtgw_slow_consumer_closes_total",
+        "rtgw_received_bytes_total", "rtgw_sent_bytes_total"}) {
+    CAPTURE(name);
+    CHECK(gateway.metric(name) == 0);  // There, and at 0, before anything has happened.
+  }
+}
+
+TEST_CASE("many idle connections do not keep the operator out") {
+  TestGateway gateway;
+  std::vector<std::unique_ptr<ClientSocket>> idle;
+  for (int i = 0; i < 300; ++i) idle.push_back(std::make_unique<ClientSocket>(gateway.ports().admin));
+  CHECK(gateway.admin("GET", "/admin/v1/state").status == 200);
+  CHECK(idle.front()->read_to_end().empty());  // The longest idle one has made room.
+}
+
+TEST_CASE("a request that does not come in time ends its connection") {
+  TestGateway gateway;
+  ClientSocket slow(gateway.ports().metrics);
+  CHECK(slow.send("GET /healthz HTTP/1.1\r\n"));
+  REQUIRE(eventually([&] {
+    gateway.advance(11s);
+    slow.read_some();
+    return slow.at_end();
+  }));
+}
+
+TEST_CASE("a port that is taken stops the start with a sentence") {
+  TestGateway gateway;
+  Config config;
+  config.listen = {"127.0.0.1", gateway.ports().listen};
+  config.admin.address = config.metrics.address = "127.0.0.1";
+  config.admin.port = config.metrics.port = 0;
+  const auto second = Gateway::start(config, gateway.clock(), 1);
+  REQUIRE(!second);
+  CHECK(second.error().message.find(std::to_string(gateway.ports().listen)) != std::string::npos);
+}
+
+TEST_CASE("a certificate that cannot be read stops the start with a sentence") {
+  ManualClock clock;
+  Config config;
+  config.listen = {"127.0.0.1", 0};
+  config.tls = {0, "no-such.crt", "no-such.key"};
+  const auto gateway = Gateway::start(config, clock, 1);
+  REQUIRE(!gateway);
+  CHECK(gateway.error().message.find("no-such.crt") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::gateway

@@ -1,0 +1,123 @@
+// Slow readers: memory stays bounded, others do not suffer.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "gateway/testing/test_gateway.h"
+
+namespace sluice::gateway {
+namespace {
+
+using testing::client_frame;
+using testing::eventually;
+using testing::ServerFrame;
+using testing::TestGateway;
+using testing::WebSocketClient;
+
+constexpr int kSmallWindow = 4096;
+
+double queued(TestGateway& gateway) {
+  return gateway.metric("rtgw_send_queue_bytes");
+}
+
+/// Sends `frame` again and again until the gateway takes no more; answers the most memory its send queues held.
+double stuff(TestGateway& gateway, WebSocketClient& client, const std::string& frame) {
+  std::string pending;  // Frames go whole, however little the socket takes at a time.
+  double most = 0;
+  for (int idle = 0; idle < 50;) {
+    if (pending.empty()) pending = frame;
+    const std::size_t sent = client.socket().send_now(pending);
+    pending.erase(0, sent);
+    idle = sent > 0 ? 0 : idle + 1;
+    if (sent == 0) most = std::max(most, queued(gateway));
+  }
+  return most;
+}
+
+TEST_CASE("an echo client that does not read cannot grow its queue beyond the high mark and one read") {
+  TestGateway gateway([](Config& config) {
+    config.limits.send_queue_high_bytes = 32 * 1024;
+    config.limits.send_queue_low_bytes = 8 * 1024;
+  });
+  WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
+  const double most = stuff(gateway, slow, client_frame(0x2, std::string(1000, 'x')));
+  CHECK(most > 8 * 1024);              // It waits between the marks.
+  CHECK(most < 32 * 1024 + 2 * 1100);  // The message that crossed the mark, and no more.
+  // Others are served meanwhile.
+  WebSocketClient other = gateway.connect("/echo");
+  CHECK(other.text("hello"));
+  CHECK(other.next_text() == "hello");
+  // Once it reads, everything comes.
+  std::size_t bytes = 0;
+  CHECK(eventually([&] {
+    bytes += slow.socket().read_some().size();
+    return queued(gateway) == 0;
+  }));
+  CHECK(bytes > 32 * 1024);
+}
+
+TEST_CASE("pings cannot be used to grow a queue either") {
+  TestGateway gateway([](Config& config) {
+    config.limits.send_queue_high_bytes = 32 * 1024;
+    config.limits.send_queue_low_bytes = 8 * 1024;
+  });
+  WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
+  std::string burst;
+  for (int i = 0; i < 1000; ++i) burst += client_frame(0x9, "");
+  const double most = stuff(gateway, slow, burst);
+  CHECK(most > 8 * 1024);  // It waits between the marks.
+  CHECK(most < 33 * 1024);
+}
+
+TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memory is free at once") {
+  TestGateway gateway([](Config& config) {
+    config.limits.send_queue_high_bytes = 32 * 1024;
+    config.limits.send_queue_low_bytes = 8 * 1024;
+    config.limits.send_queue_max_bytes = 128 * 1024;
+  });
+  WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
+  WebSocketClient reader = gateway.connect("/topics");
+  WebSocketClient publisher = gateway.connect("/topics");
+  for (WebSocketClient* client : {&slow, &reader}) {
+    CHECK(client->text(R"({"op":"subscribe","topic":"t"})"));
+    CHECK(client->next_text() == R"({"ok":"subscribe","topic":"t"})");
+  }
+  const std::string publish = R"({"op":"publish","topic":"t","data":")" + std::string(4000, 'd') + "\"}";
+  double most = 0;
+  int published = 0;
+  const auto closes = [&] { return gateway.metric("rtgw_slow_consumer_closes_total"); };
+  while (closes() == 0 && published < 10'000) {
+    CHECK(publisher.text(publish));
+    CHECK(publisher.next_text() == R"({"ok":"publish","topic":"t"})");
+    CHECK(reader.next_text().size() > 4000);  // Who reads misses nothing.
+    ++published;
+    most = std::max(most, queued(gateway));
+  }
+  CHECK(closes() == 1);
+  CHECK(most <= 128 * 1024 + 3 * 4200);  // What the two others are being sent right now counts, too.
+  CHECK(eventually([&] { return queued(gateway) < 8 * 1024; }));
+  const ServerFrame close = slow.next_close();
+  CHECK(close.code() == 1013);
+  CHECK(close.reason() == "slow consumer");
+}
+
+TEST_CASE("a client that never reads and never moves is stale, paused or not") {
+  TestGateway gateway([](Config& config) {
+    config.limits.send_queue_high_bytes = 32 * 1024;
+    config.limits.send_queue_low_bytes = 8 * 1024;
+  });
+  WebSocketClient stuck = gateway.connect("/echo", "", kSmallWindow);
+  CHECK(stuff(gateway, stuck, client_frame(0x2, std::string(1000, 'x'))) > 8 * 1024);
+  const double before = queued(gateway);
+  gateway.advance(31s);
+  CHECK(eventually([&] { return queued(gateway) > before; }));  // The PING.
+  gateway.advance(31s);
+  CHECK(eventually([&] { return gateway.active() == 0; }));
+  gateway.advance(6s);
+  CHECK(eventually([&] { return queued(gateway) == 0; }));
+  CHECK(gateway.metric("rtgw_connections_closed_total{reason=\"stale\"}") == 1);
+}
+
+}  // namespace
+}  // namespace sluice::gateway

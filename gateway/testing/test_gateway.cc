@@ -1,0 +1,66 @@
+#include "gateway/testing/test_gateway.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "common/base/duration_text.h"
+
+namespace sluice::gateway::testing {
+
+HttpAnswer http_call(std::uint16_t port, std::string_view method, std::string_view path, std::string_view headers,
+                     std::string_view body) {
+  ClientSocket socket(port);
+  socket.send(std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" +
+              std::string(headers) + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+  const std::string all = socket.read_to_end();
+  const std::size_t end = all.find("\r\n\r\n");
+  if (end == std::string::npos) return {};
+  return {std::atoi(all.c_str() + 9), all.substr(0, end + 2), all.substr(end + 4)};
+}
+
+TestGateway::TestGateway(const std::function<void(Config&)>& change) : key_(*SigningKey::generate()) {
+  set_log_level(LogLevel::kError);
+  keys_.write("operator.pem", key_.public_pem());
+  Config config;
+  config.listen = {"127.0.0.1", 0};
+  config.tls.port = 0;
+  config.admin = {"127.0.0.1", 0, keys_.path(), "pod-1"};
+  config.metrics = {"127.0.0.1", 0};
+  config.limits.connections = 1000;
+  if (change) change(config);
+  auto started = Gateway::start(config, clock_, 1);
+  REQUIRE(started);
+  gateway_ = *std::move(started);
+}
+
+void TestGateway::advance(Duration by) {
+  clock_.advance(by);
+  gateway_->wake();
+}
+
+HttpAnswer TestGateway::admin(std::string_view method, std::string_view path, std::string_view body) {
+  const std::string token = key_.sign("pod-1", clock_.wall(), 60s);
+  return http_call(ports().admin, method, path, "Authorization: Bearer " + token + "\r\n", body);
+}
+
+void TestGateway::drain(double rate, Duration jitter, Duration deadline) {
+  const HttpAnswer answer = admin("PUT", "/admin/v1/drain",
+                                  R"({"reason":"ScaleDown","deadline":")" + format_rfc3339(clock_.wall() + deadline) +
+                                      R"(","ratePerSecond":)" + std::to_string(rate) +
+                                      R"(,"closeCode":1012,"hintJitterMs":)" + std::to_string(jitter.count()) + "}");
+  REQUIRE(answer.status == 200);
+}
+
+double TestGateway::metric(std::string_view series) {
+  const std::string text = "\n" + http_call(ports().metrics, "GET", "/metrics").body;
+  const std::string line = "\n" + std::string(series) + " ";
+  const std::size_t at = text.find(line);
+  return at == std::string::npos ? -1 : std::atof(text.c_str() + at + line.size());
+}
+
+std::int64_t TestGateway::active() {
+  return gateway_->count(ConnectionState::kActive);
+}
+
+}  // namespace sluice::gateway::testing

@@ -1,0 +1,55 @@
+// A whole gateway in the test's own process, on free loopback ports, with a clock that the test moves.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/ed25519_jwt.h"
+#include "gateway/gateway.h"
+#include "gateway/testing/socket.h"
+#include "gateway/testing/temporary_folder.h"
+#include "gateway/testing/websocket_client.h"
+
+namespace sluice::gateway::testing {
+
+struct HttpAnswer {
+  int status = 0;
+  std::string head;
+  std::string body;
+};
+
+/// One request on a connection of its own.
+HttpAnswer http_call(std::uint16_t port, std::string_view method, std::string_view path, std::string_view headers = {},
+                     std::string_view body = {});
+
+class TestGateway {
+ public:
+  explicit TestGateway(const std::function<void(Config&)>& change = {});
+
+  [[nodiscard]] const Ports& ports() const { return gateway_->ports(); }
+  [[nodiscard]] Gateway& gateway() { return *gateway_; }
+  [[nodiscard]] ManualClock& clock() { return clock_; }
+  [[nodiscard]] WebSocketClient connect(std::string_view path, std::string_view headers = {}, int receive_buffer = 0) {
+    return WebSocketClient(ports().listen, path, headers, receive_buffer);
+  }
+  /// Moves the clock and has every shard look at it.
+  void advance(Duration by);
+  /// A call of the admin API with a valid token.
+  HttpAnswer admin(std::string_view method, std::string_view path, std::string_view body = {});
+  /// Starts a drain through the admin API.
+  void drain(double rate, Duration jitter, Duration deadline);
+  /// The value of a series by its line's beginning, as in /metrics; -1 where it is not there.
+  [[nodiscard]] double metric(std::string_view series);
+  [[nodiscard]] std::int64_t active();
+
+ private:
+  ManualClock clock_;
+  TemporaryFolder keys_;
+  SigningKey key_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+}  // namespace sluice::gateway::testing
