@@ -225,6 +225,7 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   if (!deleting && seen.finalized) outcome.status = children_.ensure(key, gateway, public_pems_, problem);
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
+  note_choice(key, plan);
   const Applied applied = applier_.apply({key, gateway, spec, seen, pods}, plan);
   if (outcome.status) outcome.status = applied.status;
   if (problem.reason.empty()) problem = applied.problem;
@@ -272,11 +273,15 @@ std::vector<kube::Object> Controller::newest_pods(const std::string& key, const 
 
 Observed Controller::look(const std::string& key, const Json& gateway, const std::vector<kube::Object>& pods,
                           const std::string& refusal) {
+  const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   std::set<std::string> taken;
+  Duration choosing_for{0};
   {
     const std::lock_guard lock(mutex_);
     const auto found = taken_names_.find(key);
     if (found != taken_names_.end()) taken = found->second;
+    const auto since = choosing_since_.find(key);
+    if (since != choosing_since_.end()) choosing_for = std::chrono::duration_cast<Duration>(now.steady - since->second);
   }
   for (const kube::Object& pod : pods) taken.insert(std::string(kube::name_of(*pod)));
   const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
@@ -286,8 +291,19 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
        .heard = [this](const std::string& uid) { return states_.get(uid); },
        .taken_names = std::move(taken),
        .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
-       .template_error = refusal},
-      {.wall = clock_.wall(), .steady = clock_.steady()});
+       .template_error = refusal,
+       .choosing_for = choosing_for},
+      now);
+}
+
+/// Remembers since when victims are asked, until one is chosen or none is needed any more.
+void Controller::note_choice(const std::string& key, const Plan& plan) {
+  const std::lock_guard lock(mutex_);
+  if (plan.states_wanted.empty()) {
+    choosing_since_.erase(key);
+  } else {
+    choosing_since_.try_emplace(key, clock_.steady());
+  }
 }
 
 /// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.
@@ -344,6 +360,7 @@ void Controller::forget(const std::string& key) {
   status_writer_.forget(key);
   const std::lock_guard lock(mutex_);
   taken_names_.erase(key);
+  choosing_since_.erase(key);
   problems_.erase(key);
 }
 

@@ -74,6 +74,7 @@ class Controller {
                 const std::string& refusal);
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
+  void note_choice(const std::string& key, const Plan& plan);
   void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
   bool pause(Duration time);
@@ -102,6 +103,7 @@ class Controller {
   std::condition_variable changed_;
   bool stopping_ = false;
   std::map<std::string, std::set<std::string>> taken_names_;  ///< By key.
+  std::map<std::string, SteadyTime> choosing_since_;          ///< By key, while victims are asked for their states.
   std::map<std::string, Problem> problems_;                   ///< By key; what was last told as an event.
   std::set<std::string> strangers_;                           ///< UIDs of foreign pods that were reported.
   std::thread runner_;

@@ -13,7 +13,7 @@ inline constexpr int kPollsPerSecondMax = 50;
 inline constexpr Duration kPollSpacing{1000 / kPollsPerSecondMax};
 /// How often a state is asked for while the pod drains, while it may become a victim, and otherwise.
 inline constexpr Duration kPollDraining{500};
-inline constexpr Duration kPollCandidate{1'000};
+inline constexpr Duration kPollCandidate{100};
 inline constexpr Duration kPollOther{5'000};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};

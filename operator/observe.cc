@@ -145,6 +145,7 @@ Observed observe(const Sources& sources, Now now) {
       finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
   seen.revision = sources.revision;
   seen.template_error = sources.template_error;
+  seen.choosing_for = sources.choosing_for;
   seen.taken_names = sources.taken_names;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;

@@ -32,6 +32,7 @@ struct Sources {
   std::set<std::string> taken_names;
   std::string revision;
   std::string template_error;
+  Duration choosing_for{0};
 };
 
 Observed observe(const Sources& sources, Now now);

@@ -158,7 +158,8 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
        .heard = [](const std::string&) { return HeardState{}; },
        .taken_names = {"x"},
        .revision = "r1",
-       .template_error = ""},
+       .template_error = "",
+       .choosing_for = 0ms},
       kNow);
   CHECK(seen.finalized);
   CHECK_FALSE(seen.deleting);

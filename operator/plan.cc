@@ -105,6 +105,11 @@ void start_drains(const VictimChoice& choice, DrainReason reason, const GatewayS
   }
 }
 
+/// Victims are asked live: what was heard before the choice came up does not count.
+Duration fresh(const Observed& seen) {
+  return std::min(seen.choosing_for, kStateFresh);
+}
+
 /// One old pod may go once enough others are available without it; one that serves nobody may go at once.
 void roll_one(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, int room, WallTime now, Plan& plan) {
   const auto available = [&](const PodView& pod) { return is_available(pod, spec, now); };
@@ -116,7 +121,8 @@ void roll_one(const Sorted& pods, const Observed& seen, const GatewaySpec& spec,
     if (surplus || !pod->ready) old.push_back(pod);
   }
   if (old.empty()) return;
-  start_drains(choose_victims(std::move(old), seen.revision, 1), DrainReason::kRollout, spec, now, room, plan);
+  start_drains(choose_victims(std::move(old), seen.revision, 1, fresh(seen)), DrainReason::kRollout, spec, now, room,
+               plan);
 }
 
 void scale(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan,
@@ -138,7 +144,8 @@ void scale(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, Wa
     const int pending = count_if(
         pods.live, [](const PodView& pod) { return pod.container == ContainerState::kNeverStarted || pod.finished; });
     const int count = std::min(surplus, pending + std::max(0, room));
-    start_drains(choose_victims(pods.live, seen.revision, count), DrainReason::kScaleDown, spec, now, room, plan);
+    start_drains(choose_victims(pods.live, seen.revision, count, fresh(seen)), DrainReason::kScaleDown, spec, now, room,
+                 plan);
   } else if (rolling && live > spec.replicas) {
     roll_one(pods, seen, spec, room, now, plan);
   }

@@ -103,6 +103,7 @@ Observed fleet(std::vector<PodView> pods) {
   seen.uid = "owner";
   seen.finalized = true;
   seen.revision = "new";
+  seen.choosing_for = kStateFresh;
   seen.pods = std::move(pods);
   return seen;
 }
@@ -190,6 +191,8 @@ TEST_CASE("plan_gateway chooses whom to drain") {
        fleet({serving("a", 9) | draining(1s), serving("b")}), ""},
       {"a victim is not chosen by old figures", spec_of(1), fleet({serving("a", 9) | stale(3s), serving("b", 3)}),
        "ask 1"},
+      {"a choice that comes up asks everybody first", spec_of(1),
+       fleet({serving("a", 9), serving("b", 3)}) | [](Observed& s) { s.choosing_for = 0ms; }, "ask 2"},
       {"a pod that never started goes without a drain", spec_of(1), fleet({serving("a", 9), serving("b") | pending}),
        "delete b:never started if unchanged"},
       {"pods that never started do not wait for a drain's place", spec_of(0),

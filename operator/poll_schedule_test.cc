@@ -35,7 +35,9 @@ TEST_CASE("draining pods first, then candidates, then the others in turn") {
   schedule.set_targets("live/edge", {target("o1"), target("o2"), target("c", PollUrgency::kCandidate),
                                      target("d", PollUrgency::kDraining)});
   CHECK(asked(schedule, kStart, 100ms) == std::vector<std::string>{"d", "c", "o1", "o2"});
-  CHECK(asked(schedule, kStart + 100ms, 1100ms) == std::vector<std::string>{"d", "d", "c"});
+  CHECK(asked(schedule, kStart + 100ms, 250ms) == std::vector<std::string>{"c", "c", "c"});
+  CHECK(asked(schedule, kStart + 495ms, 20ms) == std::vector<std::string>{"c"});
+  CHECK(asked(schedule, kStart + 515ms, 20ms) == std::vector<std::string>{"d"});
 }
 
 TEST_CASE("never more than the rate, however many there are") {

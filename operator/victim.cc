@@ -9,9 +9,9 @@
 namespace sluice::op {
 namespace {
 
-std::optional<std::int64_t> cost_of(const PodView& pod) {
+std::optional<std::int64_t> cost_of(const PodView& pod, Duration fresh) {
   if (pod.container != ContainerState::kRunning) return 0;
-  if (pod.state_fresh(kStateFresh)) return pod.state->connections;
+  if (pod.state_fresh(fresh)) return pod.state->connections;
   return std::nullopt;
 }
 
@@ -22,15 +22,16 @@ auto rank(const PodView& pod, std::string_view update_revision, std::int64_t con
                          -pod.created.time_since_epoch().count(), std::string_view(pod.name));
 }
 
-bool answer_outstanding(const PodView& pod) {
+bool answer_outstanding(const PodView& pod, Duration fresh) {
   if (pod.container != ContainerState::kRunning || pod.address.empty()) return false;
-  const bool just_failed = pod.failure_age && *pod.failure_age <= kStateFresh;
-  return !pod.state_fresh(kStateFresh) && !just_failed;
+  const bool just_failed = pod.failure_age && *pod.failure_age <= fresh;
+  return !pod.state_fresh(fresh) && !just_failed;
 }
 
 }  // namespace
 
-VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count) {
+VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count,
+                            Duration fresh) {
   VictimChoice choice;
   if (count <= 0 || candidates.empty()) return choice;
 
@@ -48,22 +49,22 @@ VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_
   }
   if (never_started < static_cast<std::size_t>(count)) {
     for (const PodView* pod : candidates) {
-      if (answer_outstanding(*pod)) choice.states_wanted.push_back(pod->uid);
+      if (answer_outstanding(*pod, fresh)) choice.states_wanted.push_back(pod->uid);
     }
     if (!choice.states_wanted.empty()) return choice;
   }
 
   std::sort(candidates.begin(), candidates.end(), [&](const PodView* a, const PodView* b) {
-    const auto cost_a = cost_of(*a);
-    const auto cost_b = cost_of(*b);
+    const auto cost_a = cost_of(*a, fresh);
+    const auto cost_b = cost_of(*b, fresh);
     return rank(*a, update_revision, cost_a.value_or(0), !cost_a) <
            rank(*b, update_revision, cost_b.value_or(0), !cost_b);
   });
   for (const PodView* pod : candidates) {
     if (choice.victims.size() < static_cast<std::size_t>(count)) {
-      choice.victims.push_back({pod, cost_of(*pod)});
+      choice.victims.push_back({pod, cost_of(*pod, fresh)});
     } else {
-      choice.runner_up = Victim{pod, cost_of(*pod)};
+      choice.runner_up = Victim{pod, cost_of(*pod, fresh)};
       break;
     }
   }

@@ -24,9 +24,10 @@ struct VictimChoice {
 };
 
 /// Cheapest first: never started, then not ready, then ready; of these old revisions first; then the fewest
-/// connections; the newest and then the name decide between equals. A running pod is only chosen by a fresh state; one
-/// that was just asked and did not answer comes last, since nobody knows what it holds. The candidates must outlive the
-/// choice.
-VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count);
+/// connections; the newest and then the name decide between equals. A running pod is only chosen by a state that is at
+/// most `fresh` old; one that was asked in that time and did not answer comes last, since nobody knows what it holds.
+/// The candidates must outlive the choice.
+VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count,
+                            Duration fresh);
 
 }  // namespace sluice::op

@@ -116,11 +116,18 @@ TEST_CASE("choose_victims takes the cheapest") {
     CAPTURE(row.name);
     std::vector<const PodView*> candidates;
     for (const PodView& pod : row.pods) candidates.push_back(&pod);
-    const VictimChoice choice = choose_victims(candidates, "new", row.count);
+    const VictimChoice choice = choose_victims(candidates, "new", row.count, kStateFresh);
     CHECK(names(choice) == row.victims);
     CHECK((choice.runner_up ? choice.runner_up->pod->name : "") == row.runner_up);
     CHECK(choice.states_wanted.size() == row.wanted);
   }
+}
+
+TEST_CASE("a choice that has just come up is made by answers given since") {
+  const PodView pods[] = {ready_pod("a", 9, 300ms), ready_pod("b", 3, 50ms)};
+  CHECK(choose_victims({&pods[0], &pods[1]}, "new", 1, 0ms).states_wanted.size() == 2);
+  CHECK(choose_victims({&pods[0], &pods[1]}, "new", 1, 100ms).states_wanted == std::vector<std::string>{"uid-a"});
+  CHECK(names(choose_victims({&pods[0], &pods[1]}, "new", 1, 400ms)) == "b");
 }
 
 TEST_CASE("only the candidates with the fewest known connections are asked again") {
@@ -128,7 +135,7 @@ TEST_CASE("only the candidates with the fewest known connections are asked again
   for (int i = 0; i < 200; ++i) pods.push_back(ready_pod(("p" + std::to_string(1000 + i)).c_str(), 200 - i, 1h));
   std::vector<const PodView*> candidates;
   for (const PodView& pod : pods) candidates.push_back(&pod);
-  const VictimChoice choice = choose_victims(candidates, "new", 1);
+  const VictimChoice choice = choose_victims(candidates, "new", 1, kStateFresh);
   CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
   CHECK(choice.states_wanted.front() == "uid-p1199");
 }

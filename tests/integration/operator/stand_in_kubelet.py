@@ -129,7 +129,7 @@ class Kubelet:
             container = self._containers.get(pod.metadata.uid)
             if pod.metadata.deletion_timestamp is not None:
                 self._terminate(pod, container)
-            elif container is None and self.starts:
+            elif container is None and self.starts and _keys_of(pod):
                 self._start(pod)
             elif container is not None:
                 self._report(pod, container)
@@ -188,7 +188,8 @@ class Kubelet:
 
 
 def _keys_of(pod):
-    return next(volume.config_map.name for volume in pod.spec.volumes if volume.config_map is not None)
+    """The ConfigMap with the operator's keys; None for pods that are no gateways, whose image nobody has."""
+    return next((volume.config_map.name for volume in pod.spec.volumes or [] if volume.config_map is not None), None)
 
 
 def _environment(pod, keys):

