@@ -22,6 +22,7 @@
 #include <unordered_set>
 
 #include "common/base/log.h"
+#include "common/http/server_message.h"
 #include "common/http/server_tls.h"
 #include "common/http/worker_pool.h"
 
@@ -66,51 +67,13 @@ ServerRequest to_request(Parser::value_type&& message) {
   return out;
 }
 
-// A header that a handler sets must not be able to end the head.
-std::string one_line(const std::string& text) {
-  std::string out = text;
-  for (char& c : out) {
-    if (c == '\r' || c == '\n' || c == '\0') c = ' ';
-  }
-  return out;
-}
-
-std::string head_of(const ServerResponse& response, bool keep_alive) {
-  const auto reason = beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(response.status)));
-  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason) + "\r\n";
-  if (!response.content_type.empty()) out += "Content-Type: " + one_line(response.content_type) + "\r\n";
-  for (const auto& [name, value] : response.headers) out += one_line(name) + ": " + one_line(value) + "\r\n";
-  out += "Content-Length: " + std::to_string(response.body == nullptr ? 0 : response.body->size()) + "\r\n";
-  out += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
-  return out;
-}
-
 int status_of(const BoostError& bad) {
   if (bad == beast::http::error::header_limit || bad == beast::http::error::buffer_overflow) return 431;
   if (bad == beast::http::error::body_limit) return 413;
   return 400;
 }
 
-}  // namespace
-
-std::string_view ServerRequest::header(std::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-ServerResponse ServerResponse::text(int status, std::string body) {
-  return {status, "text/plain; charset=utf-8", {}, std::make_shared<const std::string>(std::move(body))};
-}
-
-ServerResponse ServerResponse::json(int status, std::string body) {
-  return {status, "application/json", {}, std::make_shared<const std::string>(std::move(body))};
-}
-
 // ---- Server ---------------------------------------------------------------------------------------------------------
-
-namespace {
 
 // What the server knows of a connection, whatever its stream.
 class Connection {
@@ -267,7 +230,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   // The idle time-out also bounds how long a slow reader may take for one response.
   void respond(ServerResponse response) {
     keep_alive_ = keep_alive_ && !server_.stopping();
-    head_ = head_of(response, keep_alive_);
+    head_ = response_head(response, keep_alive_);
     body_ = std::move(response.body);
     // A vector, not an array of two: for that Asio leaves the sent head in the sequence as an empty buffer, at which
     // Beast 1.74's stream takes the rest for sent where it is larger than 16 KiB.
