@@ -8,6 +8,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -155,12 +156,13 @@ std::string MetricsRegistry::text() const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<MetricFamily> families = impl_->registry.Collect();
   for (const Collector& collector : impl_->collectors) {
-    MetricFamily family;
-    family.name = collector.name;
-    family.help = collector.help;
-    family.type = collector.type;
-    family.metric = collector.collect();
-    families.push_back(std::move(family));
+    // Two collectors may have one name (two work queues): the text format wants each name's samples together.
+    auto family = std::find_if(families.begin(), families.end(),
+                               [&](const MetricFamily& known) { return known.name == collector.name; });
+    if (family == families.end()) {
+      family = families.insert(families.end(), MetricFamily{collector.name, collector.help, collector.type, {}});
+    }
+    for (ClientMetric& metric : collector.collect()) family->metric.push_back(std::move(metric));
   }
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);

@@ -65,7 +65,7 @@ class Client::Loop {
   void begin(const std::shared_ptr<Transfer>& transfer);
   void reap();
   void expire();
-  void finish(const std::shared_ptr<Transfer>& transfer, Result<Response> result);
+  void finish(std::shared_ptr<Transfer> transfer, Result<Response> result);
   void recycle(CURL* handle);
   void wake() { curl_multi_wakeup(multi_); }
 
@@ -241,16 +241,16 @@ void Client::Loop::expire() {
   for (const auto& transfer : expired) finish(transfer, transfer->timed_out());
 }
 
-void Client::Loop::finish(const std::shared_ptr<Transfer>& transfer, Result<Response> result) {
-  const std::shared_ptr<Transfer> alive = transfer;  // `transfer` may be the map's own entry
-  if (CURL* handle = alive->handle(); handle != nullptr) {
+/// `transfer` is taken by value: the map's entry, which goes, may be the one that was given.
+void Client::Loop::finish(std::shared_ptr<Transfer> transfer, Result<Response> result) {
+  if (CURL* handle = transfer->handle(); handle != nullptr) {
     curl_multi_remove_handle(multi_, handle);
     recycle(handle);
   }
-  active_.erase(alive.get());
-  alive->end(std::move(result));
+  active_.erase(transfer.get());
+  transfer->end(std::move(result));
   const std::lock_guard lock(mutex_);
-  alive->detached = true;
+  transfer->detached = true;
   --transfers_;
   detached_.notify_all();
 }

@@ -203,7 +203,9 @@ Status Transfer::set_headers() {
       return error(ErrorCode::kInvalid, "a header that holds a line break or has no name");
     }
     has_type = has_type || lower(name) == "content-type";
-    append(value.empty() ? name + ";" : name + ": " + value);  // "Name;" is how libcurl is told an empty value
+    std::string line = name;
+    line.append(value.empty() ? ";" : ": ").append(value);  // "Name;" is how libcurl is told an empty value
+    append(line);
   }
   append("Expect:");                       // no round trip before the body
   if (!has_type) append("Content-Type:");  // not libcurl's default of a form

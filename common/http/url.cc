@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
 /// Nobody waits longer than a day because a header says so.
-constexpr std::int64_t kRetryAfterSecondsMax = 24 * 60 * 60;
+constexpr std::int64_t kRetryAfterSecondsMax = 86'400;
 
 bool is_unreserved(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||

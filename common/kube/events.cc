@@ -148,10 +148,12 @@ bool EventRecorder::Impl::pause(int attempt) {
   return !changed.wait_for(lock, kBackoff.delay(attempt - 1, random), [this] { return stopping; });
 }
 
+// NOLINTBEGIN(performance-unnecessary-value-param): the seam's signature
 EventRecorder::EventRecorder(Client& client, const Clock& clock, Random& random, std::string component,
                              std::string instance, MetricsRegistry* metrics)
     : impl_(std::make_unique<Impl>(client, clock, random, cut(component, kInstanceBytesMax),
                                    cut(instance, kInstanceBytesMax), metrics)) {
+  // NOLINTEND(performance-unnecessary-value-param)
   impl_->sender = std::thread([impl = impl_.get()] { impl->run(); });
 }
 

@@ -54,14 +54,6 @@ struct WorkQueue::Impl {
         registry->histogram("workqueue_queue_duration_seconds", "How long a key waited.", kSecondsBuckets, name),
         registry->histogram("workqueue_work_duration_seconds", "How long a key was worked on.", kSecondsBuckets, name),
         registry->counter("workqueue_retries_total", "Keys added again after a failure.", name)};
-    registry->add_collector("workqueue_unfinished_work_seconds", "Seconds that keys under way have taken, summed.",
-                            MetricType::kGauge, [this, name] {
-                              return std::vector<MetricSample>{{name, unfinished_seconds(false)}};
-                            });
-    registry->add_collector("workqueue_longest_running_processor_seconds",
-                            "Seconds that the key under way for longest has taken.", MetricType::kGauge, [this, name] {
-                              return std::vector<MetricSample>{{name, unfinished_seconds(true)}};
-                            });
   }
 
   double unfinished_seconds(bool longest_only) const {
@@ -116,7 +108,19 @@ struct WorkQueue::Impl {
 };
 
 WorkQueue::WorkQueue(const Clock& clock, Options options, MetricsRegistry* metrics)
-    : impl_(std::make_unique<Impl>(clock, std::move(options), metrics)) {}
+    : impl_(std::make_shared<Impl>(clock, std::move(options), metrics)) {
+  if (metrics == nullptr) return;
+  const auto collect = [weak = std::weak_ptr<Impl>(impl_)](bool longest_only) {
+    const std::shared_ptr<Impl> impl = weak.lock();
+    if (!impl) return std::vector<MetricSample>{};
+    return std::vector<MetricSample>{{{{"name", impl->options.name}}, impl->unfinished_seconds(longest_only)}};
+  };
+  metrics->add_collector("workqueue_unfinished_work_seconds", "Seconds that keys under way have taken, summed.",
+                         MetricType::kGauge, [collect] { return collect(false); });
+  metrics->add_collector("workqueue_longest_running_processor_seconds",
+                         "Seconds that the key under way for longest has taken.", MetricType::kGauge,
+                         [collect] { return collect(true); });
+}
 WorkQueue::~WorkQueue() = default;
 
 void WorkQueue::add(std::string_view key) {
@@ -159,8 +163,7 @@ std::optional<std::string> WorkQueue::get() {
     if (impl_->due.empty()) {
       impl_->changed.wait(lock);
     } else {
-      const SteadyTime next = impl_->due.begin()->first;
-      impl_->changed.wait_until(lock, next);
+      impl_->changed.wait_for(lock, impl_->due.begin()->first - impl_->clock.steady());
     }
   }
   std::string key = std::move(impl_->ready.front());
@@ -197,6 +200,11 @@ void WorkQueue::shut_down() {
 std::size_t WorkQueue::depth() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->ready.size();
+}
+
+void WorkQueue::poke() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->changed.notify_all();
 }
 
 }  // namespace sluice::kube

@@ -20,7 +20,7 @@ class WorkQueue {
     std::string name;  ///< Label `name` of the workqueue_* metrics, named as client-go names them.
     Backoff backoff{.first = Duration(5), .most = Duration(1'000'000), .factor = 2.0, .jitter = 0.0};
   };
-  /// `metrics` may be null; it is not asked for its text any more once the queue is destroyed.
+  /// `metrics` may be null.
   WorkQueue(const Clock& clock, Options options, MetricsRegistry* metrics);
   ~WorkQueue();
   WorkQueue(const WorkQueue&) = delete;
@@ -42,10 +42,12 @@ class WorkQueue {
   /// get() drains what is queued and then answers nothing; adds are ignored from now on.
   void shut_down();
   [[nodiscard]] std::size_t depth() const;
+  /// Has those who wait look at the clock again: for tests, after they have moved theirs.
+  void poke();
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with the metrics' collectors, which may outlive the queue
 };
 
 }  // namespace sluice::kube

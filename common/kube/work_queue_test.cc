@@ -108,6 +108,17 @@ TEST_CASE("shut_down wakes every worker that waits") {
   CHECK(ended == 4);
 }
 
+TEST_CASE("a worker that waits for a time looks at the clock again when it is poked") {
+  Fixture f;
+  f.queue.add_after("a", 1h);
+  std::optional<std::string> got;
+  std::thread worker([&] { got = f.queue.get(); });
+  f.clock.advance(1h);
+  f.queue.poke();
+  worker.join();
+  CHECK(got == "a");
+}
+
 TEST_CASE("no key is worked on by two workers at once") {
   const SystemClock clock;
   WorkQueue queue(clock, {.name = "race"}, nullptr);
@@ -130,6 +141,21 @@ TEST_CASE("no key is worked on by two workers at once") {
   for (std::thread& worker : workers) worker.join();
   CHECK_FALSE(overlapped);
   CHECK(handled >= 1);
+}
+
+TEST_CASE("metrics may be read after their queue has gone, and two queues share their names") {
+  ManualClock clock;
+  MetricsRegistry metrics;
+  {
+    WorkQueue one(clock, {.name = "one"}, &metrics);
+    WorkQueue two(clock, {.name = "two"}, &metrics);
+    const std::string text = metrics.text();
+    CHECK(text.find("workqueue_unfinished_work_seconds{name=\"one\"} 0") != std::string::npos);
+    CHECK(text.find("workqueue_unfinished_work_seconds{name=\"two\"} 0") != std::string::npos);
+    const std::string type = "# TYPE workqueue_unfinished_work_seconds";
+    CHECK(text.find(type) == text.rfind(type));
+  }
+  CHECK(metrics.text().find("workqueue_unfinished_work_seconds{") == std::string::npos);
 }
 
 TEST_CASE("metrics are named as client-go names them") {
