@@ -60,11 +60,13 @@ def test_every_source_is_listed_in_a_cmakelists():
 
 
 def _listed(path, lists):
-    for folder in Path(path).parents:
-        if str(folder) in lists:
-            name = str(Path(path).relative_to(folder))
-            words = lists[str(folder)].replace(")", " ").replace("(", " ").split()
-            return any(word == name or word.endswith(f"/{path}") for word in words)
+    """By its name from a folder above it that has a list, or anywhere by its name from the top."""
+    for folder, text in lists.items():
+        words = text.replace(")", " ").replace("(", " ").split()
+        if f"${{CMAKE_SOURCE_DIR}}/{path}" in words:
+            return True
+        if Path(folder) in Path(path).parents and str(Path(path).relative_to(folder)) in words:
+            return True
     return False
 
 
