@@ -1,6 +1,6 @@
 """What a Record makes of observations."""
 
-from sluice_demo.observations import Scraped
+from sluice_demo.observations import LastWords, Scraped
 from sluice_demo.record import unix_time
 from story import DEADLINE, drained_pod, event, hpa, load, pod, record_of, scraped
 
@@ -40,6 +40,13 @@ def test_a_pod_that_does_not_answer_keeps_its_last_word():
     record = record_of(pod(0, "a"), scraped(1, "a", 3), pod(2, "a", deleting=True))
     record.apply(Scraped(2.1, "uid-a", None))
     assert record.pods["uid-a"].left_at_deletion == 3
+
+
+def test_a_pod_that_ends_before_it_can_be_asked_is_believed_its_last_words():
+    record = record_of(pod(0, "a"), scraped(1, "a", 3), pod(2, "a", deleting=True), LastWords(2.1, "uid-a", 0))
+    assert record.pods["uid-a"].left_at_deletion == 0
+    record.apply(scraped(2.2, "a", 5))
+    assert record.pods["uid-a"].left_at_deletion == 0
 
 
 def test_a_deletion_past_the_deadline_is_marked():

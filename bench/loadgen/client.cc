@@ -121,7 +121,7 @@ void Client::retire(Slot slot, SteadyTime now) {
     return;
   }
   link(slot).phase = Phase::kRetiring;
-  link(slot).give_up_at = now + rules_.answers_wait;
+  link(slot).give_up_at = now + workload_.answers_wait();
 }
 
 void Client::send_close(Slot slot, SteadyTime now) {

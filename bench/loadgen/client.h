@@ -45,10 +45,9 @@ class Wire {
 
 /// Times that all clients share. `churn_mean` may change while they run.
 struct ClientRules {
-  Duration churn_mean{0};        ///< Mean life of a connection before its client closes and comes back; 0: for ever.
-  Duration churn_pause{1'000};   ///< A churning client is away for up to this long.
-  Duration answers_wait{5'000};  ///< How long a retiring connection waits for answers.
-  Duration close_wait{5'000};    ///< How long a Close frame may stay unanswered.
+  Duration churn_mean{0};       ///< Mean life of a connection before its client closes and comes back; 0: for ever.
+  Duration churn_pause{1'000};  ///< A churning client is away for up to this long.
+  Duration close_wait{5'000};   ///< How long a Close frame may stay unanswered.
   Duration quiet_before_close{
       1'000};                ///< Nothing is sent on a hinted connection for this long before its announced end.
   double move_within = 0.8;  ///< A hinted client moves at a random time in this share of what it was given.

@@ -34,6 +34,8 @@ struct EchoRules {
 
 class EchoWorkload final : public Workload {
  public:
+  static constexpr Duration kAnswersWait{5'000};
+
   /// `rules`, `tally` and `random` outlive the workload; a changed rate counts from the next message on.
   EchoWorkload(ClientId client, const EchoRules& rules, Tally& tally, Random& random, SteadyTime now);
 
@@ -42,6 +44,7 @@ class EchoWorkload final : public Workload {
   void on_message(Slot slot, Opcode opcode, std::string_view payload, SteadyTime now) override;
   [[nodiscard]] std::size_t outstanding(Slot slot) const override { return awaited_[index_of(slot)].size(); }
   void on_end(Slot slot, bool deaf_restart, SteadyTime now) override;
+  [[nodiscard]] Duration answers_wait() const override { return kAnswersWait; }
   [[nodiscard]] SteadyTime ends_at() const override { return kNever; }
   /// Draws the next send time anew, after the rate has changed.
   void reschedule(SteadyTime now);

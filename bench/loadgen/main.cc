@@ -1,6 +1,7 @@
 // sluice-loadgen: wires the command line, stdin, the clients and the reports together.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,9 @@ namespace sluice::loadgen {
 namespace {
 
 constexpr Duration kTick = 10ms;
-constexpr Duration kStopWait = 20s;  // Longer than answers_wait + close_wait, so that each client may end by itself.
+// Longer than the answers' and the Close frame's wait together, so that each client may end by itself.
+constexpr Duration kStopWait = 40s;
+static_assert(kStopWait > std::max(EchoWorkload::kAnswersWait, TaskWorkload::kAnswersWait) + ClientRules{}.close_wait);
 constexpr std::size_t kLineBytesMax = 1 << 16;
 
 void print(const nlohmann::ordered_json& json) {

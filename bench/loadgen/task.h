@@ -46,6 +46,9 @@ struct TaskRules {
 /// Keeps a number of requests in flight until a time. Answers come in any order. Threads: one.
 class TaskWorkload final : public Workload {
  public:
+  /// A request waits behind a queue's worth of others, each of which takes its share of a busy processor.
+  static constexpr Duration kAnswersWait{30'000};
+
   /// `rules`, `tally` and `random` outlive the workload.
   TaskWorkload(const TaskRules& rules, Tally& tally, Random& random, SteadyTime now);
 
@@ -54,6 +57,7 @@ class TaskWorkload final : public Workload {
   void on_message(Slot slot, Opcode opcode, std::string_view payload, SteadyTime now) override;
   [[nodiscard]] std::size_t outstanding(Slot slot) const override { return awaited_[index_of(slot)].size(); }
   void on_end(Slot slot, bool deaf_restart, SteadyTime now) override;
+  [[nodiscard]] Duration answers_wait() const override { return kAnswersWait; }
   [[nodiscard]] SteadyTime ends_at() const override { return rules_.until; }
 
  private:

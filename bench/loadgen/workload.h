@@ -46,6 +46,8 @@ class Workload {
   /// The connection in `slot` has ended: what is awaited there is lost. `deaf_restart`: a client without hints was
   /// closed with a hinted 1012 (README, "What a deaf client can lose").
   virtual void on_end(Slot slot, bool deaf_restart, SteadyTime now) = 0;
+  /// How long a connection that is being left waits for the answers still awaited on it.
+  [[nodiscard]] virtual Duration answers_wait() const = 0;
   /// When the conversation is over and the client leaves; kNever for one without an end.
   [[nodiscard]] virtual SteadyTime ends_at() const = 0;
 };

@@ -15,6 +15,7 @@ from .errors import DemoError
 
 TIMEOUT_S = 10.0
 WATCH_S = 300
+FOLLOW_S = 900.0
 RETRY_S = 0.5
 
 
@@ -52,6 +53,22 @@ class KubeApi:
         if answer.status != 200:
             raise OSError(f"GET {path}: {answer.status}")
         return json.loads(body)
+
+    def follow_log(self, namespace, pod, container, take):
+        """Calls take(line) for each line that the container logs from now on, until it ends."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&follow=true&tailLines=0"
+        threading.Thread(target=self._follow_log, args=(path, take), daemon=True, name=f"log {pod}").start()
+
+    def _follow_log(self, path, take):
+        connection = self._connect(FOLLOW_S)
+        try:
+            connection.request("GET", path)
+            for line in connection.getresponse():
+                take(line.decode(errors="replace"))
+        except (OSError, http.client.HTTPException):
+            return  # Nothing hangs on a log alone.
+        finally:
+            connection.close()
 
     def watch(self, path, stop, take):
         """Calls take("ADDED"|"MODIFIED"|"DELETED", object) for what is there and for every change, until `stop` is set."""

@@ -8,7 +8,7 @@ import time
 from .errors import DemoError
 from .observations import Broken, LoadReported
 
-STOP_WAIT_S = 40.0
+STOP_WAIT_S = 60.0  # The load generator itself gives up after 40.
 
 
 class Load:

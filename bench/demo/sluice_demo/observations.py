@@ -38,6 +38,15 @@ class Scraped:
 
 
 @dataclasses.dataclass(frozen=True)
+class LastWords:
+    """What a gateway logged when it was told to terminate: the connections that it held at that moment."""
+
+    at: float
+    pod: str
+    connections: int
+
+
+@dataclasses.dataclass(frozen=True)
 class LoadReported:
     """A line of the load generator."""
 

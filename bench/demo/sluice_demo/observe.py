@@ -1,14 +1,17 @@
 """All sources behind one queue: watches of the API server, the pods themselves, the load generator, the host's memory figures."""
 
 import queue
+import re
 import threading
 import time
 
 from . import memory, scrape
-from .observations import EventSeen, GatewaySeen, HpaSeen, MemorySeen, PodSeen
+from .observations import EventSeen, GatewaySeen, HpaSeen, LastWords, MemorySeen, PodSeen
 
 MEMORY_EVERY_S = 5.0
 PROGRAMS = ("operator", "adapter")
+# What a gateway logs at SIGTERM. An empty one ends within milliseconds of it, too soon to be asked.
+TERMINATING = re.compile(r'msg="?terminating"? connections=(\d+)')
 
 
 class Observer:
@@ -19,7 +22,8 @@ class Observer:
         self._api = api
         self._seen = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._gateway = gateway
+        self._namespace = namespace
+        self._followed = set()
         self._system_namespace = system_namespace
         self._scraper = scrape.Scraper(self._seen.put)
         selector = f"labelSelector=sluice.dev%2Fgateway%3D{gateway}"
@@ -62,9 +66,16 @@ class Observer:
             self._scraper.forget(pod.uid)
         elif pod.address and (pod.ready or pod.drain or pod.deleting_at):
             self._scraper.set(pod.uid, pod.address, draining=bool(pod.drain or pod.deleting_at))
+        if pod.drain and pod.uid not in self._followed:
+            self._followed.add(pod.uid)
+            self._api.follow_log(self._namespace, pod.name, "gateway", lambda line: self._listen(pod.uid, line))
         if pod.deleting_at == seen.at:
             self._scraper.now(pod.uid)
             self.record.mark_past_deadline(pod.uid, time.time())
+
+    def _listen(self, uid, line):
+        if words := TERMINATING.search(line):
+            self._seen.put(LastWords(time.monotonic(), uid, int(words[1])))
 
     def _sample_memory(self):
         while not self._stop.wait(MEMORY_EVERY_S):

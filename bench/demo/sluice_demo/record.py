@@ -5,7 +5,7 @@ import datetime
 import json
 
 from . import parse
-from .observations import EventSeen, GatewaySeen, HpaSeen, LoadReported, MemorySeen, PodSeen, Scraped
+from .observations import EventSeen, GatewaySeen, HpaSeen, LastWords, LoadReported, MemorySeen, PodSeen, Scraped
 
 STATE_LABEL = "sluice.dev/state"
 TRAFFIC_LABEL = "sluice.dev/traffic"
@@ -55,7 +55,7 @@ class Pod:
     messages: float = 0.0
     drain: Drain | None = None
     deleting_at: float | None = None
-    left_at_deletion: int | None = None  # The first answer after DELETE was asked for, or the last before it.
+    left_at_deletion: int | None = None  # See _answered_since_deletion.
     answered_since_deletion: bool = False
     gone_at: float | None = None
 
@@ -112,6 +112,8 @@ class Record:
                 self._pod(seen)
             case Scraped():
                 self._scraped(seen)
+            case LastWords():
+                self._last_words(seen)
             case HpaSeen():
                 self._hpa(seen)
             case GatewaySeen():
@@ -203,12 +205,20 @@ class Record:
         pod.messages = seen.values.get("rtgw_messages_received_total", pod.messages)
         if pod.drain is not None and pod.drain.ended_at is None:
             pod.drain.messages_during = pod.messages - pod.drain.messages_before
-        if pod.deleting_at is not None and not pod.answered_since_deletion:
-            # Closer to the truth than the answer before: what was still open then may have ended since.
-            pod.answered_since_deletion = True
-            pod.left_at_deletion = pod.connections
-            if pod.drain is not None:
-                pod.drain.connections_left = pod.connections
+        if pod.deleting_at is not None:
+            self._answered_since_deletion(pod, pod.connections)
+
+    def _last_words(self, seen):
+        self._answered_since_deletion(self.pods[seen.pod], seen.connections)
+
+    def _answered_since_deletion(self, pod, connections):
+        """The first word after the DELETE is what counts: what the pod held at its last word before may have ended by then."""
+        if pod.answered_since_deletion:
+            return
+        pod.answered_since_deletion = True
+        pod.left_at_deletion = connections
+        if pod.drain is not None:
+            pod.drain.connections_left = connections
 
     def _hpa(self, seen):
         self.hpa_object = seen.hpa

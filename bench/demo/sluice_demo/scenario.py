@@ -12,7 +12,7 @@ CLIENTS = 10_400
 STAYING = CLIENTS * 2 // 5
 RAMP_S = 25
 CHURN_MEAN_S = 30
-BURST = {"clients": 25, "megabytes": 8, "per_client": 4, "for": "35s"}
+BURST = {"clients": 28, "megabytes": 8, "per_client": 4, "for": "35s"}
 LEAVE_S = 45
 # Two in a hundred understand no hints; they talk rarely, since what is on its way when their Close frame comes is lost by RFC 6455's own
 # rules (bench/loadgen/README.md, "What a deaf client can lose").
@@ -91,9 +91,10 @@ class Scenario:
         return tasks["sent"] > 0 and tasks["outstanding"] == 0 and tasks["clients"] == 0
 
     def _leave(self):
+        # Until then the churn goes on: the newest pods get their share of the clients.
+        self.wait("the HPA to want fewer pods again, now that the queues are empty", lambda: self._record.drains, 90)
         self.enter(f"{CLIENTS - STAYING:,} clients leave, {STAYING:,} go on talking; the HPA scales down")
         self._load.command(churn_mean="0", clients=STAYING, over=f"{LEAVE_S}s")
-        self.wait("the first drain", lambda: self._record.drains, 90)
         self.wait("the clients to be gone", lambda: self._record.load["clients"] <= STAYING, LEAVE_S + 30)
 
     def _drain(self):
