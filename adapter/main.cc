@@ -2,7 +2,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <thread>
 
@@ -27,6 +27,10 @@ static_assert(kMetricsAtOnceMax + kReviewsAtOnceMax < kWorkers);
 
 constexpr Duration kCertificateInterval{10'000};
 constexpr Duration kStopTime{10'000};
+// Endpoints take a moment to forget a pod that stops: what is still sent to us meanwhile is answered.
+constexpr Duration kLameDuckTime{2'000};
+// Longer than the 90 s for which Go's clients keep an idle connection, so that it is they who close it.
+constexpr Duration kIdleTimeout{120'000};
 
 int fail(const Error& error) {
   std::fprintf(stderr, "sluice-adapter: %s\n", error.message.c_str());
@@ -69,6 +73,7 @@ http::ServerOptions server_options(const Options& options, const http::Certified
   out.key_pem = certificate.key_pem;
   out.ask_client_certificate = true;
   out.workers = kWorkers;
+  out.idle_timeout = kIdleTimeout;
   out.header_bytes_max = 128u << 10;  // the front proxy repeats every group of the user
   return out;
 }
@@ -112,11 +117,13 @@ int run(const Options& options, StopSignal& stop) {
       rules, prometheus, [&client] { return discover_resources(client); }, clock,
       {options.metrics_relist_interval, options.metrics_max_age}, catalog, metrics);
   const MetricAnswerer answerer(prometheus, objects, clock, options.metrics_max_age, metrics);
+  std::atomic<bool> stopping = false;
   Routes routes({authenticator, authorizer, answerer, catalog, metrics,
                  [&] {
                    return std::vector<std::pair<std::string, bool>>{{"authentication-settings", authenticator.ready()},
                                                                     {"pods", objects.synced()},
-                                                                    {"resources", catalog.get() != nullptr}};
+                                                                    {"resources", catalog.get() != nullptr},
+                                                                    {"not-stopping", !stopping}};
                  },
                  [&relister] { relister.hurry(); }},
                 kMetricsAtOnceMax);
@@ -134,6 +141,8 @@ int run(const Options& options, StopSignal& stop) {
 
   run_until_stopped(stop, *certificate, **server);
   log_info("stopping");
+  stopping = true;
+  std::this_thread::sleep_for(kLameDuckTime);
   (*server)->stop(kStopTime);
   prometheus.shut_down();
   client.shut_down();

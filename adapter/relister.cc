@@ -17,6 +17,7 @@ Relister::Relister(std::shared_ptr<const std::vector<Rule>> rules, SeriesApi& pr
       listings_(rules_->size()),
       last_success_(metrics.gauge("sluice_adapter_relist_last_success_timestamp_seconds",
                                   "When resources and all rules' series were last listed; 0 before the first time.")),
+      metrics_known_(metrics.gauge("sluice_adapter_metrics", "Metrics that can be asked for.")),
       failures_(
           metrics.counter("sluice_adapter_relist_failures_total", "Relists in which something could not be read.")) {
   for (const Rule& rule : *rules_) {
@@ -79,13 +80,31 @@ bool Relister::relist() {
   }
   good = list_series() && good;
   good = good && std::all_of(listings_.begin(), listings_.end(), [](const RuleListing& l) { return l.error.empty(); });
-  if (resources_known_) out_.set(std::make_shared<const Catalog>(rules_, resources_, listings_));
+  if (resources_known_) publish();
   if (good) {
     last_success_.set(std::chrono::duration<double>(clock_.wall().time_since_epoch()).count());
   } else {
     failures_.add();
   }
   return good;
+}
+
+void Relister::publish() {
+  const auto catalog = std::make_shared<const Catalog>(rules_, resources_, listings_);
+  std::string unknown;
+  for (std::size_t i = 0; i < rules_->size(); ++i) {
+    for (const std::string& resource : catalog->labels(i).unknown_overrides()) {
+      unknown += (unknown.empty() ? "rule " : ", rule ") + std::to_string((*rules_)[i].number) + ": " + resource;
+    }
+  }
+  if (unknown != unknown_) {
+    if (!unknown.empty()) log_warn("rules name resources that the API server does not serve", {{"resources", unknown}});
+    unknown_ = unknown;
+  }
+  if (catalog->index().size() != metrics_known_.value())
+    log_info("metrics listed", {{"count", catalog->index().size()}});
+  metrics_known_.set(static_cast<double>(catalog->index().size()));
+  out_.set(catalog);
 }
 
 // False where the budget was over before every rule was asked for.

@@ -46,6 +46,7 @@ class Relister {
  private:
   void run();
   bool list_series();
+  void publish();
   void list_rule(std::size_t rule, const Result<SeriesNames>& answer);
 
   const std::shared_ptr<const std::vector<Rule>> rules_;
@@ -62,7 +63,8 @@ class Relister {
   std::size_t first_rule_ = 0;  // with which a relist begins
 
   std::vector<Gauge> rule_series_, rule_failing_;
-  const Gauge last_success_;
+  std::string unknown_;  // the resources that were last complained about
+  const Gauge last_success_, metrics_known_;
   const Counter failures_;
 
   std::mutex mutex_;

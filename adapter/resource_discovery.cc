@@ -38,7 +38,7 @@ Result<ResourceMap> discover_resources(kube::Client& client) {
     if (list) {
       add_all(map, *list);
     } else {
-      log_warn("cannot read an API group's resources", {{"group", version.group}, {"error", list.error().message}});
+      log_debug("cannot read an API group's resources", {{"group", version.group}, {"error", list.error().message}});
     }
   }
   return map;
