@@ -33,7 +33,7 @@ def main(words):
         with open(FOLDER / "commands.log", "wb") as log:
             return Demo(arguments, log).run()
     except KeyboardInterrupt:
-        print("demo: interrupted; everything it started is gone", file=sys.stderr)
+        print("demo: interrupted", file=sys.stderr)
         return 130
     except (DemoError, ClusterError) as error:
         print(f"demo: {error}", file=sys.stderr)
