@@ -1,6 +1,7 @@
 #include "operator/apply.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "common/base/log.h"
@@ -162,10 +163,10 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
   for (const CancelDrain& cancel : cancels) {
     if (cancel.tell_gateway) calls.push_back(call_to(cancel.pod, AdminCall::Verb::kUndrain));
   }
-  const std::vector<bool> answered = call_gateways(std::move(calls));
+  const auto answers = call_gateways(calls);
   std::size_t call = 0;
   for (const CancelDrain& cancel : cancels) {
-    if (cancel.tell_gateway && !answered[call++]) {
+    if (cancel.tell_gateway && !answers[call++]) {
       wake(applied, kAdminRetry);
       continue;
     }
@@ -218,14 +219,15 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
     call.hint_jitter = basis.spec.hint_jitter;
     calls.push_back(std::move(call));
   }
-  const std::vector<bool> answered = call_gateways(std::move(calls));
+  const auto answers = call_gateways(calls);
   for (std::size_t i = 0; i < orders.size(); ++i) {
-    log_info("drain ordered", {{"gateway", basis.key},
-                               {"pod", orders[i].pod.name},
-                               {"rate_per_second", orders[i].rate_per_second},
-                               {"accepted", static_cast<bool>(answered[i])}});
-    // An accepted order may free budget for others, or show an empty gateway at once.
-    wake(applied, answered[i] ? Duration(0) : kAdminRetry);
+    const double asked = orders[i].rate_per_second;
+    const bool taken = answers[i] && answers[i]->drain && std::abs(answers[i]->drain->rate - asked) <= 0.001 * asked;
+    log_info("drain ordered",
+             {{"gateway", basis.key}, {"pod", orders[i].pod.name}, {"rate_per_second", asked}, {"taken", taken}});
+    // An order that is taken may free budget for others, or show an empty gateway at once. One that is not must not be
+    // repeated without a pause.
+    wake(applied, taken ? Duration(0) : kAdminRetry);
   }
 }
 
@@ -233,24 +235,25 @@ void Applier::undrain(const std::vector<PodRef>& pods, Applied& applied) {
   std::vector<AdminCall> calls;
   for (const PodRef& pod : pods) calls.push_back(call_to(pod, AdminCall::Verb::kUndrain));
   if (!pods.empty()) wake(applied, kAdminRetry);
-  (void)call_gateways(std::move(calls));
+  (void)call_gateways(calls);
 }
 
-std::vector<bool> Applier::call_gateways(std::vector<AdminCall> calls) {
+std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vector<AdminCall>& calls) {
   if (calls.empty()) return {};
   const SteadyTime asked_at = parts_.clock.steady();
   const auto answers = call_all(parts_.admin, calls);
-  std::vector<bool> answered;
+  std::vector<std::optional<GatewayState>> states;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    answered.push_back(answers[i].ok());
     if (answers[i]) {
       (void)parts_.states.heard(calls[i].uid, asked_at, *answers[i]);
+      states.emplace_back(*answers[i]);
       continue;
     }
     log_warn("a gateway did not take a call", {{"uid", calls[i].uid}, {"error", answers[i].error().message}});
     parts_.states.failed(calls[i].uid, parts_.clock.steady(), calls[i].rate_per_second);
+    states.emplace_back(std::nullopt);
   }
-  return answered;
+  return states;
 }
 
 void Applier::create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied) {

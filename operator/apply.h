@@ -72,8 +72,8 @@ class Applier {
   Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
   Status create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken);
-  /// Calls all, keeps what they answer; whether each was answered.
-  std::vector<bool> call_gateways(std::vector<AdminCall> calls);
+  /// Calls all, keeps what they answer. Unset where a call failed.
+  std::vector<std::optional<GatewayState>> call_gateways(const std::vector<AdminCall>& calls);
   void say(const kube::Json& gateway, const Announcement& announcement);
   void count_end(const char* outcome) const;
 

@@ -127,16 +127,29 @@ bool Controller::prepare() {
     if (!pause(Duration(0))) return false;
   }
   for (;;) {
+    const Status read = read_newest();
     const Result<SigningKey> key = ensure_signing_key(client_, options_.ns);
-    if (key) {
+    if (read && key) {
       public_pems_ = {{key->id(), key->public_pem()}};
       admin_.set_key(*key);
       return true;
     }
-    log_error("no signing key for the gateways' admin API; nothing is reconciled without it",
-              {{"error", key.error().message}, {"retry_in", kPrepareRetry}});
+    log_error("the state to begin from, or the signing key, cannot be read; nothing is reconciled without them",
+              {{"error", (read ? key.error() : read.error()).message}, {"retry_in", kPrepareRetry}});
     if (!pause(kPrepareRetry)) return false;
   }
+}
+
+/// What the leader before us wrote last may not have reached our caches: it is read from etcd once and counts like a
+/// write of our own. Else a drain that it had just begun could be joined by a second one.
+Status Controller::read_newest() {
+  const auto pods = client_.list(kube::kPods, "", {.label_selector = kGatewayLabel});
+  if (!pods) return pods.error();
+  for (Json pod : (*pods)["items"]) {
+    slim_pod(pod);
+    pod_writes_.wrote(key_of_owner(pod), pod);
+  }
+  return Status::success();
 }
 
 bool Controller::pause(Duration time) {

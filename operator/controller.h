@@ -62,6 +62,7 @@ class Controller {
   void watch_caches();
   void run();
   bool prepare();
+  Status read_newest();
   void work();
   void finish(const std::string& key, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);

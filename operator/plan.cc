@@ -83,7 +83,7 @@ Pods take_back(Pods draining, int gap, const GatewaySpec& spec, const Observed& 
 void start_drains(const VictimChoice& choice, DrainReason reason, const GatewaySpec& spec, WallTime now, int room,
                   Plan& plan) {
   plan.states_wanted.insert(plan.states_wanted.end(), choice.states_wanted.begin(), choice.states_wanted.end());
-  if (!choice.states_wanted.empty()) plan.wake_within(kPollCandidate);
+  if (!choice.states_wanted.empty()) plan.wake_within(kAdminRetry);  // Answers wake it sooner.
   for (const Victim& victim : choice.victims) {
     if (victim.pod->container == ContainerState::kNeverStarted || victim.pod->finished) {
       plan.remove.push_back(without_drain(*victim.pod));

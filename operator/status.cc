@@ -22,12 +22,15 @@ struct Counts {
   int draining = 0;
   std::int64_t connections = 0;
   std::int64_t connections_draining = 0;
+  bool all_heard = true;  ///< Every gateway that runs has answered, or failed to, since this process began.
 };
 
 Counts count(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   Counts counts;
   for (const PodView& pod : seen.pods) {
     const std::int64_t connections = pod.state ? pod.state->connections : 0;
+    const bool runs = pod.container == ContainerState::kRunning && !pod.address.empty() && !pod.terminating;
+    if (runs && !pod.state && !pod.failure_age) counts.all_heard = false;
     if (is_live(pod)) {
       ++counts.live;
       counts.ready += pod.ready;
@@ -54,6 +57,15 @@ std::string current_revision(const Json& gateway, const Observed& seen) {
   return std::max_element(pods_of.begin(), pods_of.end(),
                           [](const auto& a, const auto& b) { return a.second < b.second; })
       ->first;
+}
+
+/// A new leader knows no counts until it has asked every pod: until then the former ones stand, and no zero is told.
+Json connections_json(const Json& gateway, const Counts& counts) {
+  const Json& before = kube::at_pointer(gateway, "/status/connections");
+  if (!counts.all_heard && before.is_object()) return before;
+  return {{"active", rounded_count(counts.connections)},
+          {"draining", rounded_count(counts.connections_draining)},
+          {"summary", short_count(counts.connections + counts.connections_draining)}};
 }
 
 std::string whole_seconds(Duration time) {
@@ -174,7 +186,9 @@ Json without_counts(Json status) {
   if (drains == status.end() || !drains->is_array()) return status;
   for (Json& drain : *drains) {
     if (!drain.is_object()) continue;
-    for (const char* field : {"remaining", "initial", "rate", "eta"}) drain.erase(field);
+    for (const char* field : {"remaining", "initial", "rate", "eta"}) {
+      if (drain.contains(field)) drain[field] = nullptr;  // That a figure is known at last is worth telling at once.
+    }
   }
   return status;
 }
@@ -214,10 +228,7 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"selector", replica_selector(seen.name)},
               {"currentRevision", current_revision(gateway, seen)},
               {"updateRevision", seen.revision},
-              {"connections",
-               {{"active", rounded_count(counts.connections)},
-                {"draining", rounded_count(counts.connections_draining)},
-                {"summary", short_count(counts.connections + counts.connections_draining)}}}};
+              {"connections", connections_json(gateway, counts)}};
   Json& list = status["drains"] = Json::array();
   for (const PodView* pod : drains) {
     if (list.size() < kStatusDrainsMax) list.push_back(drain_entry(*pod, spec, now));

@@ -94,6 +94,24 @@ TEST_CASE("the counts of a status") {
   CHECK(status["currentRevision"] == "old");
 }
 
+TEST_CASE("a new leader that has not asked everybody yet tells no zero") {
+  Json known = gateway();
+  known["status"]["connections"] = {{"active", 812}, {"draining", 0}, {"summary", "812"}};
+  PodView unheard = pod_with("b", 0);
+  unheard.state.reset();
+  unheard.address = "127.0.0.1:9901";
+  const auto connections = [&](const PodView& pod) {
+    return compute_status(known, spec_of(2), fleet({pod_with("a", 400), pod}), {}, kNow)["connections"];
+  };
+  CHECK(connections(unheard)["active"] == 812);
+  PodView silent = unheard;
+  silent.failure_age = 1s;
+  CHECK(connections(silent)["active"] == 400);
+  PodView starting = unheard;
+  starting.container = ContainerState::kNeverStarted;
+  CHECK(connections(starting)["active"] == 400);
+}
+
 TEST_CASE("the current revision follows once every pod has") {
   PodView old = pod_with("a", 1);
   old.revision = "old";
@@ -183,13 +201,14 @@ TEST_CASE("the list of drains is bounded") {
 }
 
 TEST_CASE("counts alone are no reason to write at once") {
-  const auto status_at = [](std::int64_t left, double rate, const char* name, int replicas = 1) {
+  const auto status_at = [](std::int64_t left, std::optional<double> rate, const char* name, int replicas = 1) {
     return compute_status(gateway(), spec_of(replicas),
                           fleet({pod_with("a", left), draining(pod_with(name, left), 20s, rate)}), {}, kNow);
   };
   CHECK_FALSE(differs_beyond_counts(status_at(500, 100, "b"), status_at(400, 90, "b")));
   CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "c")));
   CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "b", 4)));
+  CHECK(differs_beyond_counts(status_at(500, std::nullopt, "b"), status_at(500, 100, "b")));
   CHECK(differs_beyond_counts(Json(), status_at(1, 1, "b")));
 }
 

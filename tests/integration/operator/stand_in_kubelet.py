@@ -16,7 +16,7 @@ from pathlib import Path
 
 import kubernetes
 from kubernetes.client.exceptions import ApiException
-from rtgw import connections_of
+from rtgw import connections_at
 
 NAME = "stand-in"
 POLL_S = 0.1
@@ -43,7 +43,7 @@ class Kubelet:
 
     def __init__(self, kubeconfig, program, folder):
         self.starts = True
-        self.deleted = {}  # Names of pods asked to go, with the connections that they had at that moment.
+        self.deleted = {}  # Names of pods asked to go, with the connections that they had then; None: no answer.
         self._program = program
         self._folder = Path(folder)
         client = kubernetes.config.new_client_from_config(str(kubeconfig))
@@ -163,7 +163,7 @@ class Kubelet:
             now = time.monotonic()
             if container.terminating_since is None:
                 container.terminating_since = now
-                self.deleted[pod.metadata.name] = connections_of(pod)
+                self.deleted[pod.metadata.name] = _connections_at(container.address)
                 container.process.terminate()
             if now < container.terminating_since + pod.metadata.deletion_grace_period_seconds:
                 return
@@ -195,6 +195,13 @@ def _keys_of(pod):
 def _environment(pod, keys):
     values = {entry.name: entry.value for entry in pod.spec.containers[0].env}
     return {**os.environ, **{name: value for name, value in values.items() if value}, "SLUICE_POD_UID": pod.metadata.uid, "SLUICE_ADMIN_KEYS_DIR": str(keys)}
+
+
+def _connections_at(address):
+    try:
+        return connections_at(address)
+    except OSError:
+        return None
 
 
 def _answers(address):
