@@ -89,8 +89,6 @@ class Connection {
   bool push(const BlockRef& frame);
   void close(std::uint16_t code, std::string_view reason);
 
-  [[nodiscard]] SteadyTime last_pong() const { return last_pong_; }
-
  private:
   enum class Phase : std::uint8_t { kHandshake, kOpen, kClosing, kClosed };
   struct Cold;

@@ -25,19 +25,21 @@ struct Arguments {
   bool check = false;
 };
 
-/// Descriptors that are not client connections: listeners, epoll, admin connections, files.
-constexpr rlim_t kOtherDescriptors = 512;
+/// Descriptors that are not client connections: listeners, epoll, admin connections, files, refusals under way.
+constexpr rlim_t kOtherDescriptors = 1024;
 
-/// Lets the process use all the descriptors it may have, and says so where they are too few.
-void raise_descriptor_limit(const Config& config) {
+/// Lets the process use all the descriptors it may have. Where they are too few, limits.connections is cut to them and
+/// that is said: a client that gets 503 goes elsewhere, one whose socket cannot be accepted hangs.
+void fit_to_descriptors(Config& config) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < config.limits.connections + kOtherDescriptors) {
-    log_warn("fewer descriptors than limits.connections asks for",
-             {{"descriptors", limit.rlim_cur}, {"connections", config.limits.connections}});
-  }
+  const rlim_t most = limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : kOtherDescriptors;
+  if (most >= config.limits.connections) return;
+  log_warn("descriptors allow fewer connections than limits.connections",
+           {{"descriptors", limit.rlim_cur}, {"configured", config.limits.connections}, {"connections", most}});
+  config.limits.connections = static_cast<std::uint32_t>(most);
 }
 
 /// Takes a pending signal, so that the next one can be told from it.
@@ -46,9 +48,9 @@ void take_signal(const StopSignal& stop) {
   static_cast<void>(!::read(stop.descriptor(), &ignored, sizeof(ignored)));
 }
 
-int run(const Config& config, StopSignal& stop) {
+int run(Config config, StopSignal& stop) {
   set_log_level(config.log_level);
-  raise_descriptor_limit(config);
+  fit_to_descriptors(config);
   const SystemClock clock;
   const auto gateway = Gateway::start(config, clock, Random::entropy());
   if (!gateway) {

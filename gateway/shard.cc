@@ -43,10 +43,10 @@ class Shard::Host final : public ProtocolHost {
   std::size_t shard() const override { return shard_.index_; }
   std::size_t shard_count() const override { return shard_.all_.size(); }
 
-  bool post(std::size_t shard, std::function<void(Protocol&)> mail) override {
+  bool post(std::size_t shard, std::function<void(Protocol&)> mail, std::size_t bytes) override {
     Shard& there = *shard_.all_[shard];
     return there.loop_.try_post(
-        [&there, index = protocol_, mail = std::move(mail)] { mail(*there.context_.protocols[index]); });
+        [&there, index = protocol_, mail = std::move(mail)] { mail(*there.context_.protocols[index]); }, bytes);
   }
   bool post_waiting(std::function<void(Protocol&)> mail) override {
     return shard_.loop_.post([this, mail = std::move(mail)] { mail(*shard_.context_.protocols[protocol_]); });
@@ -130,6 +130,7 @@ void Shard::on_completion(const Completion& completion) {
 }
 
 void Shard::accepted(const Completion& completion) {
+  accepts_failing_ = false;
   stats_.accepted.add(1);
   const bool refused =
       shared_.sockets.fetch_add(1, std::memory_order_relaxed) >= std::int64_t{shared_.config.limits.connections};
@@ -151,8 +152,8 @@ void Shard::accepted(const Completion& completion) {
 
 void Shard::accept_failed(std::int32_t error) {
   // No descriptor or memory is left. The connection waits in the backlog; trying again at once would only spin.
-  if (accept_timer_.armed()) return;
-  log_warn("accept failed", {{"error", std::strerror(error)}, {"shard", index_}, {"retry_in", kAcceptPause}});
+  if (!accepts_failing_) log_warn("accept fails", {{"error", std::strerror(error)}, {"shard", index_}});
+  accepts_failing_ = true;  // Said once, not ten times a second.
   loop_.timers().arm(accept_timer_, loop_.now() + kAcceptPause);
 }
 
@@ -177,7 +178,7 @@ void Shard::on_tick_end() {
 // Drain.
 
 void Shard::drain_changed() {
-  loop_.try_post([this] { drain_tick(); });
+  loop_.post([this] { drain_tick(); });
 }
 
 void Shard::drain_tick() {

@@ -48,7 +48,8 @@ class Shard final : public LoopHandler {
   void start();
 
   // Threads: any.
-  /// Has the shard look at the drain controller again.
+  /// Has the shard look at the drain controller again. Waits for room in its mailbox; never call it on a shard's
+  /// thread.
   void drain_changed();
   void stop();  ///< Ends and joins the thread; connections that are left are cut.
   [[nodiscard]] const ShardStats& stats() const { return stats_; }
@@ -80,6 +81,7 @@ class Shard final : public LoopHandler {
   TimerNode drain_timer_;
   TimerNode accept_timer_;
   std::uint32_t drain_cursor_ = 0;
+  bool accepts_failing_ = false;
   Slab<Connection> connections_;
   std::thread thread_;
 };

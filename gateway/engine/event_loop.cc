@@ -8,7 +8,7 @@ namespace sluice::gateway {
 EventLoop::EventLoop(std::unique_ptr<Io> io, const Clock& clock)
     : io_(std::move(io)),
       clock_(clock),
-      mailbox_(kMailsMax),
+      mailbox_(kMailsMax, kMailBytesMax),
       now_(clock.steady()),
       timers_(now_),
       last_tick_(now_.time_since_epoch().count()) {}
@@ -32,8 +32,8 @@ void EventLoop::run_once(LoopHandler& handler, Duration at_most) {
   handler.on_tick_end();
 }
 
-bool EventLoop::try_post(Mailbox::Mail mail) {
-  if (!mailbox_.try_post(std::move(mail))) return false;
+bool EventLoop::try_post(Mailbox::Mail mail, std::size_t bytes) {
+  if (!mailbox_.try_post(std::move(mail), bytes)) return false;
   io_->wake();
   return true;
 }

@@ -28,6 +28,7 @@ class LoopHandler {
 class EventLoop {
  public:
   static constexpr std::size_t kMailsMax = 65'536;
+  static constexpr std::size_t kMailBytesMax = 64 * 1024 * 1024;
   static constexpr std::size_t kTimersPerTick = 1024;
   static constexpr Duration kWaitMax{1000};  ///< A loop that lives ticks at least this often.
 
@@ -40,8 +41,9 @@ class EventLoop {
   void run_once(LoopHandler& handler, Duration at_most);
 
   // Threads: any.
-  /// Has `mail` carried out on the loop's thread. False where the mailbox is full or the loop has stopped.
-  bool try_post(Mailbox::Mail mail);
+  /// Has `mail` carried out on the loop's thread. False where the mailbox is full or the loop has stopped. `bytes`:
+  /// what the mail keeps in memory beyond itself.
+  bool try_post(Mailbox::Mail mail, std::size_t bytes = 0);
   /// The same, waiting for room. Never from a loop's own thread.
   bool post(Mailbox::Mail mail);
   /// Ends run() after the current tick.

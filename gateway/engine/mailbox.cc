@@ -4,16 +4,17 @@
 
 namespace sluice::gateway {
 
-bool Mailbox::try_post(Mail mail) {
+bool Mailbox::try_post(Mail mail, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || mails_.size() >= mails_max_) return false;
+  if (closed_ || full()) return false;
   mails_.push_back(std::move(mail));
+  bytes_ += bytes;
   return true;
 }
 
 bool Mailbox::post(Mail mail) {
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [this] { return closed_ || mails_.size() < mails_max_; });
+  room_.wait(lock, [this] { return closed_ || !full(); });
   if (closed_) return false;
   mails_.push_back(std::move(mail));
   return true;
@@ -24,6 +25,7 @@ bool Mailbox::take(std::vector<Mail>& out) {
   {
     const std::lock_guard lock(mutex_);
     out.swap(mails_);
+    bytes_ = 0;
   }
   if (out.empty()) return false;
   room_.notify_all();

@@ -14,10 +14,12 @@ class Mailbox {
  public:
   using Mail = std::function<void()>;
 
-  explicit Mailbox(std::size_t mails_max) : mails_max_(mails_max) {}
+  /// Holds at most `mails_max` mails, and no more once they weigh `bytes_max`.
+  Mailbox(std::size_t mails_max, std::size_t bytes_max) : mails_max_(mails_max), bytes_max_(bytes_max) {}
 
   /// False where the box is full or closed; `mail` is dropped then. For shards, which must never wait for each other.
-  bool try_post(Mail mail);
+  /// `bytes`: what the mail keeps in memory beyond itself.
+  bool try_post(Mail mail, std::size_t bytes = 0);
   /// Waits for room; false where the box is closed. For workers, whose results must not be lost; never call it on the
   /// thread that takes.
   bool post(Mail mail);
@@ -27,10 +29,14 @@ class Mailbox {
   void close();
 
  private:
+  [[nodiscard]] bool full() const { return mails_.size() >= mails_max_ || bytes_ >= bytes_max_; }
+
   const std::size_t mails_max_;
-  std::mutex mutex_;
+  const std::size_t bytes_max_;
+  std::mutex mutex_;  // Guards all below.
   std::condition_variable room_;
   std::vector<Mail> mails_;
+  std::size_t bytes_ = 0;
   bool closed_ = false;
 };
 

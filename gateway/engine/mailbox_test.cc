@@ -11,7 +11,7 @@ namespace sluice::gateway {
 namespace {
 
 TEST_CASE("mail is taken in the order it was posted, and a full box refuses more") {
-  Mailbox box(2);
+  Mailbox box(2, 1000);
   std::vector<int> seen;
   CHECK(box.try_post([&seen] { seen.push_back(1); }));
   CHECK(box.try_post([&seen] { seen.push_back(2); }));
@@ -23,8 +23,18 @@ TEST_CASE("mail is taken in the order it was posted, and a full box refuses more
   CHECK(!box.take(mails));
 }
 
+TEST_CASE("few mails that weigh much fill a box, too") {
+  Mailbox box(1000, 1000);
+  CHECK(box.try_post([] {}, 600));
+  CHECK(box.try_post([] {}, 600));  // The one that reaches the bound is taken.
+  CHECK(!box.try_post([] {}, 1));
+  std::vector<Mailbox::Mail> mails;
+  CHECK(box.take(mails));
+  CHECK(box.try_post([] {}, 1));
+}
+
 TEST_CASE("who waits for room gets it when mail is taken, or is freed when the box closes") {
-  Mailbox box(1);
+  Mailbox box(1, 1000);
   std::atomic<int> delivered = 0;
   REQUIRE(box.try_post([&delivered] { ++delivered; }));
   std::promise<void> posted;

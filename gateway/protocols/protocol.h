@@ -80,9 +80,9 @@ class ProtocolHost {
   [[nodiscard]] virtual std::size_t shard() const = 0;
   [[nodiscard]] virtual std::size_t shard_count() const = 0;
 
-  /// Calls `mail` on `shard` with that shard's instance of this protocol. False where its mailbox is full. Threads:
-  /// any.
-  virtual bool post(std::size_t shard, std::function<void(Protocol&)> mail) = 0;
+  /// Calls `mail` on `shard` with that shard's instance of this protocol. False where its mailbox is full. `bytes`:
+  /// what the mail keeps in memory. Threads: any.
+  virtual bool post(std::size_t shard, std::function<void(Protocol&)> mail, std::size_t bytes) = 0;
   /// The same to this shard, waiting for room. For workers; never on a shard's thread. Threads: any.
   virtual bool post_waiting(std::function<void(Protocol&)> mail) = 0;
 };

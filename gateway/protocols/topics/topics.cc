@@ -71,8 +71,8 @@ bool Topics::publish(const std::string& topic, const nlohmann::json& data) {
       deliver(topic, frame);
       continue;
     }
-    everywhere &=
-        host_.post(shard, [topic, frame](Protocol& there) { static_cast<Topics&>(there).deliver(topic, frame); });
+    const auto mail = [topic, frame](Protocol& there) { static_cast<Topics&>(there).deliver(topic, frame); };
+    everywhere &= host_.post(shard, mail, frame.size());
   }
   return everywhere;
 }
