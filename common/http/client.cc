@@ -65,7 +65,7 @@ class Client::Loop {
   void begin(const std::shared_ptr<Transfer>& transfer);
   void reap();
   void expire();
-  void finish(std::shared_ptr<Transfer> transfer, Result<Response> result);
+  void finish(Transfer& transfer, Result<Response> result);
   void recycle(CURL* handle);
   void wake() { curl_multi_wakeup(multi_); }
 
@@ -158,8 +158,8 @@ void Client::Loop::run() {
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(wait.count()), nullptr);
   }
   while (!active_.empty()) {
-    const std::shared_ptr<Transfer> transfer = active_.begin()->second;
-    finish(transfer, transfer->error(ErrorCode::kUnavailable, "the client is shut down"));
+    Transfer& transfer = *active_.begin()->second;
+    finish(transfer, transfer.error(ErrorCode::kUnavailable, "the client is shut down"));
   }
 }
 
@@ -177,7 +177,7 @@ bool Client::Loop::take_commands() {
   for (const auto& transfer : submitted) begin(transfer);
   for (const auto& transfer : cancelled) {
     if (active_.count(transfer.get()) != 0) {
-      finish(transfer, transfer->error(ErrorCode::kUnavailable, "cancelled"));
+      finish(*transfer, transfer->error(ErrorCode::kUnavailable, "cancelled"));
     }
   }
   return !stopping;
@@ -198,15 +198,15 @@ void Client::Loop::begin(const std::shared_ptr<Transfer>& transfer) {
   }
   active_.emplace(transfer.get(), transfer);
   if (handle == nullptr) {
-    finish(transfer, transfer->error(ErrorCode::kInternal, "out of memory"));
+    finish(*transfer, transfer->error(ErrorCode::kInternal, "out of memory"));
     return;
   }
   if (Status ready = transfer->prepare(handle, common); !ready) {
-    finish(transfer, ready.error());
+    finish(*transfer, ready.error());
     return;
   }
   if (const CURLMcode code = curl_multi_add_handle(multi_, handle); code != CURLM_OK) {
-    finish(transfer, transfer->error(ErrorCode::kInternal, curl_multi_strerror(code)));
+    finish(*transfer, transfer->error(ErrorCode::kInternal, curl_multi_strerror(code)));
     return;
   }
   next_check_ = std::min(next_check_, transfer->check_at(std::chrono::steady_clock::now()));
@@ -219,10 +219,8 @@ void Client::Loop::reap() {
     Transfer* key = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &key);
     const CURLcode code = message->data.result;
-    const auto found = active_.find(key);
-    assert(found != active_.end());
-    const std::shared_ptr<Transfer> transfer = found->second;
-    finish(transfer, transfer->outcome(code));
+    assert(active_.count(key) != 0);
+    finish(*key, key->outcome(code));
   }
 }
 
@@ -238,19 +236,18 @@ void Client::Loop::expire() {
       next_check_ = std::min(next_check_, key->check_at(now));
     }
   }
-  for (const auto& transfer : expired) finish(transfer, transfer->timed_out());
+  for (const auto& transfer : expired) finish(*transfer, transfer->timed_out());
 }
 
-/// `transfer` is taken by value: the map's entry, which goes, may be the one that was given.
-void Client::Loop::finish(std::shared_ptr<Transfer> transfer, Result<Response> result) {
-  if (CURL* handle = transfer->handle(); handle != nullptr) {
+void Client::Loop::finish(Transfer& transfer, Result<Response> result) {
+  if (CURL* handle = transfer.handle(); handle != nullptr) {
     curl_multi_remove_handle(multi_, handle);
     recycle(handle);
   }
-  active_.erase(transfer.get());
-  transfer->end(std::move(result));
+  const auto kept = active_.extract(&transfer);  // alive until this returns
+  transfer.end(std::move(result));
   const std::lock_guard lock(mutex_);
-  transfer->detached = true;
+  transfer.detached = true;
   --transfers_;
   detached_.notify_all();
 }
