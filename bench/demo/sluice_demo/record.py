@@ -27,6 +27,7 @@ class Drain:
     receivers: int  # Ready pods that take new connections, at the beginning.
     beside: int  # Other drains under way at the beginning.
     messages_before: float
+    empty_at: float | None = None  # The first answer without a connection; what follows until the end is the operator's time.
     ended_at: float | None = None  # DELETE was asked for, or the drain was taken back.
     cancelled: bool = False
     past_deadline: bool = False
@@ -205,6 +206,8 @@ class Record:
         pod.messages = seen.values.get("rtgw_messages_received_total", pod.messages)
         if pod.drain is not None and pod.drain.ended_at is None:
             pod.drain.messages_during = pod.messages - pod.drain.messages_before
+            if pod.connections == 0 and pod.drain.empty_at is None:
+                pod.drain.empty_at = seen.at
         if pod.deleting_at is not None:
             self._answered_since_deletion(pod, pod.connections)
 
