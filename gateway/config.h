@@ -43,12 +43,12 @@ struct Config {
 
   struct Limits {
     std::uint32_t connections = 100'000;  ///< Of the process.
-    std::size_t header_bytes = 8 * 1024;
-    std::size_t message_bytes = 1024 * 1024;
+    std::size_t header_bytes = std::size_t{8} * 1024;
+    std::size_t message_bytes = std::size_t{1024} * 1024;
     Duration handshake_timeout{10'000};
-    std::size_t send_queue_high_bytes = 64 * 1024;
-    std::size_t send_queue_low_bytes = 16 * 1024;
-    std::size_t send_queue_max_bytes = 1024 * 1024;
+    std::size_t send_queue_high_bytes = std::size_t{64} * 1024;
+    std::size_t send_queue_low_bytes = std::size_t{16} * 1024;
+    std::size_t send_queue_max_bytes = std::size_t{1024} * 1024;
   } limits;
 
   struct Heartbeat {

@@ -55,12 +55,12 @@ TEST_CASE("every field can be set") {
   CHECK(config->admin.pod_uid == "u");
   CHECK(config->metrics.port == 5);
   CHECK(config->limits.connections == 6);
-  CHECK(config->limits.header_bytes == 7 * 1024);
+  CHECK(config->limits.header_bytes == 7168);
   CHECK(config->limits.message_bytes == 8);
   CHECK(config->limits.handshake_timeout == 9s);
-  CHECK(config->limits.send_queue_low_bytes == 11 * 1024);
-  CHECK(config->limits.send_queue_high_bytes == 12 * 1024);
-  CHECK(config->limits.send_queue_max_bytes == 13 * 1024);
+  CHECK(config->limits.send_queue_low_bytes == 11'264);
+  CHECK(config->limits.send_queue_high_bytes == 12'288);
+  CHECK(config->limits.send_queue_max_bytes == 13'312);
   CHECK(config->heartbeat.ping_interval == 14s);
   CHECK(config->heartbeat.stale_after == 15s);
   CHECK(config->tasks.workers == 16);

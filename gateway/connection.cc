@@ -62,6 +62,7 @@ void Connection::enqueue(BlockRef block) {
 void Connection::reply(BlockRef frame) {
   if (phase_ != Phase::kOpen) return;
   shard_.stats.messages_sent.add(1);
+  answered_ = true;
   enqueue(std::move(frame));
 }
 
@@ -217,7 +218,7 @@ void Connection::settle() {
   if (phase_ == Phase::kOpen && leaving_) {
     if (!drain_applies()) {
       leaving_ = false;  // The drain was taken back while we waited for answers.
-    } else if (!protocol().owes_answers(Session(*this))) {
+    } else if (may_leave_now()) {
       start_close(shard_.drain_view.close_code, "reconnect-after-ms=0", CloseCause::kDrain);
     }
   }
@@ -227,6 +228,7 @@ void Connection::settle() {
   }
   if (phase_ == Phase::kClosing && paused_) resume();  // The peer's close frame must be seen.
   flush();
+  answered_ = false;
   touched_ = false;
 }
 
@@ -244,8 +246,21 @@ bool Connection::drain_applies() const {
 }
 
 void Connection::arm_open_timers() {
-  const bool will_leave = drain_applies() && !leaving_;
-  shard_.loop.timers().arm(timer_, will_leave ? std::min(heartbeat_due(), leave_at_) : heartbeat_due());
+  SteadyTime due = heartbeat_due();
+  if (drain_applies()) {
+    const SteadyTime quiet = leave_at_ + kQuietWait;
+    // Past that only answers that are owed keep the connection: they will touch it, not the time.
+    if (!leaving_) due = std::min(due, leave_at_);
+    if (leaving_ && quiet > shard_.loop.now()) due = std::min(due, quiet);
+  }
+  shard_.loop.timers().arm(timer_, due);
+}
+
+bool Connection::may_leave_now() {
+  const SteadyTime now = shard_.loop.now();
+  const bool talks = talked_ && now - last_alive_ < kTalksWithin;
+  if (talks && !answered_ && now < leave_at_ + kQuietWait) return false;
+  return !protocol().owes_answers(Session(*this));
 }
 
 void Connection::on_timer() {
@@ -267,7 +282,7 @@ void Connection::on_timer() {
 
 void Connection::check_open_timers() {
   const SteadyTime now = shard_.loop.now();
-  if (drain_applies() && !leaving_ && now >= leave_at_) {
+  if (drain_applies() && now >= leave_at_) {
     leaving_ = true;
     touch();
   }

@@ -21,7 +21,8 @@
 //
 // Heartbeat: nothing received for heartbeat.pingInterval -> PING; no PONG within heartbeat.staleAfter -> closed.
 // Back-pressure: a send queue above its high mark stops the reading until it is below the low mark; what was read but
-// not used waits in `cold_`. Leaving: a drain that wants to close a connection waits for the answers it is owed.
+// not used waits in `cold_`. Leaving: a drain that wants to close a connection waits for the answers it is owed, and
+// for a quiet moment.
 //
 // An idle open connection holds no buffer: receive buffers are the shard's, and handshake, send queue and reader state
 // are freed when they are empty. Threads: its shard's.
@@ -54,6 +55,10 @@ inline constexpr Duration kCloseTimeout{5'000};
 /// How much longer than it was told a hinted client may stay: moving over takes it some time, and its clock began
 /// later.
 inline constexpr Duration kHintGrace{2'000};
+/// A drain closes a client that has talked within kTalksWithin right behind its next answer, for which it waits so
+/// long: most likely no request of it is on its way at that moment, and none is lost.
+inline constexpr Duration kQuietWait{1'000};
+inline constexpr Duration kTalksWithin{2'000};
 
 class Connection {
  public:
@@ -110,6 +115,7 @@ class Connection {
   [[nodiscard]] SteadyTime heartbeat_due() const;
   [[nodiscard]] bool drain_applies() const;
   void check_open_timers();
+  [[nodiscard]] bool may_leave_now();
   [[nodiscard]] Protocol& protocol() const;
 
   // connection_receive.cc: from bytes to events.
@@ -153,6 +159,8 @@ class Connection {
   bool paused_ : 1 = false;  ///< Not read from: the send queue is above its high mark.
   bool awaiting_pong_ : 1 = false;
   bool leaving_ : 1 = false;
+  bool talked_ : 1 = false;    ///< A message has come.
+  bool answered_ : 1 = false;  ///< The protocol has answered in this tick.
   bool slow_ : 1 = false;
   bool peer_done_ : 1 = false;   ///< The peer has said all it will say.
   bool discarding_ : 1 = false;  ///< What still comes is not looked at.

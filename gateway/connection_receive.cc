@@ -169,6 +169,7 @@ void Connection::on_event(const ReaderEvent& event) {
     case ReaderEvent::Kind::kBinary:
       if (!open) break;
       shard_.stats.messages_received.add(1);
+      talked_ = true;
       protocol().on_message(Session(*this), {.text = event.kind == ReaderEvent::Kind::kText, .payload = event.payload});
       break;
     case ReaderEvent::Kind::kPing:

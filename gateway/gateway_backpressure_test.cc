@@ -15,6 +15,7 @@ using testing::ServerFrame;
 using testing::TestGateway;
 using testing::WebSocketClient;
 
+constexpr std::size_t kKiB = 1024;
 constexpr int kSmallWindow = 4096;
 
 double queued(TestGateway& gateway) {
@@ -37,13 +38,13 @@ double stuff(TestGateway& gateway, WebSocketClient& client, const std::string& f
 
 TEST_CASE("an echo client that does not read cannot grow its queue beyond the high mark and one read") {
   TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * 1024;
-    config.limits.send_queue_low_bytes = 8 * 1024;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
   });
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   const double most = stuff(gateway, slow, client_frame(0x2, std::string(1000, 'x')));
-  CHECK(most > 8 * 1024);              // It waits between the marks.
-  CHECK(most < 32 * 1024 + 2 * 1100);  // The message that crossed the mark, and no more.
+  CHECK(most > 8 * kKiB);              // It waits between the marks.
+  CHECK(most < 32 * kKiB + 2 * 1100);  // The message that crossed the mark, and no more.
   // Others are served meanwhile.
   WebSocketClient other = gateway.connect("/echo");
   CHECK(other.text("hello"));
@@ -54,27 +55,27 @@ TEST_CASE("an echo client that does not read cannot grow its queue beyond the hi
     bytes += slow.socket().read_some().size();
     return queued(gateway) == 0;
   }));
-  CHECK(bytes > 32 * 1024);
+  CHECK(bytes > 32 * kKiB);
 }
 
 TEST_CASE("pings cannot be used to grow a queue either") {
   TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * 1024;
-    config.limits.send_queue_low_bytes = 8 * 1024;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
   });
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   std::string burst;
   for (int i = 0; i < 1000; ++i) burst += client_frame(0x9, "");
   const double most = stuff(gateway, slow, burst);
-  CHECK(most > 8 * 1024);  // It waits between the marks.
-  CHECK(most < 33 * 1024);
+  CHECK(most > 8 * kKiB);  // It waits between the marks.
+  CHECK(most < 33 * kKiB);
 }
 
 TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memory is free at once") {
   TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * 1024;
-    config.limits.send_queue_low_bytes = 8 * 1024;
-    config.limits.send_queue_max_bytes = 128 * 1024;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
+    config.limits.send_queue_max_bytes = 128 * kKiB;
   });
   WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
   WebSocketClient reader = gateway.connect("/topics");
@@ -95,8 +96,8 @@ TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memo
     most = std::max(most, queued(gateway));
   }
   CHECK(closes() == 1);
-  CHECK(most <= 128 * 1024 + 3 * 4200);  // What the two others are being sent right now counts, too.
-  CHECK(eventually([&] { return queued(gateway) < 8 * 1024; }));
+  CHECK(most <= 128 * kKiB + 3 * 4200);  // What the two others are being sent right now counts, too.
+  CHECK(eventually([&] { return queued(gateway) < 8 * kKiB; }));
   const ServerFrame close = slow.next_close();
   CHECK(close.code() == 1013);
   CHECK(close.reason() == "slow consumer");
@@ -104,11 +105,11 @@ TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memo
 
 TEST_CASE("a client that never reads and never moves is stale, paused or not") {
   TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * 1024;
-    config.limits.send_queue_low_bytes = 8 * 1024;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
   });
   WebSocketClient stuck = gateway.connect("/echo", "", kSmallWindow);
-  CHECK(stuff(gateway, stuck, client_frame(0x2, std::string(1000, 'x'))) > 8 * 1024);
+  CHECK(stuff(gateway, stuck, client_frame(0x2, std::string(1000, 'x'))) > 8 * kKiB);
   const double before = queued(gateway);
   gateway.advance(31s);
   CHECK(eventually([&] { return queued(gateway) > before; }));  // The PING.

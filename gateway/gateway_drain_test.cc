@@ -166,6 +166,27 @@ TEST_CASE("what is in flight is answered before the close frame") {
   CHECK(answered == 3);
 }
 
+TEST_CASE("who talks is closed right behind an answer, so that no request is on its way; not later than a second") {
+  TestGateway gateway;
+  WebSocketClient talker = gateway.connect("/echo");
+  WebSocketClient talked = gateway.connect("/echo");
+  const WebSocketClient silent = gateway.connect("/echo");
+  for (WebSocketClient* client : {&talker, &talked}) {
+    CHECK(client->text("before"));
+    CHECK(client->next_text() == "before");
+  }
+  REQUIRE(eventually([&] { return gateway.active() == 3; }));
+  gateway.drain(1000, 0s, 60s);
+  gateway.advance(100ms);
+  CHECK(eventually([&] { return gateway.active() == 2; }));  // Who never talked has gone.
+  CHECK(talker.text("on its way"));
+  CHECK(talker.next_text() == "on its way");
+  CHECK(talker.next().code() == 1012);
+  CHECK(gateway.active() == 1);
+  gateway.advance(1100ms);
+  CHECK(talked.next().code() == 1012);
+}
+
 TEST_CASE("repeating the call changes rate and deadline, not start and initial count") {
   TestGateway gateway;
   const Clients clients = connect(gateway, 10);

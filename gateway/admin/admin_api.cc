@@ -22,9 +22,9 @@ constexpr std::string_view kStatePath = "/admin/v1/state";
 constexpr std::string_view kDrainPath = "/admin/v1/drain";
 constexpr std::size_t kReasonBytesMax = 256;
 constexpr double kRateMax = 1e9;
-constexpr std::int64_t kHintJitterMsMax = 24 * 3'600'000;
+constexpr std::int64_t kHintJitterMsMax = 86'400'000;
 constexpr std::size_t kKeysMax = 16;
-constexpr std::size_t kKeyBytesMax = 16 * 1024;
+constexpr std::size_t kKeyBytesMax = std::size_t{16} * 1024;
 
 HttpResponse json_response(int status, std::string body) {
   HttpResponse response;
@@ -133,7 +133,7 @@ void AdminApi::reload_keys() {
   if (keys_dir_.empty()) return;
   const auto pems = read_pems(keys_dir_);
   std::string seen;
-  for (const auto& [name, pem] : pems) seen += name + '\0' + pem + '\0';
+  for (const auto& [name, pem] : pems) seen.append(name).append(1, '\0').append(pem).append(1, '\0');
   if (seen == keys_seen_) return;
   keys_seen_ = std::move(seen);
   std::vector<std::string> good;

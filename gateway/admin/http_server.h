@@ -23,8 +23,8 @@ class HttpServer final : public LoopHandler {
  public:
   static constexpr std::size_t kListenersMax = 4;
   static constexpr std::uint32_t kConnectionsPerListenerMax = 128;
-  static constexpr std::size_t kHeadBytesMax = 8 * 1024;
-  static constexpr std::size_t kBodyBytesMax = 64 * 1024;
+  static constexpr std::size_t kHeadBytesMax = std::size_t{8} * 1024;
+  static constexpr std::size_t kBodyBytesMax = std::size_t{64} * 1024;
   static constexpr Duration kRequestTimeout{10'000};  ///< For a request to come in, and for its answer to go out.
   static constexpr Duration kIdleTimeout{75'000};     ///< Between requests.
 

@@ -36,7 +36,7 @@ TEST_CASE("kernel memory comes from the best source there is") {
       {"a cgroup v1 of which the root alone can be read",
        {{"/proc/self/cgroup", "4:memory:/pods/a\n"}, {"/sys/fs/cgroup/memory/memory.kmem.usage_in_bytes", "100\n"}},
        100},
-      {"only what the kernel counts for all sockets", {{"/proc/net/sockstat", sockstat}}, 7 * 4096},
+      {"only what the kernel counts for all sockets", {{"/proc/net/sockstat", sockstat}}, 7u * 4096},
       {"nothing", {}, 0},
   };
   for (const Row& row : rows) {

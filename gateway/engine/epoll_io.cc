@@ -31,7 +31,7 @@ constexpr std::size_t kCompletionsPerPoll = 1024;
 /// Unsent bytes that the kernel takes from us: what a slow reader costs beyond our own send queue.
 constexpr int kUnsentBytesMax = 128 * 1024;
 /// Below this room in the chunk buffer the others wait for the next poll: tiny reads would cost more than they give.
-constexpr std::size_t kChunkBytesLeast = 4 * 1024;
+constexpr std::size_t kChunkBytesLeast = std::size_t{4} * 1024;
 
 /// A send that found no room.
 struct PendingSend {
@@ -81,7 +81,7 @@ class EpollIo final : public Io {
   void enqueue(SlabId id, SocketState& state);
   void wait(Duration at_most);
   void work_ready();
-  bool step(SlabId id, SocketState& state);
+  bool step(SocketState& state);
   bool chunks_exhausted() const { return kChunksBytesMax - chunks_used_ < kChunkBytesLeast; }
   void accept_some(SocketState& state);
   void receive_one(SocketState& state);
@@ -209,7 +209,7 @@ void EpollIo::submit_send(Socket socket, Token token, std::span<const Slice> sli
   for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<char*>(slices[i].data), slices[i].size};
   const std::int32_t result = send_now(state.descriptor, {vectors.data(), count});
   if (result != -EAGAIN) {
-    early_.push_back({.operation = Operation::kSend, .result = result, .token = token, .peer = {}, .data = {}});
+    early_.push_back({.operation = Operation::kSend, .result = result, .token = token});
     return;
   }
   state.send = std::make_unique<PendingSend>();
@@ -221,8 +221,7 @@ void EpollIo::submit_send(Socket socket, Token token, std::span<const Slice> sli
 void EpollIo::finish_send(SocketState& state) {
   const std::int32_t result = send_now(state.descriptor, {state.send->slices.data(), state.send->count});
   if (result == -EAGAIN) return;
-  completions_.push_back(
-      {.operation = Operation::kSend, .result = result, .token = state.send->token, .peer = {}, .data = {}});
+  completions_.push_back({.operation = Operation::kSend, .result = result, .token = state.send->token});
   state.send.reset();
 }
 
@@ -230,10 +229,9 @@ void EpollIo::submit_close(Socket socket, Token token) {
   SocketState& state = state_of(socket);
   ::close(state.descriptor);
   if (state.send) {
-    early_.push_back(
-        {.operation = Operation::kSend, .result = -ECANCELED, .token = state.send->token, .peer = {}, .data = {}});
+    early_.push_back({.operation = Operation::kSend, .result = -ECANCELED, .token = state.send->token});
   }
-  early_.push_back({.operation = Operation::kClose, .result = 0, .token = token, .peer = {}, .data = {}});
+  early_.push_back({.operation = Operation::kClose, .result = 0, .token = token});
   sockets_.erase(id_of(socket));
 }
 
@@ -297,7 +295,7 @@ void EpollIo::work_ready() {
       ready_.push_back(id);  // Not served in this poll: first in the next one.
       continue;
     }
-    if (step(id, *state)) {
+    if (step(*state)) {
       again_.push_back(id);
     } else {
       state->queued = false;
@@ -308,7 +306,7 @@ void EpollIo::work_ready() {
 }
 
 /// One step of a socket; true where it may take another at once.
-bool EpollIo::step(SlabId id, SocketState& state) {
+bool EpollIo::step(SocketState& state) {
   if (state.listener) {
     // accept_some() may move the slab's table of chunks, never a slot: `state` stays valid.
     if (state.armed && state.readable) accept_some(state);
@@ -316,7 +314,6 @@ bool EpollIo::step(SlabId id, SocketState& state) {
     if (state.send) finish_send(state);
     if (state.armed && state.readable) receive_one(state);
   }
-  static_cast<void>(id);
   return state.armed && state.readable;
 }
 
@@ -333,8 +330,7 @@ void EpollIo::accept_some(SocketState& state) {
       }
       if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;  // That one failed.
       state.armed = false;
-      completions_.push_back(
-          {.operation = Operation::kAccept, .result = -errno, .token = state.token, .peer = {}, .data = {}});
+      completions_.push_back({.operation = Operation::kAccept, .result = -errno, .token = state.token});
       return;
     }
     const auto [id, accepted] = sockets_.make();
@@ -355,8 +351,7 @@ void EpollIo::accept_some(SocketState& state) {
                             .result = 0,
                             .token = state.token,
                             .accepted = socket_of(id),
-                            .peer = SocketAddress::from(storage),
-                            .data = {}});
+                            .peer = SocketAddress::from(storage)});
   }
 }
 
@@ -371,7 +366,7 @@ void EpollIo::receive_one(SocketState& state) {
     state.readable = false;
     return;
   }
-  Completion completion{.operation = Operation::kReceive, .token = state.token, .peer = {}, .data = {}};
+  Completion completion{.operation = Operation::kReceive, .token = state.token};
   if (received > 0) {
     completion.result = static_cast<std::int32_t>(received);
     completion.data = {chunk, static_cast<std::size_t>(received)};

@@ -28,7 +28,7 @@ class LoopHandler {
 class EventLoop {
  public:
   static constexpr std::size_t kMailsMax = 65'536;
-  static constexpr std::size_t kMailBytesMax = 64 * 1024 * 1024;
+  static constexpr std::size_t kMailBytesMax = std::size_t{64} * 1024 * 1024;
   static constexpr std::size_t kTimersPerTick = 1024;
   static constexpr Duration kWaitMax{1000};  ///< A loop that lives ticks at least this often.
 

@@ -60,8 +60,8 @@ struct Slice {
 /// At most so many slices go into one send; more are cut off (the completion says how many bytes were taken).
 inline constexpr std::size_t kSlicesMax = 64;
 /// The longest chunk of a receive, and all chunks of a poll together.
-inline constexpr std::size_t kChunkBytesMax = 16 * 1024;
-inline constexpr std::size_t kChunksBytesMax = 256 * 1024;
+inline constexpr std::size_t kChunkBytesMax = std::size_t{16} * 1024;
+inline constexpr std::size_t kChunksBytesMax = std::size_t{256} * 1024;
 static_assert(kChunksBytesMax >= 4 * kChunkBytesMax, "several connections must get their turn in one poll");
 
 struct ListenOptions {

@@ -40,6 +40,7 @@ TEST_CASE("objects stay where they are while a slab grows, and die with it") {
   {
     Slab<std::shared_ptr<int>> slab(10'000);
     std::vector<std::pair<SlabId, std::shared_ptr<int>*>> made;
+    made.reserve(1000);
     for (int i = 0; i < 1000; ++i) made.push_back(slab.make(alive));
     for (const auto& [id, object] : made) CHECK(slab.find(id) == object);
     for (std::size_t i = 0; i < made.size(); i += 2) slab.erase(made[i].first);

@@ -19,7 +19,7 @@ int run_corpus(const std::string& name, Target target) {
   for (const auto& entry : std::filesystem::directory_iterator(std::string(SLUICE_CORPUS_DIR) + "/" + name)) {
     std::ifstream file(entry.path(), std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    for (const char piece : {0, 1, 2, 3, 7, 64}) {
+    for (const char piece : {'\0', '\1', '\2', '\3', '\7', '@'}) {
       if (!bytes.empty()) bytes[0] = piece;
       target(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     }

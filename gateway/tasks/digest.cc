@@ -11,8 +11,8 @@ namespace sluice::gateway {
 namespace {
 
 constexpr std::uint64_t kMultiplier = 2654435761;
-constexpr std::size_t kPieceBytes = 64 * 1024;
-constexpr std::size_t kPiecesPerMegabyte = (1024 * 1024) / kPieceBytes;
+constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
+constexpr std::size_t kPiecesPerMegabyte = (std::size_t{1024} * 1024) / kPieceBytes;
 
 struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }

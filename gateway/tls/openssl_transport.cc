@@ -16,7 +16,7 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr std::size_t kRecordBytes = 16 * 1024;
+constexpr std::size_t kRecordBytes = std::size_t{16} * 1024;
 /// Plaintext that one call of send() encrypts: bounds what waits in a connection beyond its send queue.
 constexpr std::size_t kSendBytesMax = 4 * kRecordBytes;
 

@@ -36,7 +36,7 @@ struct HttpRequest {
 };
 
 struct HttpLimits {
-  std::size_t head_bytes_max = 8 * 1024;
+  std::size_t head_bytes_max = std::size_t{8} * 1024;
   std::size_t body_bytes_max = 0;
 };
 
