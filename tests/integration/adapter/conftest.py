@@ -17,7 +17,7 @@ from prometheus_process import Exporter, Prometheus  # noqa: E402
 
 PORT_BASE = 21040
 
-# What the chart ships, and a rule with a rate.
+# What the chart ships, one with a rate, one that Prometheus refuses, and one without a namespace.
 RULES = {
     "rules": [
         {
@@ -46,7 +46,29 @@ RULES = {
             "resources": {"template": "<<.Resource>>"},
             "metricsQuery": "sum(<<.Series>>{<<.LabelMatchers>>}",
         },
+        {
+            "seriesQuery": 'node_load{node!=""}',
+            "resources": {"template": "<<.Resource>>"},
+            "metricsQuery": "avg(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)",
+        },
     ]
+}
+
+
+# What a user of the chart adds by adapter.extraResources.
+RBAC = "rbac.authorization.k8s.io"
+NODE_READER = {
+    "apiVersion": f"{RBAC}/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "reads-nodes"},
+    "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}],
+}
+NODE_READING = {
+    "apiVersion": f"{RBAC}/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "reads-nodes"},
+    "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "reads-nodes"},
+    "subjects": [{"kind": "ServiceAccount", "name": "sluice-adapter", "namespace": SYSTEM}],
 }
 
 
@@ -101,7 +123,7 @@ def adapter(folder, program, kubectl, control_plane, prometheus, pki):
     kubectl("apply", "-f", control_planes.CHECKOUT / "crds")
     kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
     kubectl("create", "namespace", SYSTEM)
-    kubectl.apply(*access_rules(kubectl))
+    kubectl.apply(*access_rules(kubectl), NODE_READER, NODE_READING)
     kubeconfig = service_account_kubeconfig(kubectl, control_plane, "sluice-adapter", folder / "adapter.kubeconfig")
     (folder / "adapter").mkdir()
     made = Adapter(program, folder / "adapter", pki, kubeconfig, prometheus.url, RULES)

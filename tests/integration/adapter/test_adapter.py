@@ -105,11 +105,22 @@ def test_metric_labels_select_series_and_are_echoed(kubectl, edge):
     assert "(NotFound)" in kubectl.refusal(connections(edge) + "?metricLabelSelector=pod%3Dnone")
 
 
-def test_a_namespace_and_a_group_without_a_name_have_metrics_too(kubectl, edge):
-    answered(kubectl, connections(edge))
-    item = kubectl.raw(path(edge, "metrics/rtgw_connections"))["items"][0]
+def test_a_namespace_has_metrics_too(kubectl, edge):
+    item = answered(kubectl, path(edge, "metrics/rtgw_connections"))[0]
     assert item["describedObject"] == {"kind": "Namespace", "name": edge, "apiVersion": "/v1"}
     assert item["value"] == "60"
+
+
+def test_a_node_has_metrics_without_a_namespace(kubectl, exporter, adapter):
+    for name, load in (("n.1", 1.25), ("n-2", 3)):
+        kubectl.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"rack": name}}})
+        exporter.set("node_load", load, node=name)
+    everything = f"{API}/v1beta2/nodes/*/node_load"
+    values = {"n.1": "1250m", "n-2": "3"}
+    eventually(lambda: {item["describedObject"]["name"]: item["value"] for item in answered(kubectl, everything)} == values, "both nodes")
+    assert kubectl.raw(everything)["items"][0]["describedObject"].keys() == {"kind", "name", "apiVersion"}
+    assert kubectl.raw(f"{API}/v1beta2/nodes/n.1/node_load")["items"][0]["value"] == "1250m"
+    assert len(kubectl.raw(f"{API}/v1beta2/nodes/*/node_load?labelSelector=rack%3Dn-2")["items"]) == 1
 
 
 @pytest.mark.parametrize("star", ["*", "%2A"])
@@ -120,8 +131,11 @@ def test_pods_are_picked_by_label_and_only_while_they_live(kubectl, queues, star
         return {item["describedObject"]["name"]: item["value"] for item in answered(kubectl, where)}
 
     eventually(lambda: values() == {"one": "500m", "two": "1500m", "waits": "2500m"}, "the values of three pods")
-    everything = answered(kubectl, path(queues, f"pods/{star}/rtgw_task_queue_length"))
-    assert {item["describedObject"]["name"] for item in everything} == {"one", "two", "waits", "other"}
+
+    def everybody():
+        return {item["describedObject"]["name"] for item in answered(kubectl, path(queues, f"pods/{star}/rtgw_task_queue_length"))}
+
+    eventually(lambda: everybody() == {"one", "two", "waits", "other"}, "the values of every pod that lives")
     kubectl("label", "pod", "two", "app=other", "--overwrite", "--namespace", queues)
     eventually(lambda: set(values()) == {"one", "waits"}, "the pod whose label changed to be gone")
     assert "(NotFound)" in kubectl.refusal(path(queues, f"pods/{star}/rtgw_task_queue_length?labelSelector=app%3Dnone"))
