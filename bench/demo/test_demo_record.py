@@ -11,7 +11,7 @@ def test_a_drain_runs_from_the_annotation_to_the_delete():
     assert (drain.pod, drain.reason, drain.initial, drain.duration_s) == ("c", "ScaleDown", 700, 8)
     assert (drain.receivers, drain.beside, drain.messages_during) == (2, 0, 50)
     assert drain.connections_left == 0 and not drain.cancelled
-    assert drain.empty_at == 47.8
+    assert drain.samples == [(7.8, 0)]
     assert [each.name for each in record.living] == ["a", "b"]
 
 

@@ -27,7 +27,7 @@ class Drain:
     receivers: int  # Ready pods that take new connections, at the beginning.
     beside: int  # Other drains under way at the beginning.
     messages_before: float
-    empty_at: float | None = None  # The first answer without a connection; what follows until the end is the operator's time.
+    samples: list = dataclasses.field(default_factory=list)  # (seconds since the start, connections) of every answer.
     ended_at: float | None = None  # DELETE was asked for, or the drain was taken back.
     cancelled: bool = False
     past_deadline: bool = False
@@ -206,8 +206,7 @@ class Record:
         pod.messages = seen.values.get("rtgw_messages_received_total", pod.messages)
         if pod.drain is not None and pod.drain.ended_at is None:
             pod.drain.messages_during = pod.messages - pod.drain.messages_before
-            if pod.connections == 0 and pod.drain.empty_at is None:
-                pod.drain.empty_at = seen.at
+            pod.drain.samples.append((round(seen.at - pod.drain.started_at, 3), pod.connections))
         if pod.deleting_at is not None:
             self._answered_since_deletion(pod, pod.connections)
 
