@@ -2,146 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
-
-#include "operator/limits.h"
-#include "operator/names.h"
+#include "operator/plan_test_fleet.h"
 
 namespace sluice::op {
+
+using namespace testing;
+
 namespace {
-
-const WallTime kNoon{std::chrono::hours(24 * 365 * 50)};
-
-GatewaySpec spec_of(int replicas) {
-  GatewaySpec spec;
-  spec.replicas = replicas;
-  return spec;
-}
-
-/// A pod that has been serving for an hour, its state one second old.
-PodView serving(const char* name, std::int64_t connections = 0) {
-  PodView pod;
-  pod.name = name;
-  pod.uid = std::string("uid-") + name;
-  pod.resource_version = "7";
-  pod.revision = "new";
-  pod.address = std::string(name) + ":9901";
-  pod.created = kNoon - 1h;
-  pod.ready = true;
-  pod.ready_since = kNoon - 1h;
-  pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
-  pod.state_age = 100ms;
-  return pod;
-}
-
-PodView operator|(PodView pod, const std::function<void(PodView&)>& change) {
-  change(pod);
-  return pod;
-}
-
-void pending(PodView& pod) {
-  pod.container = ContainerState::kNeverStarted;
-  pod.ready = false;
-  pod.state.reset();
-  pod.address.clear();
-}
-void unready(PodView& pod) {
-  pod.ready = false;
-}
-void terminating(PodView& pod) {
-  pod.terminating = true;
-}
-void old_revision(PodView& pod) {
-  pod.revision = "old";
-}
-void failed(PodView& pod) {
-  pod.finished = true;
-  pod.ready = false;
-  pod.container = ContainerState::kStopped;
-}
-void crashed(PodView& pod) {
-  pod.ready = false;
-  pod.container = ContainerState::kStopped;
-}
-void unreachable(PodView& pod) {
-  pod.failure_age = 100ms;
-}
-void young(PodView& pod) {
-  pod.created = kNoon - 3s;
-  pod.ready_since = kNoon - 2s;
-}
-std::function<void(PodView&)> stale(Duration age) {
-  return [age](PodView& pod) { pod.state_age = age; };
-}
-
-/// Draining for `since`, as its annotation and labels say; the gateway knows nothing of it yet.
-std::function<void(PodView&)> draining(Duration since, DrainReason reason = DrainReason::kScaleDown) {
-  return [since, reason](PodView& pod) {
-    pod.drain_annotated = true;
-    pod.drain = DrainRecord{reason, kNoon - since, kNoon - since + 30min};
-    pod.state_label = "draining";
-    pod.traffic_label = "off";
-  };
-}
-/// The gateway has accepted the drain at `rate`.
-std::function<void(PodView&)> evicting(double rate) {
-  return [rate](PodView& pod) {
-    pod.state->drain = GatewayDrain{.started_at = pod.drain->started_at,
-                                    .reason = to_string(pod.drain->reason),
-                                    .deadline = pod.drain->deadline,
-                                    .initial = 800,
-                                    .remaining = pod.state->connections,
-                                    .rate = rate};
-    pod.rate_possible = rate;
-  };
-}
-
-Observed fleet(std::vector<PodView> pods) {
-  Observed seen;
-  seen.ns = "default";
-  seen.name = "edge";
-  seen.uid = "owner";
-  seen.finalized = true;
-  seen.revision = "new";
-  seen.choosing_for = kStateFresh;
-  seen.pods = std::move(pods);
-  return seen;
-}
-Observed operator|(Observed seen, const std::function<void(Observed&)>& change) {
-  change(seen);
-  return seen;
-}
-void deleting(Observed& seen) {
-  seen.deleting = true;
-}
-
-/// The plan in words: "create 2, start b:ScaleDown, order c:200, delete a:drained".
-std::string words(const Plan& plan) {
-  std::string all;
-  const auto say = [&all](const std::string& text) { all += (all.empty() ? "" : ", ") + text; };
-  if (plan.add_finalizer) say("add finalizer");
-  if (plan.remove_finalizer) say("remove finalizer");
-  for (const auto& a : plan.remove) {
-    say("delete " + a.pod.name + ":" + to_string(a.reason) + (a.only_this_version ? " if unchanged" : ""));
-  }
-  for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
-  for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
-  for (const auto& a : plan.relabel) say("relabel " + a.pod.name + (a.draining ? " draining" : " active"));
-  for (const auto& a : plan.orders) {
-    say("order " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
-  }
-  for (const auto& a : plan.undrain) say("undrain " + a.name);
-  if (!plan.create.empty()) say("create " + std::to_string(plan.create.size()));
-  if (!plan.states_wanted.empty()) say("ask " + std::to_string(plan.states_wanted.size()));
-  return all;
-}
-
-struct Row {
-  const char* name;
-  GatewaySpec spec;
-  Observed seen;
-  const char* plan;
-};
 
 void check(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
@@ -202,84 +69,6 @@ TEST_CASE("plan_gateway chooses whom to drain") {
        fleet({serving("a", 1), serving("b", 500) | unready}), "start b:ScaleDown"},
       {"draining pods do not count as replicas", spec_of(1), fleet({serving("a", 9), serving("b", 3) | draining(1s)}),
        ""},
-  });
-}
-
-TEST_CASE("plan_gateway drives a drain through its phases") {
-  const auto with_rate = [](double rate) {
-    GatewaySpec spec = spec_of(1);
-    spec.budget_per_receiver = rate;
-    return spec;
-  };
-  check({
-      {"Propagating: nothing is asked of the gateway yet", spec_of(1),
-       fleet({serving("a"), serving("b", 800) | draining(14s)}), ""},
-      {"Evicting: the gateway gets the whole budget of one receiver", spec_of(1),
-       fleet({serving("a"), serving("b", 800) | draining(15s)}), "order b:200"},
-      {"Evicting: an order that holds is not repeated", spec_of(1),
-       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), ""},
-      {"Evicting: a restarted gateway is told again", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(20s)}), "order b:200"},
-      {"Evicting: a smaller budget takes effect", with_rate(50),
-       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "order b:50"},
-      {"Drained: zero by the gateway's own word", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "delete b:drained"},
-      {"zero before the drain was accepted is no proof", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s)}), "order b:200"},
-      {"an old zero is no proof", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | stale(3s)}), ""},
-      {"a zero of an earlier drain is no proof", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(16s) | evicting(200) | stale(1500ms)}), ""},
-      {"no answer is not zero", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s) | unreachable | stale(30s)}), ""},
-      {"TimedOut: the deadline beats the budget", spec_of(1),
-       fleet({serving("a"), serving("b", 700) | draining(30min) | evicting(200)}), "delete b:timed out"},
-      {"TimedOut: also where nobody answers", spec_of(1),
-       fleet({serving("a"), serving("b", 700) | draining(31min) | unreachable}), "delete b:timed out"},
-      {"a crashed container has no connections, once its endpoints are gone", spec_of(1),
-       fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped if unchanged"},
-      {"a crashed container may come back while endpoints still follow", spec_of(1),
-       fleet({serving("a"), serving("b", 700) | crashed | draining(3s)}), ""},
-      {"a failed pod's drain is over", spec_of(1), fleet({serving("a"), serving("b", 700) | failed | draining(3s)}),
-       "delete b:stopped"},
-      {"a pod that is being deleted already is left to it", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | terminating}), ""},
-      {"two drains: the older one is lowered first", spec_of(1),
-       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(200), serving("c", 400) | draining(15s)}),
-       "order b:100"},
-      {"two drains: then the younger one gets its share", spec_of(1),
-       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100), serving("c", 400) | draining(15s)}),
-       "order c:100"},
-  });
-}
-
-TEST_CASE("plan_gateway takes pods back before it makes new ones") {
-  check({
-      {"a pod that still propagates comes back by its labels alone", spec_of(2),
-       fleet({serving("a"), serving("b", 800) | draining(3s)}), "take back b"},
-      {"an evicting gateway is told first", spec_of(2),
-       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "take back b and tell it"},
-      {"the one with the most connections is worth most", spec_of(2),
-       fleet({serving("a"), serving("b", 3) | draining(3s), serving("c", 800) | draining(3s)}), "take back c"},
-      {"what is still missing is made", spec_of(4), fleet({serving("a"), serving("b", 800) | draining(3s)}),
-       "take back b, create 2"},
-      {"an empty pod that is about to go is as good as a new one", spec_of(2),
-       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "take back b and tell it"},
-      {"a pod that cannot be told stays in its drain", spec_of(2),
-       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200) | unreachable}), "create 1"},
-      {"a pod that is not ready helps nobody", spec_of(2),
-       fleet({serving("a"), serving("b", 800) | unready | draining(20s) | evicting(200)}), "create 1"},
-      {"a pod past its deadline goes", spec_of(2), fleet({serving("a"), serving("b", 800) | draining(30min)}),
-       "delete b:timed out, create 1"},
-      {"a gateway whose pod was taken back but that still drains is told again", spec_of(1),
-       fleet({serving("a", 5) | draining(20s) | evicting(200) |
-              [](PodView& pod) {
-                pod.drain_annotated = false;
-                pod.drain.reset();
-                pod.state_label = "active";
-                pod.traffic_label = "on";
-              }}),
-       "undrain a"},
   });
 }
 
@@ -365,27 +154,6 @@ TEST_CASE("plan_gateway puts right what somebody has changed") {
       {"a pod is written to once a round", spec_of(0),
        fleet({serving("a") | [](PodView& pod) { pod.traffic_label = "off"; }}), "start a:ScaleDown"},
   });
-}
-
-TEST_CASE("a plan wakes when time alone makes a difference") {
-  struct Wake {
-    const char* name;
-    Observed seen;
-    std::optional<Duration> wake;
-  };
-  const Wake rows[] = {
-      {"at rest only an event matters", fleet({serving("a")}), std::nullopt},
-      {"at the end of propagation", fleet({serving("a"), serving("b") | draining(3s)}), 12s},
-      {"at the deadline", fleet({serving("a"), serving("b", 9) | draining(20min) | evicting(200)}), 10min},
-      {"when a ready pod becomes available", fleet({serving("a") | young}), 8s},
-      {"when a failed pod may be replaced", fleet({serving("a") | failed | young}), 7s},
-      {"when a silent gateway may be asked again",
-       fleet({serving("a"), serving("b", 9) | draining(20s) | evicting(200) | unreachable}), kAdminRetry},
-  };
-  for (const Wake& row : rows) {
-    CAPTURE(row.name);
-    CHECK(plan_gateway(spec_of(1), row.seen, kNoon).wake_after == row.wake);
-  }
 }
 
 TEST_CASE("a started drain carries its deadline, cost and runner-up") {

@@ -76,6 +76,7 @@ def operators(control_plane, tmp_path):
 @pytest.fixture
 def namespace(api, operators, kubelet):
     """A namespace of the test's own. Its gateways are deleted by an operator, as finalizers ask for."""
+    assert kubelet.failure is None, f"the stand-in for a kubelet has ended: {kubelet.failure}"
     name = f"op-{uuid.uuid4().hex[:8]}"
     api.core.create_namespace({"metadata": {"name": name}})
     yield name

@@ -43,6 +43,7 @@ class Kubelet:
 
     def __init__(self, kubeconfig, program, folder):
         self.starts = True
+        self.failure = None  # What ended the kubelet, if something did.
         self.deleted = {}  # Names of pods asked to go, with the connections that they had then; None: no answer.
         self._program = program
         self._folder = Path(folder)
@@ -112,6 +113,13 @@ class Kubelet:
         self._leases.patch_namespaced_lease(NAME, "kube-node-lease", {"spec": {"renewTime": now}})
 
     def _run(self):
+        try:
+            self._loop()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _loop(self):
         while not self._stopping.is_set():
             try:
                 self._heartbeat()

@@ -1,0 +1,121 @@
+#include "operator/plan_drains.h"
+
+#include <doctest/doctest.h>
+
+#include "operator/plan_test_fleet.h"
+
+namespace sluice::op {
+
+using namespace testing;
+
+namespace {
+
+void check(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(words(plan_gateway(row.spec, row.seen, kNoon)) == row.plan);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("plan_gateway drives a drain through its phases") {
+  const auto with_rate = [](double rate) {
+    GatewaySpec spec = spec_of(1);
+    spec.budget_per_receiver = rate;
+    return spec;
+  };
+  check({
+      {"Propagating: nothing is asked of the gateway yet", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(14s)}), ""},
+      {"Evicting: the gateway gets the whole budget of one receiver", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(15s)}), "order b:200"},
+      {"Evicting: an order that holds is not repeated", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), ""},
+      {"Evicting: a restarted gateway is told again", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(20s)}), "order b:200"},
+      {"Evicting: a smaller budget takes effect", with_rate(50),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "order b:50"},
+      {"Drained: zero by the gateway's own word", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "delete b:drained"},
+      {"zero before the drain was accepted is no proof", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(60s)}), "order b:200"},
+      {"an old zero is no proof", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | stale(3s)}), ""},
+      {"a zero of an earlier drain is no proof", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(16s) | evicting(200) | stale(1500ms)}), ""},
+      {"no answer is not zero", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(60s) | unreachable | stale(30s)}), ""},
+      {"TimedOut: the deadline beats the budget", spec_of(1),
+       fleet({serving("a"), serving("b", 700) | draining(30min) | evicting(200)}), "delete b:timed out"},
+      {"TimedOut: also where nobody answers", spec_of(1),
+       fleet({serving("a"), serving("b", 700) | draining(31min) | unreachable}), "delete b:timed out"},
+      {"a crashed container has no connections, once its endpoints are gone", spec_of(1),
+       fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped if unchanged"},
+      {"a crashed container may come back while endpoints still follow", spec_of(1),
+       fleet({serving("a"), serving("b", 700) | crashed | draining(3s)}), ""},
+      {"a failed pod's drain is over", spec_of(1), fleet({serving("a"), serving("b", 700) | failed | draining(3s)}),
+       "delete b:stopped"},
+      {"a pod that is being deleted already is left to it", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | terminating}), ""},
+      {"two drains: the older one is lowered first", spec_of(1),
+       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(200), serving("c", 400) | draining(15s)}),
+       "order b:100"},
+      {"two drains: then the younger one gets its share", spec_of(1),
+       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100), serving("c", 400) | draining(15s)}),
+       "order c:100"},
+  });
+}
+
+TEST_CASE("plan_gateway takes pods back before it makes new ones") {
+  check({
+      {"a pod that still propagates comes back by its labels alone", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | draining(3s)}), "take back b"},
+      {"an evicting gateway is told first", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "take back b and tell it"},
+      {"the one with the most connections is worth most", spec_of(2),
+       fleet({serving("a"), serving("b", 3) | draining(3s), serving("c", 800) | draining(3s)}), "take back c"},
+      {"what is still missing is made", spec_of(4), fleet({serving("a"), serving("b", 800) | draining(3s)}),
+       "take back b, create 2"},
+      {"an empty pod that is about to go is as good as a new one", spec_of(2),
+       fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "take back b and tell it"},
+      {"a pod that cannot be told stays in its drain", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200) | unreachable}), "create 1"},
+      {"a pod that is not ready helps nobody", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | unready | draining(20s) | evicting(200)}), "create 1"},
+      {"a pod past its deadline goes", spec_of(2), fleet({serving("a"), serving("b", 800) | draining(30min)}),
+       "delete b:timed out, create 1"},
+      {"a gateway whose pod was taken back but that still drains is told again", spec_of(1),
+       fleet({serving("a", 5) | draining(20s) | evicting(200) |
+              [](PodView& pod) {
+                pod.drain_annotated = false;
+                pod.drain.reset();
+                pod.state_label = "active";
+                pod.traffic_label = "on";
+              }}),
+       "undrain a"},
+  });
+}
+
+TEST_CASE("a plan wakes when time alone makes a difference") {
+  struct Wake {
+    const char* name;
+    Observed seen;
+    std::optional<Duration> wake;
+  };
+  const Wake rows[] = {
+      {"at rest only an event matters", fleet({serving("a")}), std::nullopt},
+      {"at the end of propagation", fleet({serving("a"), serving("b") | draining(3s)}), 12s},
+      {"at the deadline", fleet({serving("a"), serving("b", 9) | draining(20min) | evicting(200)}), 10min},
+      {"when a ready pod becomes available", fleet({serving("a") | young}), 8s},
+      {"when a failed pod may be replaced", fleet({serving("a") | failed | young}), 7s},
+      {"when a silent gateway may be asked again",
+       fleet({serving("a"), serving("b", 9) | draining(20s) | evicting(200) | unreachable}), kAdminRetry},
+  };
+  for (const Wake& row : rows) {
+    CAPTURE(row.name);
+    CHECK(plan_gateway(spec_of(1), row.seen, kNoon).wake_after == row.wake);
+  }
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,146 @@
+// Pods and fleets for the tests of the plan, in words: serving("b", 800) | draining(20s) | evicting(200).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "operator/limits.h"
+#include "operator/plan.h"
+
+namespace sluice::op::testing {
+
+inline const WallTime kNoon{std::chrono::hours(24 * 365 * 50)};
+
+inline GatewaySpec spec_of(int replicas) {
+  GatewaySpec spec;
+  spec.replicas = replicas;
+  return spec;
+}
+
+/// A pod that has been serving for an hour, its state one second old.
+inline PodView serving(const char* name, std::int64_t connections = 0) {
+  PodView pod;
+  pod.name = name;
+  pod.uid = std::string("uid-") + name;
+  pod.resource_version = "7";
+  pod.revision = "new";
+  pod.address = std::string(name) + ":9901";
+  pod.created = kNoon - 1h;
+  pod.ready = true;
+  pod.ready_since = kNoon - 1h;
+  pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
+  pod.state_age = 100ms;
+  return pod;
+}
+
+inline PodView operator|(PodView pod, const std::function<void(PodView&)>& change) {
+  change(pod);
+  return pod;
+}
+
+inline void pending(PodView& pod) {
+  pod.container = ContainerState::kNeverStarted;
+  pod.ready = false;
+  pod.state.reset();
+  pod.address.clear();
+}
+inline void unready(PodView& pod) {
+  pod.ready = false;
+}
+inline void terminating(PodView& pod) {
+  pod.terminating = true;
+}
+inline void old_revision(PodView& pod) {
+  pod.revision = "old";
+}
+inline void failed(PodView& pod) {
+  pod.finished = true;
+  pod.ready = false;
+  pod.container = ContainerState::kStopped;
+}
+inline void crashed(PodView& pod) {
+  pod.ready = false;
+  pod.container = ContainerState::kStopped;
+}
+inline void unreachable(PodView& pod) {
+  pod.failure_age = 100ms;
+}
+inline void young(PodView& pod) {
+  pod.created = kNoon - 3s;
+  pod.ready_since = kNoon - 2s;
+}
+inline std::function<void(PodView&)> stale(Duration age) {
+  return [age](PodView& pod) { pod.state_age = age; };
+}
+
+/// Draining for `since`, as its annotation and labels say; the gateway knows nothing of it yet.
+inline std::function<void(PodView&)> draining(Duration since, DrainReason reason = DrainReason::kScaleDown) {
+  return [since, reason](PodView& pod) {
+    pod.drain_annotated = true;
+    pod.drain = DrainRecord{reason, kNoon - since, kNoon - since + 30min};
+    pod.state_label = "draining";
+    pod.traffic_label = "off";
+  };
+}
+/// The gateway has accepted the drain at `rate`.
+inline std::function<void(PodView&)> evicting(double rate) {
+  return [rate](PodView& pod) {
+    pod.state->drain = GatewayDrain{.started_at = pod.drain->started_at,
+                                    .reason = to_string(pod.drain->reason),
+                                    .deadline = pod.drain->deadline,
+                                    .initial = 800,
+                                    .remaining = pod.state->connections,
+                                    .rate = rate};
+    pod.rate_possible = rate;
+  };
+}
+
+inline Observed fleet(std::vector<PodView> pods) {
+  Observed seen;
+  seen.ns = "default";
+  seen.name = "edge";
+  seen.uid = "owner";
+  seen.finalized = true;
+  seen.revision = "new";
+  seen.choosing_for = kStateFresh;
+  seen.pods = std::move(pods);
+  return seen;
+}
+inline Observed operator|(Observed seen, const std::function<void(Observed&)>& change) {
+  change(seen);
+  return seen;
+}
+inline void deleting(Observed& seen) {
+  seen.deleting = true;
+}
+
+/// The plan in words: "create 2, start b:ScaleDown, order c:200, delete a:drained".
+inline std::string words(const Plan& plan) {
+  std::string all;
+  const auto say = [&all](const std::string& text) { all += (all.empty() ? "" : ", ") + text; };
+  if (plan.add_finalizer) say("add finalizer");
+  if (plan.remove_finalizer) say("remove finalizer");
+  for (const auto& a : plan.remove) {
+    say("delete " + a.pod.name + ":" + to_string(a.reason) + (a.only_this_version ? " if unchanged" : ""));
+  }
+  for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
+  for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
+  for (const auto& a : plan.relabel) say("relabel " + a.pod.name + (a.draining ? " draining" : " active"));
+  for (const auto& a : plan.orders) {
+    say("order " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
+  }
+  for (const auto& a : plan.undrain) say("undrain " + a.name);
+  if (!plan.create.empty()) say("create " + std::to_string(plan.create.size()));
+  if (!plan.states_wanted.empty()) say("ask " + std::to_string(plan.states_wanted.size()));
+  return all;
+}
+
+struct Row {
+  const char* name;
+  GatewaySpec spec;
+  Observed seen;
+  const char* plan;
+};
+
+}  // namespace sluice::op::testing
