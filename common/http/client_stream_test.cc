@@ -168,6 +168,7 @@ TEST_CASE("streams that come and go from several threads leave nothing behind") 
   LoopbackServer server(answer_and_hold(kOneByte));
   Client client({});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 10; ++i) {

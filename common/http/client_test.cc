@@ -221,7 +221,7 @@ TEST_CASE("many calls at once share the allowed connections") {
   std::promise<void> all;
   std::atomic<int> left{200};
   for (int i = 0; i < 200; ++i) {
-    client.send_async(get(server.url()), [&](Result<Response> answer) {
+    client.send_async(get(server.url()), [&](const Result<Response>& answer) {
       if (answer.ok() && answer->body == "ok") ++good;
       if (--left == 0) all.set_value();
     });
@@ -235,9 +235,9 @@ TEST_CASE("a call may start another one from its answer") {
   LoopbackServer server(answer_always(ok_response("ok")));
   Client client({});
   std::promise<int> second;
-  client.send_async(get(server.url()), [&](Result<Response>) {
+  client.send_async(get(server.url()), [&](const Result<Response>&) {
     client.send_async(get(server.url()),
-                      [&](Result<Response> answer) { second.set_value(answer ? answer->status : 0); });
+                      [&](const Result<Response>& answer) { second.set_value(answer ? answer->status : 0); });
   });
   auto status = second.get_future();
   REQUIRE(status.wait_for(kLong) == std::future_status::ready);
@@ -251,7 +251,7 @@ TEST_CASE("more calls than are allowed at once are refused") {
   {
     Client client({.connections_max = 1});
     for (int i = 0; i < 4097; ++i) {
-      client.send_async(get(server.url()), [&](Result<Response> answer) {
+      client.send_async(get(server.url()), [&](const Result<Response>& answer) {
         (answer.error().message.find("too many") != std::string::npos ? refused : cut)++;
       });
     }

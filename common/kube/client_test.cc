@@ -55,26 +55,26 @@ TEST_CASE("the answer's status decides the error's code, the server's sentence i
   struct Row {
     std::string name;
     int status;
-    std::string body;
     ErrorCode code;
+    std::string body;
     std::string message;
   };
   const Row rows[] = {
-      {"not found", 404, R"({"kind":"Status","message":"pods \"p\" not found"})", ErrorCode::kNotFound,
+      {"not found", 404, ErrorCode::kNotFound, R"({"kind":"Status","message":"pods \"p\" not found"})",
        "GET /api/v1/pods: pods \"p\" not found"},
-      {"conflict", 409, R"({"message":"changed"})", ErrorCode::kConflict, "GET /api/v1/pods: changed"},
-      {"gone", 410, R"({"message":"too old"})", ErrorCode::kExpired, "GET /api/v1/pods: too old"},
-      {"unauthorized", 401, "{}", ErrorCode::kDenied, "GET /api/v1/pods: HTTP 401: {}"},
-      {"forbidden", 403, R"({"message":"no"})", ErrorCode::kDenied, "GET /api/v1/pods: no"},
-      {"invalid", 422, R"({"message":"spec"})", ErrorCode::kInvalid, "GET /api/v1/pods: spec"},
-      {"bad request", 400, "", ErrorCode::kInvalid, "GET /api/v1/pods: HTTP 400"},
-      {"too many", 429, R"({"message":"later"})", ErrorCode::kUnavailable, "GET /api/v1/pods: later"},
-      {"a proxy's page", 502, "<html>\n<b>Bad</b>", ErrorCode::kUnavailable,
+      {"conflict", 409, ErrorCode::kConflict, R"({"message":"changed"})", "GET /api/v1/pods: changed"},
+      {"gone", 410, ErrorCode::kExpired, R"({"message":"too old"})", "GET /api/v1/pods: too old"},
+      {"unauthorized", 401, ErrorCode::kDenied, "{}", "GET /api/v1/pods: HTTP 401: {}"},
+      {"forbidden", 403, ErrorCode::kDenied, R"({"message":"no"})", "GET /api/v1/pods: no"},
+      {"invalid", 422, ErrorCode::kInvalid, R"({"message":"spec"})", "GET /api/v1/pods: spec"},
+      {"bad request", 400, ErrorCode::kInvalid, "", "GET /api/v1/pods: HTTP 400"},
+      {"too many", 429, ErrorCode::kUnavailable, R"({"message":"later"})", "GET /api/v1/pods: later"},
+      {"a proxy's page", 502, ErrorCode::kUnavailable, "<html>\n<b>Bad</b>",
        "GET /api/v1/pods: HTTP 502: <html> <b>Bad</b>"},
-      {"a version from the future", 504,
+      {"a version from the future", 504, ErrorCode::kExpired,
        R"({"message":"Too large resource version","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}})",
-       ErrorCode::kExpired, "GET /api/v1/pods: Too large resource version"},
-      {"a Status of the wrong shape", 500, R"({"message":7,"details":{"causes":{"x":1}}})", ErrorCode::kUnavailable,
+       "GET /api/v1/pods: Too large resource version"},
+      {"a Status of the wrong shape", 500, ErrorCode::kUnavailable, R"({"message":7,"details":{"causes":{"x":1}}})",
        R"(GET /api/v1/pods: HTTP 500: {"message":7,"details":{"causes":{"x":1}}})"}};
   for (const Row& row : rows) {
     CAPTURE(row.name);

@@ -20,22 +20,22 @@ TEST_CASE("who holds the Lease, and how long he was silent on our clock, decides
   struct Row {
     std::string name;
     std::optional<LeaseRecord> record;
-    bool leading;
     Duration later;
     LeaseAction action;
+    bool leading;
   };
   const Row rows[] = {
-      {"no Lease yet", std::nullopt, false, 0s, LeaseAction::kWrite},
-      {"released", held_by(""), false, 0s, LeaseAction::kWrite},
-      {"held by us, of an earlier life", held_by("me"), false, 0s, LeaseAction::kWrite},
-      {"held by another, just seen", held_by("other"), false, 0s, LeaseAction::kWait},
-      {"held by another, almost expired", held_by("other"), false, 14'999ms, LeaseAction::kWait},
-      {"held by another, expired", held_by("other"), false, 15s, LeaseAction::kWrite},
-      {"we lead", held_by("me"), true, 0s, LeaseAction::kWrite},
-      {"we lead and were long silent, but nobody took it", held_by("me"), true, 100s, LeaseAction::kWrite},
-      {"we lead and somebody deleted it", std::nullopt, true, 0s, LeaseAction::kWrite},
-      {"we led and another one took it", held_by("other"), true, 0s, LeaseAction::kLost},
-      {"we led, another one took it and has expired since", held_by("other"), true, 100s, LeaseAction::kLost}};
+      {"no Lease yet", std::nullopt, 0s, LeaseAction::kWrite, false},
+      {"released", held_by(""), 0s, LeaseAction::kWrite, false},
+      {"held by us, of an earlier life", held_by("me"), 0s, LeaseAction::kWrite, false},
+      {"held by another, just seen", held_by("other"), 0s, LeaseAction::kWait, false},
+      {"held by another, almost expired", held_by("other"), 14'999ms, LeaseAction::kWait, false},
+      {"held by another, expired", held_by("other"), 15s, LeaseAction::kWrite, false},
+      {"we lead", held_by("me"), 0s, LeaseAction::kWrite, true},
+      {"we lead and were long silent, but nobody took it", held_by("me"), 100s, LeaseAction::kWrite, true},
+      {"we lead and somebody deleted it", std::nullopt, 0s, LeaseAction::kWrite, true},
+      {"we led and another one took it", held_by("other"), 0s, LeaseAction::kLost, true},
+      {"we led, another one took it and has expired since", held_by("other"), 100s, LeaseAction::kLost, true}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
     LeaseObserver observer;

@@ -29,6 +29,7 @@ std::string text(const Object& o) {
 /// "before>after", a dash for what is null.
 std::vector<std::string> texts(const std::vector<Change>& changes) {
   std::vector<std::string> out;
+  out.reserve(changes.size());
   for (const Change& change : changes) out.push_back(text(change.before) + ">" + text(change.after));
   return out;
 }

@@ -68,7 +68,8 @@ TEST_CASE("what is no event ends the decoding after the events before it") {
                       {"a list inside", R"({"type":"ADDED","object":[]})"}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const std::string stream = kA + "\n" + row.line + "\n" + kB + "\n";
+    std::string stream = kA + "\n";
+    stream.append(row.line).append("\n").append(kB).append("\n");
     const Decoded out = decode({stream});
     CHECK(!out.ok);
     CHECK(out.events == std::vector<std::string>{"ADDED a"});

@@ -96,6 +96,7 @@ TEST_CASE("shut_down wakes every worker that waits") {
   Fixture f;
   std::atomic<int> ended = 0;
   std::vector<std::thread> workers;
+  workers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     workers.emplace_back([&] {
       while (f.queue.get()) {
@@ -126,6 +127,7 @@ TEST_CASE("no key is worked on by two workers at once") {
   std::atomic<bool> overlapped = false;
   std::atomic<int> handled = 0;
   std::vector<std::thread> workers;
+  workers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     workers.emplace_back([&] {
       while (const auto key = queue.get()) {

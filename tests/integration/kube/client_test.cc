@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -182,6 +183,7 @@ TEST_CASE("calls and watches share one HTTP/2 connection") {
     watches.push_back(client.watch(kConfigMaps, ns.name(), {.send_initial_events = true}, std::move(callbacks)));
   }
   std::vector<std::thread> threads;
+  threads.reserve(20);
   std::atomic<int> good{0};
   for (int t = 0; t < 20; ++t) {
     threads.emplace_back([&, t] {
