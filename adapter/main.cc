@@ -25,6 +25,9 @@ constexpr int kMetricsAtOnceMax = 12;
 constexpr int kReviewsAtOnceMax = 8;
 static_assert(kMetricsAtOnceMax + kReviewsAtOnceMax < kWorkers);
 
+// An idle TLS connection costs 75 KB: all of them together stay below half of the chart's memory limit.
+constexpr int kConnectionsMax = 1500;
+
 constexpr Duration kCertificateInterval{10'000};
 constexpr Duration kStopTime{10'000};
 // Endpoints take a moment to forget a pod that stops: what is still sent to us meanwhile is answered.
@@ -73,6 +76,7 @@ http::ServerOptions server_options(const Options& options, const http::Certified
   out.key_pem = certificate.key_pem;
   out.ask_client_certificate = true;
   out.workers = kWorkers;
+  out.connections_max = kConnectionsMax;
   out.idle_timeout = kIdleTimeout;
   out.header_bytes_max = 128u << 10;  // the front proxy repeats every group of the user
   return out;

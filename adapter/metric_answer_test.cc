@@ -71,7 +71,7 @@ ResourceMap resources() {
   return map;
 }
 
-std::unique_ptr<Catalog> catalog(std::vector<RuleListing> listings) {
+std::unique_ptr<Catalog> catalog(const std::vector<RuleListing>& listings) {
   auto rules = parse_rules(R"(
 rules:
 - seriesQuery: m

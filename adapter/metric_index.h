@@ -21,7 +21,7 @@ using SeriesNames = std::map<std::string, std::set<std::string>>;
 struct MetricKey {
   GroupResource resource;  ///< Plural.
   std::string metric;
-  auto operator<=>(const MetricKey&) const = default;
+  auto operator<=>(const MetricKey&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads it
 };
 
 struct MetricSource {

@@ -22,6 +22,7 @@ std::vector<Rule> rules(const std::string& text) {
 MetricIndex index_of(const std::vector<Rule>& rules, const std::vector<std::optional<SeriesNames>>& listed,
                      const ResourceMap& map = kMap) {
   std::vector<ResourceLabels> labels;
+  labels.reserve(rules.size());
   for (const Rule& rule : rules) labels.emplace_back(rule, map);
   return build_index(rules, listed, labels);
 }

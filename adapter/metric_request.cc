@@ -35,21 +35,20 @@ bool is_version(const std::string& text) {
 
 // The segments behind the version.
 Route parse_metric(Route route, const std::vector<std::string>& parts) {
-  route.kind = RouteKind::kMetric;
   const bool in_namespace = parts[0] == "namespaces";
-  if (std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); })) {
-    route.kind = RouteKind::kMalformed;
-  } else if (in_namespace && parts.size() == 4 && parts[2] == "metrics") {
+  const bool whole = std::none_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); });
+  route.kind = RouteKind::kMetric;
+  if (whole && in_namespace && parts.size() == 4 && parts[2] == "metrics") {
     route.resource = "namespaces";
     route.name = parts[1];
     route.metric = parts[3];
     route.of_namespace = true;
-  } else if (in_namespace && parts.size() == 5) {
+  } else if (whole && in_namespace && parts.size() == 5) {
     route.ns = parts[1];
     route.resource = parts[2];
     route.name = parts[3];
     route.metric = parts[4];
-  } else if (!in_namespace && parts.size() == 3) {
+  } else if (whole && !in_namespace && parts.size() == 3) {
     route.resource = parts[0];
     route.name = parts[1];
     route.metric = parts[2];

@@ -34,37 +34,38 @@ TEST_CASE("what Prometheus refuses or fails at is told apart") {
   struct Row {
     const char* name;
     int status;
-    const char* body;
     ErrorCode code;
+    const char* body;
     const char* said;
   };
   const Row rows[] = {
-      {"a bad query", 400, R"({"status":"error","errorType":"bad_data","error":"1:5: parse error: x"})",
-       ErrorCode::kInvalid, "Prometheus answers bad_data: 1:5: parse error: x"},
-      {"a query that cannot be executed", 422, R"({"status":"error","errorType":"execution","error":"many-to-many"})",
-       ErrorCode::kInvalid, "execution: many-to-many"},
-      {"its own time-out", 503, R"({"status":"error","errorType":"timeout","error":"query timed out"})",
-       ErrorCode::kUnavailable, "timeout: query timed out"},
-      {"an error with 200", 200, R"({"status":"error","errorType":"canceled","error":"x"})", ErrorCode::kUnavailable,
+      {"a bad query", 400, ErrorCode::kInvalid,
+       R"({"status":"error","errorType":"bad_data","error":"1:5: parse error: x"})",
+       "Prometheus answers bad_data: 1:5: parse error: x"},
+      {"a query that cannot be executed", 422, ErrorCode::kInvalid,
+       R"({"status":"error","errorType":"execution","error":"many-to-many"})", "execution: many-to-many"},
+      {"its own time-out", 503, ErrorCode::kUnavailable,
+       R"({"status":"error","errorType":"timeout","error":"query timed out"})", "timeout: query timed out"},
+      {"an error with 200", 200, ErrorCode::kUnavailable, R"({"status":"error","errorType":"canceled","error":"x"})",
        "canceled"},
-      {"a proxy's 502", 502, "<html>\nbad gateway\xff</html>", ErrorCode::kUnavailable,
+      {"a proxy's 502", 502, ErrorCode::kUnavailable, "<html>\nbad gateway\xff</html>",
        "Prometheus answers HTTP 502: <html> bad gateway?</html>"},
-      {"not allowed", 401, "no", ErrorCode::kDenied, "HTTP 401: no"},
-      {"not found", 404, "404 page not found", ErrorCode::kInvalid, "HTTP 404: 404 page not found"},
-      {"too many requests", 429, "", ErrorCode::kUnavailable, "HTTP 429"},
-      {"no JSON", 200, "hello", ErrorCode::kInvalid, "not of its API"},
-      {"cut JSON", 200, R"({"status":"success","data":{"resultType":"vec)", ErrorCode::kInvalid, "not of its API"},
-      {"a scalar", 200, R"({"status":"success","data":{"resultType":"scalar","result":[1,"1"]}})", ErrorCode::kInvalid,
+      {"not allowed", 401, ErrorCode::kDenied, "no", "HTTP 401: no"},
+      {"not found", 404, ErrorCode::kInvalid, "404 page not found", "HTTP 404: 404 page not found"},
+      {"too many requests", 429, ErrorCode::kUnavailable, "", "HTTP 429"},
+      {"no JSON", 200, ErrorCode::kInvalid, "hello", "not of its API"},
+      {"cut JSON", 200, ErrorCode::kInvalid, R"({"status":"success","data":{"resultType":"vec)", "not of its API"},
+      {"a scalar", 200, ErrorCode::kInvalid, R"({"status":"success","data":{"resultType":"scalar","result":[1,"1"]}})",
        "a scalar where the rule's query should make a vector"},
-      {"a value that is no string", 200,
+      {"a value that is no string", 200, ErrorCode::kInvalid,
        R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,2]}]}})",
-       ErrorCode::kInvalid, "not of its API"},
-      {"a value that is no number", 200,
+       "not of its API"},
+      {"a value that is no number", 200, ErrorCode::kInvalid,
        R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1x"]}]}})",
-       ErrorCode::kInvalid, "not of its API"},
-      {"a label that is no string", 200,
+       "not of its API"},
+      {"a label that is no string", 200, ErrorCode::kInvalid,
        R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":1},"value":[1,"1"]}]}})",
-       ErrorCode::kInvalid, "not of its API"}};
+       "not of its API"}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const auto vector = read_vector(row.status, row.body);

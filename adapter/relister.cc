@@ -101,9 +101,9 @@ void Relister::publish() {
     if (!unknown.empty()) log_warn("rules name resources that the API server does not serve", {{"resources", unknown}});
     unknown_ = unknown;
   }
-  if (catalog->index().size() != metrics_known_.value())
-    log_info("metrics listed", {{"count", catalog->index().size()}});
-  metrics_known_.set(static_cast<double>(catalog->index().size()));
+  const auto count = static_cast<double>(catalog->index().size());
+  if (count != metrics_known_.value()) log_info("metrics listed", {{"count", catalog->index().size()}});
+  metrics_known_.set(count);
   out_.set(catalog);
 }
 

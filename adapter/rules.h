@@ -25,7 +25,7 @@ struct GroupResource {
   [[nodiscard]] std::string text() const { return group.empty() ? resource : resource + "." + group; }
   /// The inverse of text(): the group begins behind the first dot.
   static GroupResource parse(std::string_view text);
-  auto operator<=>(const GroupResource&) const = default;
+  auto operator<=>(const GroupResource&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads it
 };
 
 /// A regular expression that a series name must (or must not) contain.
