@@ -18,6 +18,7 @@ def test_connections_scale_up_and_down_and_every_pod_that_goes_is_drained(gatewa
     with Watcher(edge) as watcher, Fleet(edge.url(), 60, seed=1) as first:
         first.wait_connected()
         edge.wait_ready(2, within_s=REACTION_S)
+        eventually(lambda: len(edge.endpoints()) == 2, "both pods among the endpoints")
         # Those that come now land on both pods, so that the one that goes later is not empty.
         with Fleet(edge.url(), 30, seed=2) as second:
             second.wait_connected()
@@ -41,7 +42,8 @@ def test_queue_length_scales_up(gateways):
     edge = gateways("edge", replicas=1)
     autoscaler = Autoscaler(edge, connections_metric(edge, target=1000), queue_metric(target=4))
     eventually(autoscaler.is_active, "the HPA reading both metrics", within_s=REACTION_S)
-    with TaskBurst(edge.url("/tasks"), connections=4, tasks=48, megabytes=64) as burst, Watcher(edge) as watcher:
+    # 30 GB, half a minute of one worker's time: longer than a scrape and a decision of the HPA together.
+    with TaskBurst(edge.url("/tasks"), connections=4, tasks=240, megabytes=128) as burst, Watcher(edge) as watcher:
         eventually(lambda: max(watcher.replicas, default=1) > 1, "more replicas because of the queue", within_s=REACTION_S)
         burst.wait_all_answered(within_s=300)
     assert burst.failed == []
