@@ -306,10 +306,10 @@ bool Connection::can_be_released(std::uint32_t epoch) const {
 
 void Connection::release(Duration wait) {
   drain_epoch_ = shard_.drain_view.epoch;
-  leave_at_ = shard_.loop.now() + wait;
+  // Waiting for the answer behind which a talking client is closed is part of its wait: the drain ends when it should.
+  leave_at_ = shard_.loop.now() + (hints_ ? wait + kHintGrace : std::max(Duration::zero(), wait - kQuietWait));
   shard_.stats.drain_released.add(1);
   if (hints_) {
-    leave_at_ += kHintGrace;
     shard_.stats.drain_hinted.add(1);
     reply(make_frame(Opcode::kText, R"({"reconnect":{"after_ms":)" + std::to_string(wait.count()) +
                                         R"(,"reason":"drain","resume":""}})"));

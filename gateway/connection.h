@@ -168,4 +168,7 @@ class Connection {
   bool transport_ended_ : 1 = false;
 };
 
+static_assert(sizeof(Connection) <= 192,
+              "an idle connection's memory: this, its slot's 8 bytes, and its socket's state");
+
 }  // namespace sluice::gateway

@@ -98,6 +98,7 @@ TEST_CASE("probes and metrics need no token; other paths and methods are refused
 TEST_CASE("many idle connections do not keep the operator out") {
   TestGateway gateway;
   std::vector<std::unique_ptr<ClientSocket>> idle;
+  idle.reserve(300);
   for (int i = 0; i < 300; ++i) idle.push_back(std::make_unique<ClientSocket>(gateway.ports().admin));
   CHECK(gateway.admin("GET", "/admin/v1/state").status == 200);
   CHECK(idle.front()->read_to_end().empty());  // The longest idle one has made room.

@@ -233,6 +233,7 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
 
 void Applier::undrain(const std::vector<PodRef>& pods, Applied& applied) {
   std::vector<AdminCall> calls;
+  calls.reserve(pods.size());
   for (const PodRef& pod : pods) calls.push_back(call_to(pod, AdminCall::Verb::kUndrain));
   if (!pods.empty()) wake(applied, kAdminRetry);
   (void)call_gateways(calls);

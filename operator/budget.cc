@@ -21,6 +21,7 @@ std::vector<double> fair_rates(double budget, const std::vector<DrainShare>& sha
   }
   const double available = std::max(0.0, budget - reserved);
   std::vector<double> fair;
+  fair.reserve(shares.size());
   for (const DrainShare& share : shares) {
     fair.push_back(share.reachable ? available * std::max(share.left, 1.0) / left_in_all : share.rate);
   }

@@ -54,7 +54,7 @@ DrainRecord record_from(DrainReason reason, const GatewaySpec& spec, WallTime no
 
 /// Drains that a higher spec.replicas takes back, the ones worth most first. Only pods that serve at once: ready, and
 /// not known to be out of our reach, or the gateway could not be told.
-Pods take_back(Pods draining, int gap, const GatewaySpec& spec, const Observed& seen, WallTime now, Plan& plan) {
+Pods take_back(const Pods& draining, int gap, const GatewaySpec& spec, const Observed& seen, WallTime now, Plan& plan) {
   Pods candidates;
   Pods others;
   for (const PodView* pod : draining) {

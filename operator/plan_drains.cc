@@ -54,6 +54,7 @@ bool already_so(const PodView& pod, double rate) {
 
 void give_orders(const std::vector<const PodView*>& evicting, const GatewaySpec& spec, int receivers, Plan& plan) {
   std::vector<DrainShare> shares;
+  shares.reserve(evicting.size());
   for (const PodView* pod : evicting) {
     shares.push_back({.left = left_on(*pod), .rate = pod->rate_possible, .reachable = !unreachable(*pod)});
   }

@@ -52,7 +52,7 @@ std::string current_revision(const Json& gateway, const Observed& seen) {
     if (is_live(pod) && pod.revision != seen.revision) ++pods_of[pod.revision];
   }
   if (pods_of.empty()) return seen.revision;
-  const std::string before = kube::text_at(gateway, "/status/currentRevision");
+  std::string before = kube::text_at(gateway, "/status/currentRevision");
   if (!before.empty() && before != seen.revision) return before;
   return std::max_element(pods_of.begin(), pods_of.end(),
                           [](const auto& a, const auto& b) { return a.second < b.second; })

@@ -49,6 +49,7 @@ void DrainController::terminate(std::size_t connections, Duration grace, Duratio
   const WallTime wall = clock_.wall();
   const TerminationPlan plan = plan_termination(connections, grace, hint_jitter);
   termination_deadline_ = now + plan.deadline;
+  termination_wall_ = wall + plan.deadline;
   if (active_.load(std::memory_order_relaxed)) {
     deadline_ = std::min(deadline_, termination_deadline_);
     return;
@@ -88,7 +89,7 @@ std::optional<DrainReport> DrainController::report(std::size_t remaining, std::s
   DrainReport report;
   report.started_at = started_at_;
   report.reason = request_.reason;
-  report.deadline = clock_.wall() + std::chrono::duration_cast<Duration>(deadline_ - now);
+  report.deadline = std::min(request_.deadline, termination_wall_);
   report.initial = initial_;
   report.rate = request_.rate;
   const Duration spread = drain_spread(initial_, request_.rate, request_.hint_jitter);

@@ -81,6 +81,7 @@ class DrainController {
   std::uint32_t epoch_ = 0;
   SteadyTime deadline_{};
   SteadyTime termination_deadline_ = SteadyTime::max();
+  WallTime termination_wall_ = WallTime::max();
   SteadyTime last_taken_{};
   TokenPacer pacer_;
 };

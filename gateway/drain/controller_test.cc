@@ -68,6 +68,7 @@ TEST_CASE("termination starts a drain or cuts the one that runs, and is final") 
     drain.start(request(clock, 1h, 100), 500);
     drain.terminate(400, 100s, 30s);
     CHECK(drain.view().deadline == clock.steady() + 80s);
+    CHECK(drain.report(400, 400)->deadline == clock.wall() + 80s);
     CHECK(drain.report(400, 400)->rate == 100);
     drain.start(request(clock, 1h, 200), 500);  // The operator repeats its call: the rate changes, the cut stays.
     CHECK(drain.view().deadline == clock.steady() + 80s);
