@@ -31,6 +31,7 @@ TEST_CASE("threads never hold more slots than there are") {
   Slots slots(3);
   std::atomic<int> held = 0, most = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 2000; ++round) {
