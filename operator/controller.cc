@@ -97,6 +97,8 @@ void Controller::watch_caches() {
 }
 
 void Controller::start() {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;  // The lease was won while the process was told to end.
   runner_ = std::thread([this] { run(); });
 }
 
@@ -298,6 +300,11 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
   }
   for (const kube::Object& pod : pods) taken.insert(std::string(kube::name_of(*pod)));
   const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
+  std::set<std::string> uids;
+  for (const kube::Object& pod : pods) {
+    if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
+  }
+  states_.set_pods(key, uids);
   return observe(
       {.gateway = gateway,
        .pods = pods,
@@ -348,25 +355,20 @@ void Controller::report_problem(const std::string& key, const Json& gateway, con
 
 void Controller::poll_for(const std::string& key, const Observed& seen, const Plan& plan) {
   std::vector<PollTarget> targets;
-  std::set<std::string> uids;
   for (const PodView& pod : seen.pods) {
-    if (pod.finished) continue;
-    uids.insert(pod.uid);
-    if (pod.address.empty() || pod.terminating || pod.container != ContainerState::kRunning) continue;
+    if (pod.finished || pod.terminating || pod.address.empty() || pod.container != ContainerState::kRunning) continue;
     PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
-    if (std::find(plan.states_wanted.begin(), plan.states_wanted.end(), pod.uid) != plan.states_wanted.end()) {
-      target.urgency = PollUrgency::kCandidate;
-    }
+    const auto& wanted = plan.states_wanted;
+    if (std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end()) target.urgency = PollUrgency::kCandidate;
     if (pod.draining()) target.urgency = PollUrgency::kDraining;
     targets.push_back(std::move(target));
   }
-  states_.keep_only(key, uids);
   poller_.set_targets(key, targets);
 }
 
 void Controller::forget(const std::string& key) {
   poller_.set_targets(key, {});
-  states_.keep_only(key, {});
+  states_.set_pods(key, {});
   pod_writes_.forget(key);
   children_.forget(key);
   gateway_writes_.forget(key);

@@ -1,10 +1,14 @@
 // Wires sluice-operator together: caches, leader election, controller, probes and metrics.
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -25,6 +29,8 @@ namespace sluice::op {
 namespace {
 
 constexpr const char* kProgram = "sluice-operator";
+/// An API server that does not answer must not use up our own grace period (30 s by default).
+constexpr Duration kStopPatience{10'000};
 
 std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);
@@ -54,6 +60,32 @@ http::ServerResponse serve(const http::ServerRequest& request, const Caches& cac
   }
   return http::ServerResponse::text(404, "there are /metrics, /healthz and /readyz\n");
 }
+
+/// Does something unless it is destroyed within `patience`.
+class Otherwise {
+ public:
+  Otherwise(Duration patience, std::function<void()> action)
+      : thread_([this, patience, action = std::move(action)] {
+          std::unique_lock lock(mutex_);
+          if (!changed_.wait_for(lock, patience, [this] { return over_; })) action();
+        }) {}
+  ~Otherwise() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Otherwise(const Otherwise&) = delete;
+  Otherwise& operator=(const Otherwise&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::thread thread_;  // Last: it uses the others.
+};
 
 int fail(const Error& error) {
   std::fprintf(stderr, "%s: %s\n", kProgram, error.message.c_str());
@@ -98,6 +130,10 @@ int run(const Options& options, StopSignal& stop) {
   // The order matters: workers stop before the lease goes to another, and the last events are sent before the client
   // ends.
   log_info("stopping");
+  const Otherwise hurry(kStopPatience, [&] {
+    log_warn("the API server does not answer; stopping without it");
+    client.shut_down();
+  });
   controller->stop();
   elector.stop_and_release();
   events.reset();

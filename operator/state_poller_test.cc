@@ -43,6 +43,7 @@ TEST_CASE("the poller asks what it was told to ask, keeps the answers and tells 
   ScriptedApi api;
   api.set("a", 7);
   StateStore states;
+  states.set_pods("live/edge", {"a", "silent"});
   SystemClock clock;
   std::mutex mutex;
   std::condition_variable changed;

@@ -18,7 +18,9 @@ bool differs(const std::optional<GatewayState>& before, const GatewayState& afte
 
 bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state) {
   const std::lock_guard lock(mutex_);
-  HeardState& known = states_[uid];
+  const auto found = states_.find(uid);
+  if (found == states_.end()) return false;
+  HeardState& known = found->second;
   if (known.state && asked_at < known.asked_at) return false;
   const bool changed = known.failed_at.has_value() || differs(known.state, state);
   // A call that failed after this one was asked may still take effect: its rate stays possible until a later answer.
@@ -32,7 +34,9 @@ bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const Gatewa
 
 void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe) {
   const std::lock_guard lock(mutex_);
-  HeardState& known = states_[uid];
+  const auto found = states_.find(uid);
+  if (found == states_.end()) return;
+  HeardState& known = found->second;
   known.failed_at = std::max(known.failed_at.value_or(at), at);
   known.rate_possible = std::max(known.rate_possible, rate_maybe);
 }
@@ -43,12 +47,13 @@ HeardState StateStore::get(const std::string& uid) const {
   return it == states_.end() ? HeardState{} : it->second;
 }
 
-void StateStore::keep_only(const std::string& key, const std::set<std::string>& uids) {
+void StateStore::set_pods(const std::string& key, const std::set<std::string>& uids) {
   const std::lock_guard lock(mutex_);
   std::set<std::string>& before = uids_of_[key];
   for (const std::string& uid : before) {
     if (!uids.contains(uid)) states_.erase(uid);
   }
+  for (const std::string& uid : uids) states_.try_emplace(uid);
   if (uids.empty()) {
     uids_of_.erase(key);
   } else {

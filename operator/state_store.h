@@ -24,15 +24,16 @@ struct HeardState {
 /// Threads: any.
 class StateStore {
  public:
-  /// A call that began at `asked_at` was answered. An answer older than what is known is dropped. Answers whether what
-  /// is known has changed in a way that a plan may care about.
+  /// A call that began at `asked_at` was answered. An answer older than what is known, or of a pod that nobody has
+  /// named with set_pods(), is dropped. Answers whether what is known has changed in a way that a plan may care about.
   bool heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state);
   /// A call failed. `rate_maybe` is the rate that it may have granted all the same (0: none).
   void failed(const std::string& uid, SteadyTime at, double rate_maybe);
 
   [[nodiscard]] HeardState get(const std::string& uid) const;
-  /// Forgets all but `uids` of those that belong to `key`, a RealtimeGateway.
-  void keep_only(const std::string& key, const std::set<std::string>& uids);
+  /// The pods of `key`, a RealtimeGateway, are now these. What is known of its others is forgotten, and an answer of
+  /// theirs that comes late is dropped.
+  void set_pods(const std::string& key, const std::set<std::string>& uids);
   [[nodiscard]] std::size_t size() const;
 
  private:

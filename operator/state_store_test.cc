@@ -15,6 +15,7 @@ GatewayState draining_at(double rate, std::int64_t connections = 10) {
 
 TEST_CASE("an answer that was asked for earlier does not replace a later one") {
   StateStore store;
+  store.set_pods("live/edge", {"u"});
   CHECK(store.heard("u", kStart + 2s, {.connections = 5, .drain = std::nullopt}));
   CHECK_FALSE(store.heard("u", kStart + 1s, {.connections = 0, .drain = std::nullopt}));
   CHECK(store.get("u").state->connections == 5);
@@ -23,6 +24,7 @@ TEST_CASE("an answer that was asked for earlier does not replace a later one") {
 
 TEST_CASE("the same answer again is no change") {
   StateStore store;
+  store.set_pods("live/edge", {"u"});
   CHECK(store.heard("u", kStart, {.connections = 5, .drain = std::nullopt}));
   CHECK_FALSE(store.heard("u", kStart + 1s, {.connections = 5, .drain = std::nullopt}));
   CHECK(store.heard("u", kStart + 2s, {.connections = 4, .drain = std::nullopt}));
@@ -30,6 +32,7 @@ TEST_CASE("the same answer again is no change") {
 
 TEST_CASE("a failed call keeps the last state and is forgotten by a later answer") {
   StateStore store;
+  store.set_pods("live/edge", {"u"});
   (void)store.heard("u", kStart, {.connections = 5, .drain = std::nullopt});
   store.failed("u", kStart + 1s, 0);
   CHECK(store.get("u").state->connections == 5);
@@ -40,6 +43,7 @@ TEST_CASE("a failed call keeps the last state and is forgotten by a later answer
 
 TEST_CASE("a rate whose call was lost may be in effect until a later answer says otherwise") {
   StateStore store;
+  store.set_pods("live/edge", {"u"});
   (void)store.heard("u", kStart, draining_at(50));
   CHECK(store.get("u").rate_possible == 50);
   store.failed("u", kStart + 2s, 200);
@@ -51,16 +55,19 @@ TEST_CASE("a rate whose call was lost may be in effect until a later answer says
   CHECK(store.get("u").rate_possible == 50);
 }
 
-TEST_CASE("keep_only forgets the pods of one gateway that are gone") {
+TEST_CASE("what pods said is forgotten with them, and late answers are dropped") {
   StateStore store;
+  store.set_pods("ns/edge", {"a", "b"});
+  store.set_pods("ns/other", {"x"});
   for (const char* uid : {"a", "b", "x"}) (void)store.heard(uid, kStart, {});
-  store.keep_only("ns/edge", {"a", "b"});
-  store.keep_only("ns/other", {"x"});
-  store.keep_only("ns/edge", {"b"});
+  store.set_pods("ns/edge", {"b"});
   CHECK_FALSE(store.get("a").state);
   CHECK(store.get("b").state);
   CHECK(store.get("x").state);
-  store.keep_only("ns/edge", {});
+  CHECK_FALSE(store.heard("a", kStart + 1s, {}));
+  store.failed("a", kStart + 1s, 5);
+  CHECK(store.size() == 2);
+  store.set_pods("ns/edge", {});
   CHECK(store.size() == 1);
 }
 

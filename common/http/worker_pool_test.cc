@@ -33,7 +33,7 @@ TEST_CASE("a worker pool refuses what its queue cannot hold") {
 TEST_CASE("a stopped worker pool has finished what ran and drops what waited") {
   std::promise<void> started, release;
   std::atomic<bool> finished = false, waited_ran = false;
-  WorkerPool pool(1, 8);
+  WorkerPool pool(1, 1'000'000);  // never full here: submit() fails only once stop() has closed the queue
   REQUIRE(pool.submit([&] {
     started.set_value();
     release.get_future().wait();
@@ -42,7 +42,7 @@ TEST_CASE("a stopped worker pool has finished what ran and drops what waited") {
   started.get_future().wait();
   REQUIRE(pool.submit([&] { waited_ran = true; }));
   auto stopper = std::async(std::launch::async, [&] { pool.stop(); });
-  while (pool.submit([&] { waited_ran = true; })) std::this_thread::yield();  // until stop() has closed the queue
+  while (pool.submit([&] { waited_ran = true; })) std::this_thread::yield();
   release.set_value();
   stopper.get();
   CHECK(finished);
