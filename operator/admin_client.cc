@@ -60,7 +60,10 @@ http_request make_request(const AdminCall& call, const std::string& token) {
                               {"ratePerSecond", call.rate_per_second},
                               {"closeCode", call.close_code},
                               {"hintJitterMs", call.hint_jitter.count()}};
-    request.set_body(body.dump(), "application/json");
+    const std::string text = body.dump();
+    // As bytes: a body given as a string is read through a cast to a buffer of another type.
+    request.set_body(std::vector<unsigned char>(text.begin(), text.end()));
+    request.headers().set_content_type("application/json");
   }
   return request;
 }
