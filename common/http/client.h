@@ -52,6 +52,9 @@ class Stream {
   virtual ~Stream() = default;
 };
 
+/// Nobody waits longer than a day because the other side says so. In seconds, so that what a peer sends can be compared
+/// before it is made milliseconds, which it might not fit into.
+inline constexpr std::chrono::seconds kRetryAfterMax{86'400};
 /// Seconds to wait as a Retry-After header says them; unset where it has none (dates are answered relative to `now`).
 std::optional<Duration> parse_retry_after(std::string_view value, WallTime now);
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
+
 namespace sluice::http::internal {
 namespace {
 
@@ -79,12 +81,6 @@ int bound_unanswered_data(void*, curl_socket_t socket, curlsocktype) {
 curl_blob blob_of(const std::string& pem) {
   // libcurl takes a pointer to non-const, but with NOCOPY it only reads.
   return {const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return out;
 }
 
 }  // namespace
@@ -251,10 +247,7 @@ bool Transfer::take_header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return true;
-  std::string_view value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  response_.headers.emplace_back(lower(line.substr(0, colon)), value);
+  response_.headers.emplace_back(lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
   return true;
 }
 

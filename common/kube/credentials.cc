@@ -4,18 +4,12 @@
 #include <fstream>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 
 namespace sluice::kube {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 1u << 20;
-
-std::string trim(std::string text) {
-  const char* blanks = " \t\r\n";
-  text.erase(text.find_last_not_of(blanks) + 1);
-  text.erase(0, text.find_first_not_of(blanks));
-  return text;
-}
 
 /// Replaces `kept` by the file's text where that can be read and differs; whether it did.
 bool reread(const std::string& path, std::string& kept) {
@@ -70,7 +64,7 @@ void Credentials::suspect() {
 
 void Credentials::read_token() {
   std::string text = token_;
-  if (reread(config_.token_file, text)) text = trim(std::move(text));
+  if (reread(config_.token_file, text)) text = std::string(trim(text));
   if (!text.empty()) token_ = std::move(text);
 }
 
