@@ -199,7 +199,7 @@ TEST_CASE("a call ends at its time-out, also in the middle of the body") {
 TEST_CASE("connections are reused, and one that died meanwhile is replaced") {
   std::atomic<int> served{0};
   LoopbackServer server([&](LoopbackConnection& connection) {
-    // The third connection and later ones live on; the first two answer two requests each.
+    // Each connection answers two requests and is closed then.
     for (int i = 0; i < 2 && !connection.read_request().empty(); ++i) {
       ++served;
       connection.send(ok_response("ok"));
