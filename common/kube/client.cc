@@ -3,9 +3,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <thread>
 
-#include "common/base/backoff.h"
 #include "common/kube/credentials.h"
 #include "common/kube/watch_decoder.h"
 
@@ -16,8 +14,6 @@ namespace {
 constexpr Duration kListTimeout{65'000};
 /// A bookmark comes each minute where nothing else does: two are missing, so the watch is dead.
 constexpr Duration kWatchIdleTimeout{150'000};
-constexpr int kRetriesMax = 10;
-constexpr int kConflictRetriesMax = 5;
 
 constexpr const char* kJsonType = "application/json";
 
@@ -108,22 +104,20 @@ struct WatchState {
 };
 
 /// What a stream's end means to the owner of the watch.
-Status watch_end(const WatchState& watch, const Result<http::Response>& end) {
+Status watch_end(const WatchState& watch, const Result<http::Response>& end, WallTime now) {
   if (!end) return end.error();
   if (end->status >= 200 && end->status < 300) {
     if (watch.decoder.at_line_start()) return Status::success();
     return Error{ErrorCode::kUnavailable, watch.what + ": the watch ended inside an event"};
   }
-  Error error = error_from_status(end->status, end->body, watch.what);
-  const WallTime now = SystemClock().wall();
-  if (const auto wait = http::parse_retry_after(end->header("retry-after"), now)) error.retry_after = wait;
-  return error;
+  return error_from_answer(*end, watch.what, now);
 }
 
 }  // namespace
 
 struct Client::Impl {
   const Config config;
+  const Clock& clock;
   Credentials credentials;
   RequestCounter counter;
   http::Client http;
@@ -131,8 +125,9 @@ struct Client::Impl {
   std::condition_variable stopped;
   bool stopping = false;
 
-  Impl(Config c, std::string user_agent, MetricsRegistry* metrics)
+  Impl(Config c, std::string user_agent, MetricsRegistry* metrics, const Clock& k)
       : config(std::move(c)),
+        clock(k),
         credentials(config),
         counter(metrics),
         http({.tls = config.tls, .user_agent = std::move(user_agent)}) {}
@@ -145,7 +140,7 @@ struct Client::Impl {
 };
 
 http::Request Client::Impl::request(const Call& call) {
-  Credentials::Current current = credentials.current(std::chrono::steady_clock::now());
+  Credentials::Current current = credentials.current(clock.steady());
   if (current.new_tls) http.set_tls(std::move(*current.new_tls));
   http::Request out;
   out.method = call.method;
@@ -171,7 +166,6 @@ bool Client::Impl::pause(Duration wait) {
 }
 
 Result<http::Response> Client::Impl::send(const Call& call) {
-  const SystemClock clock;
   const SteadyTime deadline = clock.steady() + call.timeout;
   for (int attempt = 1;; ++attempt) {
     http::Request next = request(call);
@@ -188,19 +182,14 @@ Result<http::Response> Client::Impl::send(const Call& call) {
 Result<Json> Client::Impl::send_json(const Call& call) {
   Result<http::Response> answer = send(call);
   if (!answer) return answer.error();
-  if (answer->status < 200 || answer->status >= 300) {
-    Error error = error_from_status(answer->status, answer->body, call.what());
-    const WallTime now = SystemClock().wall();
-    if (const auto wait = http::parse_retry_after(answer->header("retry-after"), now)) error.retry_after = wait;
-    return error;
-  }
+  if (answer->status < 200 || answer->status >= 300) return error_from_answer(*answer, call.what(), clock.wall());
   Json object = Json::parse(answer->body, nullptr, false);
   if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
   return object;
 }
 
-Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics)
-    : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics)) {}
+Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics, clock)) {}
 
 Client::~Client() {
   shut_down();
@@ -334,7 +323,7 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   };
   stream.on_end = [state, impl = impl_.get()](const Result<http::Response>& end) {
     if (!end) impl->saw("GET", 0);
-    state->end(watch_end(*state, end));
+    state->end(watch_end(*state, end, impl->clock.wall()));
   };
   return impl_->http.stream(impl_->request(call), std::move(stream), kWatchIdleTimeout);
 }
@@ -345,24 +334,6 @@ const std::string& Client::default_namespace() const {
 
 bool is_initial_events_end(const Json& bookmark) {
   return annotation_of(bookmark, "k8s.io/initial-events-end") == "true";
-}
-
-std::optional<Duration> retry_wait(const http::Response& answer, int attempt, Duration time_left, WallTime now) {
-  if (answer.status != 429 && answer.status < 500) return std::nullopt;
-  if (attempt > kRetriesMax) return std::nullopt;
-  const std::optional<Duration> wait = http::parse_retry_after(answer.header("retry-after"), now);
-  if (!wait || *wait >= time_left) return std::nullopt;
-  return wait;
-}
-
-Status retry_on_conflict(const std::function<Status()>& attempt) {
-  Random random(Random::entropy());
-  const Backoff backoff{.first = Duration(10), .most = Duration(1'000), .factor = 2.0, .jitter = 0.5};
-  for (int retry = 0;; ++retry) {
-    Status status = attempt();
-    if (status || status.error().code != ErrorCode::kConflict || retry == kConflictRetriesMax) return status;
-    std::this_thread::sleep_for(backoff.delay(retry, random));
-  }
 }
 
 }  // namespace sluice::kube

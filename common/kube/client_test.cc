@@ -191,6 +191,24 @@ TEST_CASE("the token goes with each call, is read again after a refusal, and is 
   CHECK(api.requests()[1].find("Authorization: Bearer s3cret-2\r\n") != std::string::npos);
 }
 
+TEST_CASE("credentials are read again by the clock that was given") {
+  const TestFolder folder;
+  FakeApi api(std::deque<std::string>(3, answer(200, "{}")));
+  Config config = api.config();
+  config.token_file = folder.write("token", "one");
+  ManualClock clock;
+  Client client(config, "test", nullptr, clock);
+  CHECK(client.get(kPods, "ns", "p").ok());
+  folder.write("token", "two");
+  CHECK(client.get(kPods, "ns", "p").ok());
+  clock.advance(60s);
+  CHECK(client.get(kPods, "ns", "p").ok());
+  const char* expected[] = {"one", "one", "two"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(api.requests()[i].find(std::string("Authorization: Bearer ") + expected[i]) != std::string::npos);
+  }
+}
+
 TEST_CASE("a watch tells its events in order and then its end") {
   struct Row {
     std::string name;
@@ -242,13 +260,23 @@ TEST_CASE("retry_on_conflict tries five times more, and only after conflicts") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     int calls = 0;
-    const Status status = retry_on_conflict([&]() -> Status {
+    const auto attempt = [&]() -> Status {
       const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(calls++), row.outcomes.size() - 1);
       if (!row.outcomes[i]) return Status::success();
       return Error{*row.outcomes[i], "x"};
-    });
+    };
+    Random random(1);
+    std::vector<Duration> waits;
+    const Status status = retry_on_conflict(attempt, random, [&](Duration wait) { waits.push_back(wait); });
     CHECK(status.ok() == row.ok);
     CHECK(calls == row.calls);
+    REQUIRE(waits.size() == static_cast<std::size_t>(calls) - 1);
+    Duration least{10};
+    for (const Duration wait : waits) {
+      CHECK(wait >= least);
+      CHECK(wait <= least * 3 / 2);
+      least *= 2;
+    }
   }
 }
 

@@ -63,4 +63,10 @@ Error error_from_status(int http_status, std::string_view body, std::string_view
   return error;
 }
 
+Error error_from_answer(const http::Response& answer, std::string_view what, WallTime now) {
+  Error error = error_from_status(answer.status, answer.body, what);
+  if (const auto wait = http::parse_retry_after(answer.header("retry-after"), now)) error.retry_after = wait;
+  return error;
+}
+
 }  // namespace sluice::kube
