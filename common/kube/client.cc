@@ -94,6 +94,7 @@ struct WatchState {
   Client::WatchCallbacks callbacks;
   std::string what;
   WatchDecoder decoder;
+  bool answered = false;  // its status is here, and counted
   bool ended = false;
 
   void end(Status status) {
@@ -105,7 +106,13 @@ struct WatchState {
 
 /// What a stream's end means to the owner of the watch.
 Status watch_end(const WatchState& watch, const Result<http::Response>& end, WallTime now) {
-  if (!end) return end.error();
+  if (!end) {
+    Error error = end.error();
+    // Our own TLS library refused what we gave it, say half of a rotation. That is no word of the server about what was
+    // asked of it, as its 400 and 422 are.
+    if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kUnavailable;
+    return error;
+  }
   if (end->status >= 200 && end->status < 300) {
     if (watch.decoder.at_line_start()) return Status::success();
     return Error{ErrorCode::kUnavailable, watch.what + ": the watch ended inside an event"};
@@ -135,7 +142,8 @@ struct Client::Impl {
   http::Request request(const Call& call);
   Result<http::Response> send(const Call& call);
   Result<Json> send_json(const Call& call);
-  void saw(const std::string& method, int status);
+  void saw_status(const std::string& method, int status);
+  void saw_failure(const std::string& method, const Error& error);
   bool pause(Duration wait);
 };
 
@@ -153,10 +161,16 @@ http::Request Client::Impl::request(const Call& call) {
   return out;
 }
 
-/// Notes an answer's status; 0 where there was none.
-void Client::Impl::saw(const std::string& method, int status) {
+void Client::Impl::saw_status(const std::string& method, int status) {
   counter.count(method, status);
   if (status == 401) credentials.suspect();
+}
+
+/// There was no answer.
+void Client::Impl::saw_failure(const std::string& method, const Error& error) {
+  counter.count(method, 0);
+  // What we gave could not be used: perhaps a certificate and a key of two rotations.
+  if (error.code == ErrorCode::kInvalid) credentials.suspect();
 }
 
 /// False where the client ends meanwhile.
@@ -171,8 +185,11 @@ Result<http::Response> Client::Impl::send(const Call& call) {
     http::Request next = request(call);
     next.timeout = std::max(std::chrono::ceil<Duration>(deadline - clock.steady()), Duration(1));
     Result<http::Response> answer = http.send(std::move(next));
-    saw(call.method, answer ? answer->status : 0);
-    if (!answer) return answer;
+    if (!answer) {
+      saw_failure(call.method, answer.error());
+      return answer;
+    }
+    saw_status(call.method, answer->status);
     const auto time_left = std::chrono::floor<Duration>(deadline - clock.steady());
     const std::optional<Duration> wait = retry_wait(*answer, attempt, time_left, clock.wall());
     if (!wait || !pause(*wait)) return answer;
@@ -314,7 +331,10 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   state->callbacks = std::move(callbacks);
   state->what = "watch " + call.path;
   http::Client::StreamCallbacks stream;
-  stream.on_head = [impl = impl_.get()](const http::Response& head) { impl->saw("GET", head.status); };
+  stream.on_head = [state, impl = impl_.get()](const http::Response& head) {
+    state->answered = true;
+    impl->saw_status("GET", head.status);
+  };
   stream.on_data = [state](std::string_view piece) {
     if (state->ended) return;
     if (Status fed = state->decoder.feed(piece, state->callbacks.on_event); !fed) {
@@ -322,7 +342,7 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
     }
   };
   stream.on_end = [state, impl = impl_.get()](const Result<http::Response>& end) {
-    if (!end) impl->saw("GET", 0);
+    if (!end && !state->answered) impl->saw_failure("GET", end.error());
     state->end(watch_end(*state, end, impl->clock.wall()));
   };
   return impl_->http.stream(impl_->request(call), std::move(stream), kWatchIdleTimeout);
