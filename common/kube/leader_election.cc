@@ -121,16 +121,16 @@ void LeaderElector::Impl::follow_lease() {
     changed.notify_all();
   };
   watch.reset();
-  watch = client.watch(
-      kLeases, options.ns,
-      {.field_selector = "metadata.name=" + options.name, .resource_version = observer.record()->resource_version},
-      {.on_event = [poke](const WatchEvent&) { poke(false); },
-       // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
-       .on_end =
-           [this](const Status&) {
-             const std::lock_guard lock(mutex);
-             watch_over = true;
-           }});
+  watch = client.watch(kLeases, options.ns,
+                       {.field_selector = "metadata.name=" + options.name,
+                        .resource_version = std::string(resource_version_of(observer.record()->object))},
+                       {.on_event = [poke](const WatchEvent&) { poke(false); },
+                        // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
+                        .on_end =
+                            [this](const Status&) {
+                              const std::lock_guard lock(mutex);
+                              watch_over = true;
+                            }});
 }
 
 /// Waits for the next try: a leader for `retry`; a candidate until the Lease changes or its holder's time is over.
