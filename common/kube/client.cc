@@ -137,7 +137,7 @@ struct Client::Impl {
         clock(k),
         credentials(config),
         counter(metrics),
-        http({.tls = config.tls, .user_agent = std::move(user_agent)}) {}
+        http({.tls = config.tls, .peer_lost_after = kPeerLostAfter, .user_agent = std::move(user_agent)}) {}
 
   http::Request request(const Call& call);
   Result<http::Response> send(const Call& call);

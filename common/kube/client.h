@@ -79,6 +79,9 @@ class Client {
  public:
   /// The time limit of a call, its retries included, where it names none. A list has 65 s a page.
   static constexpr Duration kCallTimeout{30'000};
+  /// An API server that has vanished without a word is noticed after about this long: in time for a leader to renew its
+  /// Lease over another connection.
+  static constexpr Duration kPeerLostAfter{4'000};
 
   /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}. `clock` says
   /// when credentials are to be read again, and how far a date in Retry-After is.
