@@ -30,6 +30,9 @@ class SystemClock final : public Clock {
   }
 };
 
+/// For those who are given no other clock.
+inline const SystemClock kSystemClock;
+
 /// A clock that stands still until a test moves it. Threads: any.
 class ManualClock final : public Clock {
  public:

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/base/openssl_ptr.h"
+
 namespace sluice {
 namespace {
 
@@ -20,18 +22,9 @@ constexpr std::size_t kSignatureBytes = 64;
 constexpr Duration kClockSkew = 30s;
 constexpr std::string_view kIssuer = "sluice-operator";
 
-struct KeyDeleter {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
+using KeyDeleter = OpensslDeleter<EVP_PKEY_free>;
 using KeyPtr = std::shared_ptr<EVP_PKEY>;
-struct BioDeleter {
-  void operator()(BIO* bio) const { BIO_free_all(bio); }
-};
-using BioPtr = std::unique_ptr<BIO, BioDeleter>;
-struct ContextDeleter {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using ContextPtr = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
+using Context = OpensslPtr<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -71,16 +64,10 @@ std::optional<std::string> base64url_decode(std::string_view text) {
   return out;
 }
 
-std::string read_bio(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
 std::string public_pem_of(EVP_PKEY* key) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
+  const Bio bio(BIO_new(BIO_s_mem()));
   PEM_write_bio_PUBKEY(bio.get(), key);
-  return read_bio(bio.get());
+  return text_of(bio.get());
 }
 
 std::string key_id_of(EVP_PKEY* key) {
@@ -103,7 +90,7 @@ std::int64_t seconds_of(WallTime time) {
 }
 
 bool signature_fits(EVP_PKEY* key, std::string_view signed_part, std::string_view signature) {
-  const ContextPtr context(EVP_MD_CTX_new());
+  const Context context(EVP_MD_CTX_new());
   return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key) == 1 &&
          EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(signed_part),
                           signed_part.size()) == 1;
@@ -147,7 +134,7 @@ Result<SigningKey> SigningKey::generate() {
 }
 
 Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
-  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Bio bio = bio_of(pem);
   const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), KeyDeleter());
   if (key == nullptr) return Error{ErrorCode::kInvalid, "the signing key is no PEM private key"};
   if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
@@ -159,9 +146,9 @@ Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
 }
 
 std::string SigningKey::private_pem() const {
-  const BioPtr bio(BIO_new(BIO_s_secmem()));
+  const Bio bio(BIO_new(BIO_s_secmem()));
   PEM_write_bio_PrivateKey(bio.get(), impl_->key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  return read_bio(bio.get());
+  return text_of(bio.get());
 }
 
 std::string SigningKey::public_pem() const {
@@ -180,7 +167,7 @@ std::string SigningKey::sign(std::string_view audience, WallTime now, Duration v
   const std::string signed_part = base64url(header.dump()) + "." + base64url(claims.dump());
   std::array<unsigned char, kSignatureBytes> signature{};
   std::size_t size = signature.size();
-  const ContextPtr context(EVP_MD_CTX_new());
+  const Context context(EVP_MD_CTX_new());
   EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->key.get());
   EVP_DigestSign(context.get(), signature.data(), &size, bytes_of(signed_part), signed_part.size());
   return signed_part + "." + base64url({reinterpret_cast<const char*>(signature.data()), size});
@@ -193,7 +180,7 @@ struct VerificationKeys::Impl {
 Result<VerificationKeys> VerificationKeys::from_pems(const std::vector<std::string>& pems) {
   auto impl = std::make_shared<Impl>();
   for (std::size_t i = 0; i < pems.size(); ++i) {
-    const BioPtr bio(BIO_new_mem_buf(pems[i].data(), static_cast<int>(pems[i].size())));
+    const Bio bio = bio_of(pems[i]);
     KeyPtr key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), KeyDeleter());
     if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_ED25519) {
       return Error{ErrorCode::kInvalid, "public key " + std::to_string(i) + " is no Ed25519 key in PEM"};

@@ -120,12 +120,14 @@ Histogram MetricsRegistry::histogram(const std::string& name, const std::string&
 void MetricsRegistry::remove(const std::string& name, const MetricLabels& labels) {
   const std::lock_guard lock(impl_->mutex);
   const auto wanted = to_prometheus(labels);
-  if (const auto it = impl_->counters.find(name); it != impl_->counters.end() && it->second->Has(wanted)) {
-    it->second->Remove(&it->second->Add(wanted));
-  }
-  if (const auto it = impl_->gauges.find(name); it != impl_->gauges.end() && it->second->Has(wanted)) {
-    it->second->Remove(&it->second->Add(wanted));
-  }
+  // What is added with labels that are there already is the series itself; `bounds` are looked at for a new one only.
+  const auto remove_from = [&](const auto& families, const auto&... bounds) {
+    const auto it = families.find(name);
+    if (it != families.end() && it->second->Has(wanted)) it->second->Remove(&it->second->Add(wanted, bounds...));
+  };
+  remove_from(impl_->counters);
+  remove_from(impl_->gauges);
+  remove_from(impl_->histograms, prometheus::Histogram::BucketBoundaries{});
 }
 
 void MetricsRegistry::add_collector(std::string name, std::string help, MetricType type,

@@ -1,6 +1,7 @@
 // Prometheus metrics. This is the only door to prometheus-cpp, whose headers stay in metrics.cc.
 // A metric exists from the moment it is made, at 0: an alert on a rate must not wait for the first failure.
-// Handles are cheap to copy and live as long as the registry. Threads: any; counters and gauges are atomic.
+// Handles are cheap to copy and good until their series is removed, or else as long as the registry. Threads: any;
+// counters and gauges are atomic.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +80,8 @@ class MetricsRegistry {
   /// `bounds` are upper bounds in ascending order, +Inf implied.
   Histogram histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
                       const MetricLabels& labels = {});
-  /// Forgets one series, so that an object that is gone does not report its last value for ever.
+  /// Forgets one series, so that an object that is gone does not report its last value for ever. Its handles must not
+  /// be used any more: whoever removes it is the last one who had one.
   void remove(const std::string& name, const MetricLabels& labels);
 
   /// Values that are kept elsewhere (per-core counters) and summed when scraped. `collect` runs on the scraping thread

@@ -41,6 +41,24 @@ TEST_CASE("remove forgets one series and leaves the others") {
   CHECK(text.find("never made") == std::string::npos);
 }
 
+TEST_CASE("remove forgets series of every type, and a series made anew begins at 0") {
+  MetricsRegistry registry;
+  const auto make_all = [&registry] {
+    registry.counter("c_total", "C.", {{"name", "a"}}).add();
+    registry.gauge("g", "G.", {{"name", "a"}}).add(1);
+    registry.histogram("h", "H.", {1, 2}, {{"name", "a"}}).observe(1.5);
+  };
+  make_all();
+  for (const char* name : {"c_total", "g", "h"}) registry.remove(name, {{"name", "a"}});
+  CHECK(registry.text().find("name=\"a\"") == std::string::npos);
+  make_all();
+  CHECK(has_line(registry.text(), "c_total{name=\"a\"} 1"));
+  CHECK(has_line(registry.text(), "g{name=\"a\"} 1"));
+  CHECK(has_line(registry.text(), "h_count{name=\"a\"} 1"));
+  CHECK(has_line(registry.text(), "h_bucket{name=\"a\",le=\"1\"} 0"));
+  CHECK(has_line(registry.text(), "h_bucket{name=\"a\",le=\"2\"} 1"));
+}
+
 TEST_CASE("collectors are asked when the text is made") {
   MetricsRegistry registry;
   double now = 1;

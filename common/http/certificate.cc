@@ -2,7 +2,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -10,32 +9,15 @@
 #include <openssl/x509v3.h>
 
 #include <ctime>
-#include <memory>
+
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::http {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
-
-Bio reader(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-std::string written(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
+using Key = OpensslPtr<EVP_PKEY, EVP_PKEY_free>;
+using Certificate = OpensslPtr<X509, X509_free>;
+using Extension = OpensslPtr<X509_EXTENSION, X509_EXTENSION_free>;
 
 Certificate read_certificate(BIO* bio) {
   return Certificate(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr));
@@ -71,7 +53,7 @@ bool set_serial(X509* certificate) {
   unsigned char bytes[16];
   if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
   bytes[0] &= 0x7f;
-  const std::unique_ptr<BIGNUM, Deleter<BN_free>> number(BN_bin2bn(bytes, sizeof bytes, nullptr));
+  const OpensslPtr<BIGNUM, BN_free> number(BN_bin2bn(bytes, sizeof bytes, nullptr));
   return number != nullptr && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
 }
 
@@ -106,8 +88,8 @@ Result<CertifiedKey> make_certificate(const CertificateSpec& spec, const Certifi
   Certificate issuer_certificate;
   Key issuer_key;
   if (issuer != nullptr) {
-    issuer_certificate = read_certificate(reader(issuer->cert_pem).get());
-    issuer_key.reset(PEM_read_bio_PrivateKey(reader(issuer->key_pem).get(), nullptr, nullptr, nullptr));
+    issuer_certificate = read_certificate(bio_of(issuer->cert_pem).get());
+    issuer_key.reset(PEM_read_bio_PrivateKey(bio_of(issuer->key_pem).get(), nullptr, nullptr, nullptr));
     if (issuer_certificate == nullptr || issuer_key == nullptr) {
       return Error{ErrorCode::kInvalid, "the issuer's certificate or key cannot be read"};
     }
@@ -137,11 +119,11 @@ Result<CertifiedKey> make_certificate(const CertificateSpec& spec, const Certifi
       PEM_write_bio_PrivateKey(key_out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
     return failed;
   }
-  return CertifiedKey{written(cert_out.get()), written(key_out.get())};
+  return CertifiedKey{text_of(cert_out.get()), text_of(key_out.get())};
 }
 
 Result<WallTime> certificate_end(const std::string& cert_pem) {
-  const Certificate certificate = read_certificate(reader(cert_pem).get());
+  const Certificate certificate = read_certificate(bio_of(cert_pem).get());
   std::tm end{};
   if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1) {
     return Error{ErrorCode::kInvalid, "not a PEM certificate"};
@@ -151,7 +133,7 @@ Result<WallTime> certificate_end(const std::string& cert_pem) {
 
 Result<std::vector<std::string>> pem_to_der(const std::string& pem) {
   std::vector<std::string> out;
-  const Bio bio = reader(pem);
+  const Bio bio = bio_of(pem);
   while (const Certificate certificate = read_certificate(bio.get())) {
     unsigned char* der = nullptr;
     const int size = i2d_X509(certificate.get(), &der);
@@ -159,10 +141,7 @@ Result<std::vector<std::string>> pem_to_der(const std::string& pem) {
     out.emplace_back(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
     OPENSSL_free(der);
   }
-  // The end of the text leaves "no start line" in OpenSSL's queue; anything else there means a broken certificate.
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  if (!at_end) return Error{ErrorCode::kInvalid, "a PEM certificate is broken"};
+  if (!at_end_of_pem()) return Error{ErrorCode::kInvalid, "a PEM certificate is broken"};
   if (out.empty()) return Error{ErrorCode::kInvalid, "no PEM certificate"};
   return out;
 }

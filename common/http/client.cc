@@ -67,6 +67,7 @@ class Client::Loop {
   void expire();
   void finish(Transfer& transfer, Result<Response> result);
   void recycle(CURL* handle);
+  void leave_connections(const std::shared_ptr<internal::ConnectionPool>& silent);
   void wake() { curl_multi_wakeup(multi_); }
 
   std::mutex mutex_;
@@ -88,8 +89,10 @@ class Client::Loop {
 Client::Loop::Loop(Options options) {
   init_curl_once();
   common_.tls = std::make_shared<const TlsOptions>(std::move(options.tls));
+  common_.pool = std::make_shared<internal::ConnectionPool>();
   common_.http2 = options.http2;
   common_.connect_timeout = options.connect_timeout;
+  common_.peer_lost_after = options.peer_lost_after;
   common_.user_agent = std::move(options.user_agent);
   multi_ = curl_multi_init();
   assert(multi_ != nullptr);
@@ -236,13 +239,23 @@ void Client::Loop::expire() {
       next_check_ = std::min(next_check_, key->check_at(now));
     }
   }
-  for (const auto& transfer : expired) finish(*transfer, transfer->timed_out());
+  for (const auto& transfer : expired) {
+    if (transfer->waits_in_silence()) leave_connections(transfer->pool());
+    finish(*transfer, transfer->timed_out());
+  }
+}
+
+/// What begins from now on uses none of these. Streams that still live on one of them go on there.
+void Client::Loop::leave_connections(const std::shared_ptr<internal::ConnectionPool>& silent) {
+  const std::lock_guard lock(mutex_);
+  if (common_.pool == silent) common_.pool = std::make_shared<internal::ConnectionPool>();
 }
 
 void Client::Loop::finish(Transfer& transfer, Result<Response> result) {
   if (CURL* handle = transfer.handle(); handle != nullptr) {
     curl_multi_remove_handle(multi_, handle);
     recycle(handle);
+    transfer.leave_pool();
   }
   const auto kept = active_.extract(&transfer);  // alive until this returns
   transfer.end(std::move(result));
@@ -253,6 +266,7 @@ void Client::Loop::finish(Transfer& transfer, Result<Response> result) {
 }
 
 void Client::Loop::recycle(CURL* handle) {
+  curl_easy_setopt(handle, CURLOPT_SHARE, nullptr);  // which a reset leaves
   if (idle_handles_.size() >= kIdleHandlesMax) {
     curl_easy_cleanup(handle);
     return;

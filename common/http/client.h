@@ -52,11 +52,16 @@ class Stream {
   virtual ~Stream() = default;
 };
 
+/// Nobody waits longer than a day because the other side says so. In seconds, so that what a peer sends can be compared
+/// before it is made milliseconds, which it might not fit into.
+inline constexpr std::chrono::seconds kRetryAfterMax{86'400};
 /// Seconds to wait as a Retry-After header says them; unset where it has none (dates are answered relative to `now`).
 std::optional<Duration> parse_retry_after(std::string_view value, WallTime now);
 
 /// Threads: any. Results are about transport only: a 404 is a Response, a refused connection is kUnavailable. Of an
-/// answer that is no 2xx the body may be cut where the connection broke: its status counts.
+/// answer that is no 2xx the body may be cut where the connection broke: its status counts. Where a call's or stream's
+/// time is over and nothing at all has come from the other side meanwhile, what is begun later goes over a connection
+/// of its own: the old one may be dead, whatever its kernel says.
 class Client {
  public:
   struct Options {
@@ -64,6 +69,8 @@ class Client {
     bool http2 = true;         ///< Ask for HTTP/2 over TLS by ALPN; falls back to 1.1 by itself.
     long connections_max = 8;  ///< To one host; more calls wait their turn.
     Duration connect_timeout{5'000};
+    /// A peer that has vanished without a word is noticed after about this long; at least a second.
+    Duration peer_lost_after{20'000};
     std::string user_agent = "sluice";
   };
   explicit Client(Options options);

@@ -199,7 +199,7 @@ TEST_CASE("a call ends at its time-out, also in the middle of the body") {
 TEST_CASE("connections are reused, and one that died meanwhile is replaced") {
   std::atomic<int> served{0};
   LoopbackServer server([&](LoopbackConnection& connection) {
-    // The third connection and later ones live on; the first two answer two requests each.
+    // Each connection answers two requests and is closed then.
     for (int i = 0; i < 2 && !connection.read_request().empty(); ++i) {
       ++served;
       connection.send(ok_response("ok"));
@@ -212,6 +212,51 @@ TEST_CASE("connections are reused, and one that died meanwhile is replaced") {
   }
   CHECK(served == 6);
   CHECK(server.accepted() == 3);
+}
+
+TEST_CASE("after a call that nothing came back for the next one has a connection of its own") {
+  // The peer's kernel goes on acknowledging, so that only silence tells: a frozen program, a proxy that swallows bytes.
+  std::promise<void> two_open;
+  std::atomic<bool> frozen{false};
+  std::atomic<int> asked{0};
+  LoopbackServer server([&, both = two_open.get_future().share()](LoopbackConnection& connection) {
+    const bool was_open = !frozen;
+    while (!connection.read_request().empty()) {
+      if (was_open && frozen) return connection.wait_closed();
+      if (++asked == 2) two_open.set_value();
+      both.wait();
+      connection.send(ok_response("ok"));
+    }
+  });
+  Client client({});
+  std::promise<void> first, second;
+  for (std::promise<void>* done : {&first, &second}) {
+    client.send_async(get(server.url()), [done](const Result<Response>&) { done->set_value(); });
+  }
+  first.get_future().wait();
+  second.get_future().wait();
+  frozen = true;
+  Request request = get(server.url());
+  request.timeout = 50ms;
+  CHECK(!client.send(std::move(request)).ok());
+  CHECK(client.send(get(server.url())).ok());
+  CHECK(client.send(get(server.url())).ok());
+  CHECK(server.accepted() == 3);
+}
+
+TEST_CASE("a peer that takes no data for longer than peer_lost_after is given up") {
+  std::promise<void> over;
+  LoopbackServer server([until = over.get_future().share()](LoopbackConnection&) { until.wait(); });
+  Client client({.peer_lost_after = 1s});
+  Request request = get(server.url());
+  request.method = "POST";
+  request.body.assign(32u << 20, 'x');  // more than fits into both sides' buffers
+  request.timeout = kLong;
+  const Result<Response> answer = client.send(std::move(request));
+  over.set_value();
+  REQUIRE(!answer.ok());
+  CHECK(answer.error().code == ErrorCode::kUnavailable);
+  CHECK(answer.error().message.find("no answer within") == std::string::npos);
 }
 
 TEST_CASE("many calls at once share the allowed connections") {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <csignal>
 #include <cstdlib>
@@ -192,6 +193,12 @@ std::string LoopbackServer::url(std::string_view path) const {
   return (tls_context_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(port_) + std::string(path);
 }
 
+bool LoopbackServer::wait_all_closed(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  return closed_.wait_for(
+      lock, at_most, [this] { return std::all_of(sockets_.begin(), sockets_.end(), [](int s) { return s < 0; }); });
+}
+
 void LoopbackServer::accept_loop() {
   for (;;) {
     const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -212,6 +219,7 @@ void LoopbackServer::accept_loop() {
       const std::lock_guard own_lock(mutex_);
       sockets_[index] = -1;
       ::close(socket);
+      closed_.notify_all();
     });
   }
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,6 +51,8 @@ class LoopbackServer {
   [[nodiscard]] std::string url(std::string_view path = "/") const;
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] int accepted() const { return accepted_; }
+  /// Waits until every connection that was accepted has ended; false where one has not by then.
+  bool wait_all_closed(std::chrono::milliseconds at_most);
 
  private:
   void accept_loop();
@@ -59,6 +63,7 @@ class LoopbackServer {
   std::uint16_t port_ = 0;
   std::atomic<int> accepted_{0};
   std::mutex mutex_;
+  std::condition_variable closed_;
   bool stopping_ = false;
   std::vector<int> sockets_;  // open ones; -1 where the connection has ended
   std::vector<std::thread> threads_;

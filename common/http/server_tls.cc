@@ -1,30 +1,17 @@
 #include "common/http/server_tls.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
-#include <memory>
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::http {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-
-Bio reader(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
+using Context = OpensslPtr<SSL_CTX, SSL_CTX_free>;
+using Certificate = OpensslPtr<X509, X509_free>;
+using Key = OpensslPtr<EVP_PKEY, EVP_PKEY_free>;
 
 // Only HTTP/1.1 is spoken. A client that offers nothing we know goes on without ALPN, as RFC 7301 section 3.2 allows.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
@@ -44,18 +31,18 @@ int accept_any_chain(X509_STORE_CTX*, void*) {
 }
 
 bool use_chain(SSL_CTX* context, const std::string& cert_pem) {
-  const Bio bio = reader(cert_pem);
+  const Bio bio = bio_of(cert_pem);
   const Certificate leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) return false;
   while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
     static_cast<void>(next.release());  // the context owns it now
   }
-  return true;
+  return at_end_of_pem();  // with half of a chain, clients would be refused that know only its root
 }
 
 bool use_key(SSL_CTX* context, const std::string& key_pem) {
-  const Key key(PEM_read_bio_PrivateKey(reader(key_pem).get(), nullptr, nullptr, nullptr));
+  const Key key(PEM_read_bio_PrivateKey(bio_of(key_pem).get(), nullptr, nullptr, nullptr));
   return key != nullptr && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
 }
 

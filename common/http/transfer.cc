@@ -6,15 +6,11 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
+
 namespace sluice::http::internal {
 namespace {
 
-/// A peer that has vanished without a word is noticed after about this long, by unanswered data or by keep-alive
-/// probes.
-constexpr int kPeerLostAfterMs = 20'000;
-constexpr long kKeepAliveIdleSeconds = 10;
-constexpr long kKeepAliveIntervalSeconds = 5;
-static_assert(kKeepAliveIdleSeconds * 1000 < kPeerLostAfterMs);
 /// Space that a Content-Length may reserve before a byte has come.
 constexpr std::size_t kReserveBytesMax = 1u << 20;
 
@@ -70,9 +66,9 @@ ErrorCode code_of(CURLcode code) {
   }
 }
 
-int bound_unanswered_data(void*, curl_socket_t socket, curlsocktype) {
+int bound_unanswered_data(void* milliseconds, curl_socket_t socket, curlsocktype) {
   // Best effort: without it keep-alive still finds an idle peer that is lost.
-  (void)::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kPeerLostAfterMs, sizeof kPeerLostAfterMs);
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds, sizeof(int));
   return CURL_SOCKOPT_OK;
 }
 
@@ -81,21 +77,24 @@ curl_blob blob_of(const std::string& pem) {
   return {const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return out;
+}  // namespace
+
+ConnectionPool::ConnectionPool() : share(curl_share_init()) {
+  curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
 }
 
-}  // namespace
+ConnectionPool::~ConnectionPool() {
+  curl_share_cleanup(share);
+}
 
 Transfer::Transfer(Request request, Client::StreamCallbacks callbacks, bool streaming, Duration idle_timeout)
     : request_(std::move(request)),
       callbacks_(std::move(callbacks)),
       streaming_(streaming),
       idle_timeout_(idle_timeout),
-      deadline_(std::chrono::steady_clock::now() + request_.timeout),
-      last_piece_(std::chrono::steady_clock::now()) {}
+      begun_(std::chrono::steady_clock::now()),
+      deadline_(begun_ + request_.timeout),
+      last_piece_(begun_) {}
 
 Transfer::~Transfer() {
   curl_slist_free_all(headers_);
@@ -111,6 +110,7 @@ void Transfer::set(CURLoption option, Value value) {
 Status Transfer::prepare(CURL* handle, const Common& common) {
   handle_ = handle;
   tls_ = common.tls;
+  pool_ = common.pool;
   if (has_line_break(request_.method)) return Error{ErrorCode::kInvalid, "a method with a line break"};
   // libcurl has one code for a URL like this and for a peer that does not speak HTTP.
   if (const auto scheme = split_url(request_.url).scheme; scheme != "https" && scheme != "http") {
@@ -151,10 +151,14 @@ void Transfer::set_method() {
 void Transfer::set_network(const Common& common) {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(common.connect_timeout.count()));
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  set(CURLOPT_TCP_KEEPIDLE, kKeepAliveIdleSeconds);
-  set(CURLOPT_TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  set(CURLOPT_SHARE, pool_->share);
+  // Noticed by data that nobody acknowledges, or on an idle connection by probes that begin in time for that.
+  peer_lost_after_ms_ = static_cast<int>(common.peer_lost_after.count());
   set(CURLOPT_SOCKOPTFUNCTION, &bound_unanswered_data);
+  set(CURLOPT_SOCKOPTDATA, static_cast<void*>(&peer_lost_after_ms_));
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, std::max(1L, peer_lost_after_ms_ / 2'000L));
+  set(CURLOPT_TCP_KEEPINTVL, std::max(1L, peer_lost_after_ms_ / 4'000L));
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   const UrlParts parts = split_url(request_.url);
   set(CURLOPT_HTTP_VERSION, common.http2 ? long{CURL_HTTP_VERSION_2TLS} : long{CURL_HTTP_VERSION_1_1});
@@ -222,6 +226,15 @@ SteadyTime Transfer::check_at(SteadyTime now) const {
   return streaming_ && idle_timeout_ > Duration(0) ? std::min(due(), now + idle_timeout_) : due();
 }
 
+bool Transfer::waits_in_silence() const {
+  return pool_ != nullptr && pool_->heard_at <= (streaming_ && head_done_ ? last_piece_ : begun_);
+}
+
+void Transfer::note_heard() {
+  last_piece_ = std::chrono::steady_clock::now();
+  if (pool_ != nullptr) pool_->heard_at = last_piece_;
+}
+
 std::size_t Transfer::on_header_line(char* data, std::size_t size, std::size_t count, void* self) {
   const std::string_view line(data, size * count);
   return static_cast<Transfer*>(self)->take_header_line(line) ? line.size() : 0;
@@ -251,10 +264,7 @@ bool Transfer::take_header_line(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return true;
-  std::string_view value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  response_.headers.emplace_back(lower(line.substr(0, colon)), value);
+  response_.headers.emplace_back(lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
   return true;
 }
 
@@ -263,7 +273,7 @@ void Transfer::head_complete() {
   curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   if (status < 200) return;  // interim
   head_done_ = true;
-  last_piece_ = std::chrono::steady_clock::now();
+  note_heard();
   response_.status = static_cast<int>(status);
   passing_on_ = streaming_ && status < 300;
   if (streaming_) {
@@ -277,7 +287,7 @@ void Transfer::head_complete() {
 
 bool Transfer::take_body(std::string_view piece) {
   if (cancelled) return false;
-  last_piece_ = std::chrono::steady_clock::now();
+  note_heard();
   if (passing_on_) {
     if (callbacks_.on_data) callbacks_.on_data(piece);
     return true;

@@ -19,11 +19,24 @@ inline constexpr std::size_t kErrorBodyBytesMax = 64u << 10;
 /// A header section that goes past it ends the transfer: the peer is not what we take it for.
 inline constexpr std::size_t kHeaderBytesMax = 256u << 10;
 
+/// Connections that transfers share. Its last user closes them. Threads: the client's own.
+struct ConnectionPool {
+  ConnectionPool();
+  ~ConnectionPool();
+  ConnectionPool(const ConnectionPool&) = delete;
+  ConnectionPool& operator=(const ConnectionPool&) = delete;
+
+  CURLSH* const share;
+  SteadyTime heard_at = SteadyTime::min();  ///< When something of an answer came over one of them last.
+};
+
 /// What every transfer of a client has in common.
 struct Common {
   std::shared_ptr<const TlsOptions> tls;
+  std::shared_ptr<ConnectionPool> pool;
   bool http2 = true;
   Duration connect_timeout{5'000};
+  Duration peer_lost_after{20'000};
   std::string user_agent;
 };
 
@@ -41,10 +54,16 @@ class Transfer {
   Status prepare(CURL* handle, const Common& common);
   [[nodiscard]] CURL* handle() const { return handle_; }
 
+  [[nodiscard]] const std::shared_ptr<ConnectionPool>& pool() const { return pool_; }
+  /// To be called once the handle has been removed and reset.
+  void leave_pool() { pool_.reset(); }
+
   /// When the transfer has failed by time unless something happens before.
   [[nodiscard]] SteadyTime due() const;
   /// When to look at due() again: no later than the idle time-out that starts with the response's headers.
   [[nodiscard]] SteadyTime check_at(SteadyTime now) const;
+  /// Whether nothing has come over any connection of its pool for as long as it has waited.
+  [[nodiscard]] bool waits_in_silence() const;
 
   /// The result once libcurl is done with it. To be asked once.
   [[nodiscard]] Result<Response> outcome(CURLcode code);
@@ -66,6 +85,7 @@ class Transfer {
   bool take_header_line(std::string_view line);
   bool take_body(std::string_view piece);
   void head_complete();
+  void note_heard();
   void set_method();
   void set_tls();
   void set_network(const Common& common);
@@ -78,12 +98,15 @@ class Transfer {
   Client::StreamCallbacks callbacks_;
   const bool streaming_;
   const Duration idle_timeout_;
+  const SteadyTime begun_;
   const SteadyTime deadline_;
   SteadyTime last_piece_;
 
   CURL* handle_ = nullptr;
   CURLcode refusal_ = CURLE_OK;
   std::shared_ptr<const TlsOptions> tls_;  // libcurl reads the PEM texts in place
+  std::shared_ptr<ConnectionPool> pool_;
+  int peer_lost_after_ms_ = 0;
   curl_slist* headers_ = nullptr;
   curl_slist* connect_to_ = nullptr;
   std::array<char, CURL_ERROR_SIZE> curl_message_{};

@@ -6,14 +6,13 @@
 #include <locale>
 #include <sstream>
 
+#include "common/base/text.h"
 #include "common/http/client.h"
 
 namespace sluice::http {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
-/// Nobody waits longer than a day because a header says so.
-constexpr std::int64_t kRetryAfterSecondsMax = 86'400;
 
 bool is_unreserved(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -25,13 +24,6 @@ int hex_value(char c) {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return -1;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 /// IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT": the one form that RFC 9110 allows a sender to generate.
@@ -87,12 +79,12 @@ std::optional<Duration> parse_retry_after(std::string_view value, WallTime now) 
   if (std::all_of(value.begin(), value.end(), is_digit)) {
     std::int64_t seconds = 0;
     const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (fault != std::errc()) seconds = kRetryAfterSecondsMax;  // more digits than 64 bits hold
-    return std::chrono::seconds(std::min(seconds, kRetryAfterSecondsMax));
+    if (fault != std::errc()) return kRetryAfterMax;  // more digits than 64 bits hold
+    return std::min(std::chrono::seconds(seconds), kRetryAfterMax);
   }
   const std::optional<WallTime> date = parse_http_date(value);
   if (!date) return std::nullopt;
-  return std::clamp(*date - now, Duration(0), Duration(std::chrono::seconds(kRetryAfterSecondsMax)));
+  return std::clamp(*date - now, Duration(0), Duration(kRetryAfterMax));
 }
 
 }  // namespace sluice::http

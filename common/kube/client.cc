@@ -3,9 +3,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <thread>
 
-#include "common/base/backoff.h"
 #include "common/kube/credentials.h"
 #include "common/kube/watch_decoder.h"
 
@@ -16,8 +14,6 @@ namespace {
 constexpr Duration kListTimeout{65'000};
 /// A bookmark comes each minute where nothing else does: two are missing, so the watch is dead.
 constexpr Duration kWatchIdleTimeout{150'000};
-constexpr int kRetriesMax = 10;
-constexpr int kConflictRetriesMax = 5;
 
 constexpr const char* kJsonType = "application/json";
 
@@ -98,6 +94,7 @@ struct WatchState {
   Client::WatchCallbacks callbacks;
   std::string what;
   WatchDecoder decoder;
+  bool answered = false;  // its status is here, and counted
   bool ended = false;
 
   void end(Status status) {
@@ -108,22 +105,26 @@ struct WatchState {
 };
 
 /// What a stream's end means to the owner of the watch.
-Status watch_end(const WatchState& watch, const Result<http::Response>& end) {
-  if (!end) return end.error();
+Status watch_end(const WatchState& watch, const Result<http::Response>& end, WallTime now) {
+  if (!end) {
+    Error error = end.error();
+    // Our own TLS library refused what we gave it, say half of a rotation. That is no word of the server about what was
+    // asked of it, as its 400 and 422 are.
+    if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kUnavailable;
+    return error;
+  }
   if (end->status >= 200 && end->status < 300) {
     if (watch.decoder.at_line_start()) return Status::success();
     return Error{ErrorCode::kUnavailable, watch.what + ": the watch ended inside an event"};
   }
-  Error error = error_from_status(end->status, end->body, watch.what);
-  const WallTime now = SystemClock().wall();
-  if (const auto wait = http::parse_retry_after(end->header("retry-after"), now)) error.retry_after = wait;
-  return error;
+  return error_from_answer(*end, watch.what, now);
 }
 
 }  // namespace
 
 struct Client::Impl {
   const Config config;
+  const Clock& clock;
   Credentials credentials;
   RequestCounter counter;
   http::Client http;
@@ -131,21 +132,23 @@ struct Client::Impl {
   std::condition_variable stopped;
   bool stopping = false;
 
-  Impl(Config c, std::string user_agent, MetricsRegistry* metrics)
+  Impl(Config c, std::string user_agent, MetricsRegistry* metrics, const Clock& k)
       : config(std::move(c)),
+        clock(k),
         credentials(config),
         counter(metrics),
-        http({.tls = config.tls, .user_agent = std::move(user_agent)}) {}
+        http({.tls = config.tls, .peer_lost_after = kPeerLostAfter, .user_agent = std::move(user_agent)}) {}
 
   http::Request request(const Call& call);
   Result<http::Response> send(const Call& call);
   Result<Json> send_json(const Call& call);
-  void saw(const std::string& method, int status);
+  void saw_status(const std::string& method, int status);
+  void saw_failure(const std::string& method, const Error& error);
   bool pause(Duration wait);
 };
 
 http::Request Client::Impl::request(const Call& call) {
-  Credentials::Current current = credentials.current(std::chrono::steady_clock::now());
+  Credentials::Current current = credentials.current(clock.steady());
   if (current.new_tls) http.set_tls(std::move(*current.new_tls));
   http::Request out;
   out.method = call.method;
@@ -158,10 +161,16 @@ http::Request Client::Impl::request(const Call& call) {
   return out;
 }
 
-/// Notes an answer's status; 0 where there was none.
-void Client::Impl::saw(const std::string& method, int status) {
+void Client::Impl::saw_status(const std::string& method, int status) {
   counter.count(method, status);
   if (status == 401) credentials.suspect();
+}
+
+/// There was no answer.
+void Client::Impl::saw_failure(const std::string& method, const Error& error) {
+  counter.count(method, 0);
+  // What we gave could not be used: perhaps a certificate and a key of two rotations.
+  if (error.code == ErrorCode::kInvalid) credentials.suspect();
 }
 
 /// False where the client ends meanwhile.
@@ -171,14 +180,16 @@ bool Client::Impl::pause(Duration wait) {
 }
 
 Result<http::Response> Client::Impl::send(const Call& call) {
-  const SystemClock clock;
   const SteadyTime deadline = clock.steady() + call.timeout;
   for (int attempt = 1;; ++attempt) {
     http::Request next = request(call);
     next.timeout = std::max(std::chrono::ceil<Duration>(deadline - clock.steady()), Duration(1));
     Result<http::Response> answer = http.send(std::move(next));
-    saw(call.method, answer ? answer->status : 0);
-    if (!answer) return answer;
+    if (!answer) {
+      saw_failure(call.method, answer.error());
+      return answer;
+    }
+    saw_status(call.method, answer->status);
     const auto time_left = std::chrono::floor<Duration>(deadline - clock.steady());
     const std::optional<Duration> wait = retry_wait(*answer, attempt, time_left, clock.wall());
     if (!wait || !pause(*wait)) return answer;
@@ -188,19 +199,14 @@ Result<http::Response> Client::Impl::send(const Call& call) {
 Result<Json> Client::Impl::send_json(const Call& call) {
   Result<http::Response> answer = send(call);
   if (!answer) return answer.error();
-  if (answer->status < 200 || answer->status >= 300) {
-    Error error = error_from_status(answer->status, answer->body, call.what());
-    const WallTime now = SystemClock().wall();
-    if (const auto wait = http::parse_retry_after(answer->header("retry-after"), now)) error.retry_after = wait;
-    return error;
-  }
+  if (answer->status < 200 || answer->status >= 300) return error_from_answer(*answer, call.what(), clock.wall());
   Json object = Json::parse(answer->body, nullptr, false);
   if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
   return object;
 }
 
-Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics)
-    : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics)) {}
+Client::Client(Config config, std::string user_agent, MetricsRegistry* metrics, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(user_agent), metrics, clock)) {}
 
 Client::~Client() {
   shut_down();
@@ -325,7 +331,10 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   state->callbacks = std::move(callbacks);
   state->what = "watch " + call.path;
   http::Client::StreamCallbacks stream;
-  stream.on_head = [impl = impl_.get()](const http::Response& head) { impl->saw("GET", head.status); };
+  stream.on_head = [state, impl = impl_.get()](const http::Response& head) {
+    state->answered = true;
+    impl->saw_status("GET", head.status);
+  };
   stream.on_data = [state](std::string_view piece) {
     if (state->ended) return;
     if (Status fed = state->decoder.feed(piece, state->callbacks.on_event); !fed) {
@@ -333,8 +342,8 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
     }
   };
   stream.on_end = [state, impl = impl_.get()](const Result<http::Response>& end) {
-    if (!end) impl->saw("GET", 0);
-    state->end(watch_end(*state, end));
+    if (!end && !state->answered) impl->saw_failure("GET", end.error());
+    state->end(watch_end(*state, end, impl->clock.wall()));
   };
   return impl_->http.stream(impl_->request(call), std::move(stream), kWatchIdleTimeout);
 }
@@ -345,24 +354,6 @@ const std::string& Client::default_namespace() const {
 
 bool is_initial_events_end(const Json& bookmark) {
   return annotation_of(bookmark, "k8s.io/initial-events-end") == "true";
-}
-
-std::optional<Duration> retry_wait(const http::Response& answer, int attempt, Duration time_left, WallTime now) {
-  if (answer.status != 429 && answer.status < 500) return std::nullopt;
-  if (attempt > kRetriesMax) return std::nullopt;
-  const std::optional<Duration> wait = http::parse_retry_after(answer.header("retry-after"), now);
-  if (!wait || *wait >= time_left) return std::nullopt;
-  return wait;
-}
-
-Status retry_on_conflict(const std::function<Status()>& attempt) {
-  Random random(Random::entropy());
-  const Backoff backoff{.first = Duration(10), .most = Duration(1'000), .factor = 2.0, .jitter = 0.5};
-  for (int retry = 0;; ++retry) {
-    Status status = attempt();
-    if (status || status.error().code != ErrorCode::kConflict || retry == kConflictRetriesMax) return status;
-    std::this_thread::sleep_for(backoff.delay(retry, random));
-  }
 }
 
 }  // namespace sluice::kube

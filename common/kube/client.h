@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/metrics.h"
+#include "common/base/random.h"
 #include "common/base/result.h"
 #include "common/kube/config.h"
 #include "common/kube/resource.h"
@@ -69,6 +70,8 @@ std::optional<Duration> retry_wait(const http::Response& answer, int attempt, Du
 /// Turns an API answer's Status (or a bare HTTP status) into an Error; the message keeps the server's sentence. A
 /// resource version from the future is kExpired, as one that is too old.
 Error error_from_status(int http_status, std::string_view body, std::string_view what);
+/// The same from a whole answer, whose Retry-After goes before what the Status says.
+Error error_from_answer(const http::Response& answer, std::string_view what, WallTime now);
 
 /// Threads: any. One HTTP/2 connection carries all of it. Errors as error_from_status names them: 404 kNotFound, 409
 /// kConflict (AlreadyExists too), 410 kExpired, 401/403 kDenied, 400/422 kInvalid, 429/5xx/transport kUnavailable.
@@ -76,9 +79,13 @@ class Client {
  public:
   /// The time limit of a call, its retries included, where it names none. A list has 65 s a page.
   static constexpr Duration kCallTimeout{30'000};
+  /// An API server that has vanished without a word is noticed after about this long: in time for a leader to renew its
+  /// Lease over another connection.
+  static constexpr Duration kPeerLostAfter{4'000};
 
-  /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}.
-  Client(Config config, std::string user_agent, MetricsRegistry* metrics);
+  /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}. `clock` says
+  /// when credentials are to be read again, and how far a date in Retry-After is.
+  Client(Config config, std::string user_agent, MetricsRegistry* metrics, const Clock& clock = kSystemClock);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -120,7 +127,8 @@ class Client {
 };
 
 /// Calls `attempt` again, up to 5 times 10 ms (x2, jitter) apart, while it answers kConflict: it must read the object
-/// anew each time. Source: client-go util/retry.DefaultRetry.
-Status retry_on_conflict(const std::function<Status()>& attempt);
+/// anew each time. `wait` waits for so long. Source: client-go util/retry.DefaultRetry.
+Status retry_on_conflict(const std::function<Status()>& attempt, Random& random,
+                         const std::function<void(Duration)>& wait);
 
 }  // namespace sluice::kube

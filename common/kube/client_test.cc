@@ -43,7 +43,7 @@ TEST_CASE("each call asks for what it says") {
 }
 
 TEST_CASE("calls that would mean something else are refused before they are made") {
-  FakeApi api({});
+  FakeApi api(std::deque<std::string>{});
   Client client(api.config(), "test", nullptr);
   CHECK(client.remove(kPods, "ns", "").error().code == ErrorCode::kInvalid);  // not the whole collection
   CHECK(client.replace(kPods, "ns", Json::object()).error().code == ErrorCode::kInvalid);
@@ -191,6 +191,78 @@ TEST_CASE("the token goes with each call, is read again after a refusal, and is 
   CHECK(api.requests()[1].find("Authorization: Bearer s3cret-2\r\n") != std::string::npos);
 }
 
+TEST_CASE("credentials are read again by the clock that was given") {
+  const TestFolder folder;
+  FakeApi api(std::deque<std::string>(3, answer(200, "{}")));
+  Config config = api.config();
+  config.token_file = folder.write("token", "one");
+  ManualClock clock;
+  Client client(config, "test", nullptr, clock);
+  CHECK(client.get(kPods, "ns", "p").ok());
+  folder.write("token", "two");
+  CHECK(client.get(kPods, "ns", "p").ok());
+  clock.advance(60s);
+  CHECK(client.get(kPods, "ns", "p").ok());
+  const char* expected[] = {"one", "one", "two"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(api.requests()[i].find(std::string("Authorization: Bearer ") + expected[i]) != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "a certificate and a key that do not belong together are read again at the next call, and refuse no WatchList") {
+  const http::TestIdentity identity = http::make_test_identity("server", "IP:127.0.0.1");
+  const http::TestIdentity before = http::make_test_identity("before", "DNS:before");
+  const http::TestIdentity after = http::make_test_identity("after", "DNS:after");
+  http::LoopbackServer server(
+      [](http::LoopbackConnection& connection) {
+        while (!connection.read_request().empty()) {
+          connection.send(answer(200, R"({"name":")" + connection.client_name() + "\"}"));
+        }
+      },
+      &identity);
+  const TestFolder folder;
+  Config config;
+  config.server = "https://127.0.0.1:" + std::to_string(server.port());
+  // As they were read at the start, in the middle of a rotation.
+  config.tls = {.ca_pem = identity.cert_pem, .cert_pem = after.cert_pem, .key_pem = before.key_pem};
+  config.cert_file = folder.write("tls.crt", after.cert_pem);
+  config.key_file = folder.write("tls.key", before.key_pem);
+  ManualClock clock;
+  Client client(config, "test", nullptr, clock);
+  CHECK(client.get(kPods, "ns", "p").error().code == ErrorCode::kInvalid);
+  std::promise<Status> ended;
+  const auto watch = client.watch(
+      kPods, "ns", {}, {.on_event = {}, .on_end = [&](Status status) { ended.set_value(std::move(status)); }});
+  CHECK(ended.get_future().get().error().code == ErrorCode::kUnavailable);
+  folder.write("tls.key", after.key_pem);
+  const Result<Json> served = client.get(kPods, "ns", "p");  // the clock has not moved
+  REQUIRE(served.ok());
+  CHECK(text_at(*served, "/name") == "after");
+}
+
+TEST_CASE("a watch is counted once, by its answer or as one that had none") {
+  MetricsRegistry metrics;
+  const auto count = [&](const char* code) {
+    return metrics.counter("rest_client_requests_total", "", {{"code", code}, {"method", "GET"}}).value();
+  };
+  const std::string broken = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
+  http::LoopbackServer breaks_off(http::answer_once(broken));
+  FakeApi hangs_up(std::deque<std::string>{kHangUp});
+  for (const std::string& server :
+       {"http://127.0.0.1:" + std::to_string(breaks_off.port()), hangs_up.config().server}) {
+    Config config;
+    config.server = server;
+    Client client(config, "test", &metrics);
+    std::promise<Status> ended;
+    const auto watch = client.watch(
+        kPods, "ns", {}, {.on_event = {}, .on_end = [&](Status status) { ended.set_value(std::move(status)); }});
+    CHECK(ended.get_future().get().error().code == ErrorCode::kUnavailable);
+  }
+  CHECK(count("200") == 1);
+  CHECK(count("<error>") == 1);
+}
+
 TEST_CASE("a watch tells its events in order and then its end") {
   struct Row {
     std::string name;
@@ -242,13 +314,23 @@ TEST_CASE("retry_on_conflict tries five times more, and only after conflicts") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     int calls = 0;
-    const Status status = retry_on_conflict([&]() -> Status {
+    const auto attempt = [&]() -> Status {
       const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(calls++), row.outcomes.size() - 1);
       if (!row.outcomes[i]) return Status::success();
       return Error{*row.outcomes[i], "x"};
-    });
+    };
+    Random random(1);
+    std::vector<Duration> waits;
+    const Status status = retry_on_conflict(attempt, random, [&](Duration wait) { waits.push_back(wait); });
     CHECK(status.ok() == row.ok);
     CHECK(calls == row.calls);
+    REQUIRE(waits.size() == static_cast<std::size_t>(calls) - 1);
+    Duration least{10};
+    for (const Duration wait : waits) {
+      CHECK(wait >= least);
+      CHECK(wait <= least * 3 / 2);
+      least *= 2;
+    }
   }
 }
 

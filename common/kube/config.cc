@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/text.h"
 #include "common/kube/base64.h"
 #include "common/kube/credentials.h"
 
@@ -188,11 +189,6 @@ std::vector<std::string> split_paths(const std::string& list) {
   return paths;
 }
 
-std::string trimmed(std::string text) {
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  return text;
-}
-
 }  // namespace
 
 Result<Config> load_kubeconfigs(const std::vector<std::string>& paths, const std::string& context) {
@@ -233,8 +229,8 @@ Result<Config> in_cluster_config_from(const std::string& host, const std::string
   Result<std::string> roots = read_small_file(config.ca_file);
   if (!roots) return roots.error();
   config.tls.ca_pem = std::move(*roots);
-  if (Result<std::string> ns = read_small_file(folder + "/namespace"); ns && !trimmed(*ns).empty()) {
-    config.default_namespace = trimmed(*ns);
+  if (Result<std::string> ns = read_small_file(folder + "/namespace"); ns && !trim(*ns).empty()) {
+    config.default_namespace = trim(*ns);
   }
   return config;
 }

@@ -1,20 +1,22 @@
 #include "common/kube/credentials.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/kube/pem_check.h"
 
 namespace sluice::kube {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 1u << 20;
+/// When to look again at files that are half of a rotation.
+constexpr Duration kRereadSoon{1'000};
 
-std::string trim(std::string text) {
-  const char* blanks = " \t\r\n";
-  text.erase(text.find_last_not_of(blanks) + 1);
-  text.erase(0, text.find_first_not_of(blanks));
-  return text;
+void warn(const std::string& path, const std::string& why) {
+  log_warn("credentials not taken from their file, the known ones stay", {{"file", path}, {"error", why}});
 }
 
 /// Replaces `kept` by the file's text where that can be read and differs; whether it did.
@@ -22,8 +24,7 @@ bool reread(const std::string& path, std::string& kept) {
   if (path.empty()) return false;
   Result<std::string> text = read_small_file(path);
   if (!text || text->empty()) {
-    const std::string why = text ? "it is empty" : text.error().message;
-    log_warn("credentials not read again, the known ones stay", {{"file", path}, {"error", why}});
+    warn(path, text ? "it is empty" : text.error().message);
     return false;
   }
   if (*text == kept) return false;
@@ -54,10 +55,13 @@ Credentials::Credentials(const Config& config) : config_(config), token_(config.
 Credentials::Current Credentials::current(SteadyTime now) {
   const std::lock_guard lock(mutex_);
   Current out;
-  if (!read_at_ || now - *read_at_ >= config_.reread_interval) {
-    read_at_ = now;
+  if (now >= read_next_) {
     read_token();
-    if (read_tls()) out.new_tls = tls_;
+    const Reading roots = read_roots();
+    const Reading identity = read_identity();
+    if (roots == Reading::kNew || identity == Reading::kNew) out.new_tls = tls_;
+    const bool unfit = roots == Reading::kUnfit || identity == Reading::kUnfit;
+    read_next_ = now + (unfit ? std::min(kRereadSoon, config_.reread_interval) : config_.reread_interval);
   }
   out.token = token_;
   return out;
@@ -65,23 +69,41 @@ Credentials::Current Credentials::current(SteadyTime now) {
 
 void Credentials::suspect() {
   const std::lock_guard lock(mutex_);
-  read_at_.reset();
+  read_next_ = SteadyTime::min();
 }
 
 void Credentials::read_token() {
   std::string text = token_;
-  if (reread(config_.token_file, text)) text = trim(std::move(text));
+  if (reread(config_.token_file, text)) text = std::string(trim(text));
   if (!text.empty()) token_ = std::move(text);
 }
 
-bool Credentials::read_tls() {
-  bool changed = reread(config_.ca_file, tls_.ca_pem);
-  if (config_.cert_file.empty()) return changed;
-  // Certificate and key are taken together: while they rotate one of them may be new already and the other old, and the
-  // server's refusal or the next reading sets that right.
-  changed = reread(config_.cert_file, tls_.cert_pem) || changed;
-  changed = reread(config_.key_file, tls_.key_pem) || changed;
-  return changed;
+Credentials::Reading Credentials::read_roots() {
+  std::string pem = tls_.ca_pem;
+  if (!reread(config_.ca_file, pem)) return Reading::kSame;
+  if (!holds_certificates(pem)) {
+    warn(config_.ca_file, "it is no whole list of PEM certificates");
+    return Reading::kUnfit;
+  }
+  tls_.ca_pem = std::move(pem);
+  return Reading::kNew;
+}
+
+/// Certificate and key are taken together: they are two files, and while they rotate one is new already and the other
+/// still old. With such a pair not one call would leave this process.
+Credentials::Reading Credentials::read_identity() {
+  std::string cert_pem = tls_.cert_pem;
+  std::string key_pem = tls_.key_pem;
+  const bool new_cert = reread(config_.cert_file, cert_pem);
+  const bool new_key = reread(config_.key_file, key_pem);
+  if (!new_cert && !new_key) return Reading::kSame;
+  if (!holds_certificates(cert_pem) || !key_fits(cert_pem, key_pem)) {
+    warn(config_.cert_file, "certificate and key are not whole or do not belong together");
+    return Reading::kUnfit;
+  }
+  tls_.cert_pem = std::move(cert_pem);
+  tls_.key_pem = std::move(key_pem);
+  return Reading::kNew;
 }
 
 }  // namespace sluice::kube

@@ -25,21 +25,24 @@ class Credentials {
     std::string token;                          ///< A secret; empty where certificates authenticate.
     std::optional<http::TlsOptions> new_tls{};  ///< Set where it has changed since the last call.
   };
-  /// The files are read where `config.reread_interval` has passed since they were last. A file that cannot be read, or
-  /// is empty, leaves what was known before: a moment in a rotation must not log us out.
+  /// The files are read where `config.reread_interval` has passed since they were last. A moment in a rotation must not
+  /// log us out: a file that cannot be read or is empty, roots that are no certificates, and a certificate and a key
+  /// that do not belong together leave what was known before. Of these the last two are read again a second later.
   Current current(SteadyTime now);
-  /// The server has refused us: what the files say is to be read at the next call.
+  /// What we have was refused, by the server or by our own TLS library: the files are to be read at the next call.
   void suspect();
 
  private:
+  enum class Reading { kSame, kNew, kUnfit };
   void read_token();
-  bool read_tls();
+  Reading read_roots();
+  Reading read_identity();
 
   const Config config_;
   std::mutex mutex_;
   std::string token_;
   http::TlsOptions tls_;
-  std::optional<SteadyTime> read_at_;
+  SteadyTime read_next_ = SteadyTime::min();
 };
 
 }  // namespace sluice::kube

@@ -2,12 +2,31 @@
 
 #include <doctest/doctest.h>
 
+#include "common/http/loopback_server.h"
 #include "common/kube/test_files.h"
 
 namespace sluice::kube {
 namespace {
 
 const SteadyTime kStart{1h};
+
+using http::TestIdentity;
+
+/// Files that hold `identity`, which is its own root, and the configuration that was read from them.
+struct Setup {
+  TestFolder folder;
+  Config config;
+
+  explicit Setup(const TestIdentity& identity) {
+    config.tls = {.ca_pem = identity.cert_pem,
+                  .cert_pem = identity.cert_pem,
+                  .key_pem = identity.key_pem,
+                  .server_name = "api.test"};
+    config.ca_file = folder.write("ca.crt", identity.cert_pem);
+    config.cert_file = folder.write("tls.crt", identity.cert_pem);
+    config.key_file = folder.write("tls.key", identity.key_pem);
+  }
+};
 
 }  // namespace
 
@@ -51,30 +70,74 @@ TEST_CASE("a file that is away or empty for a moment leaves the known token") {
 }
 
 TEST_CASE("TLS options are handed out again only where they have changed") {
-  TestFolder folder;
-  Config config;
-  config.tls.server_name = "api.test";
-  config.ca_file = folder.write("ca.crt", "CA 1");
-  config.cert_file = folder.write("tls.crt", "CERT 1");
-  config.key_file = folder.write("tls.key", "KEY 1");
-  config.tls.ca_pem = "CA 1";
-  config.tls.cert_pem = "CERT 1";
-  config.tls.key_pem = "KEY 1";
-  Credentials credentials(config);
+  const TestIdentity one = http::make_test_identity("one", "DNS:one");
+  const TestIdentity two = http::make_test_identity("two", "DNS:two");
+  const Setup setup(one);
+  Credentials credentials(setup.config);
   CHECK(!credentials.current(kStart).new_tls.has_value());
-  folder.write("ca.crt", "CA 2");
+  setup.folder.write("ca.crt", two.cert_pem);
   auto current = credentials.current(kStart + 60s);
   REQUIRE(current.new_tls.has_value());
-  CHECK(current.new_tls->ca_pem == "CA 2");
-  CHECK(current.new_tls->cert_pem == "CERT 1");
+  CHECK(current.new_tls->ca_pem == two.cert_pem);
+  CHECK(current.new_tls->cert_pem == one.cert_pem);
   CHECK(current.new_tls->server_name == "api.test");
   CHECK(!credentials.current(kStart + 120s).new_tls.has_value());
-  folder.write("tls.crt", "CERT 2");
-  folder.write("tls.key", "KEY 2");
+  setup.folder.write("tls.crt", two.cert_pem);
+  setup.folder.write("tls.key", two.key_pem);
   current = credentials.current(kStart + 180s);
   REQUIRE(current.new_tls.has_value());
-  CHECK(current.new_tls->cert_pem == "CERT 2");
-  CHECK(current.new_tls->key_pem == "KEY 2");
+  CHECK(current.new_tls->cert_pem == two.cert_pem);
+  CHECK(current.new_tls->key_pem == two.key_pem);
+}
+
+TEST_CASE("a certificate and a key of two rotations are not taken, and looked at again a second later") {
+  const TestIdentity one = http::make_test_identity("one", "DNS:one");
+  const TestIdentity two = http::make_test_identity("two", "DNS:two");
+  struct Row {
+    std::string name;
+    std::string cert_pem;
+    std::string key_pem;
+  };
+  const Row rows[] = {{"the key is still the old one", two.cert_pem, one.key_pem},
+                      {"the certificate is still the old one", one.cert_pem, two.key_pem},
+                      {"the key is half written", two.cert_pem, two.key_pem.substr(0, two.key_pem.size() / 2)},
+                      {"the chain is half written", two.cert_pem + one.cert_pem.substr(0, 300), two.key_pem},
+                      {"the key is not there yet", two.cert_pem, ""}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Setup setup(one);
+    Credentials credentials(setup.config);
+    CHECK(!credentials.current(kStart).new_tls.has_value());
+    setup.folder.write("tls.crt", row.cert_pem);
+    setup.folder.write("tls.key", row.key_pem);
+    CHECK(!credentials.current(kStart + 60s).new_tls.has_value());
+    setup.folder.write("tls.crt", two.cert_pem);
+    setup.folder.write("tls.key", two.key_pem);
+    CHECK(!credentials.current(kStart + 60'999ms).new_tls.has_value());
+    const auto current = credentials.current(kStart + 61s);
+    REQUIRE(current.new_tls.has_value());
+    CHECK(current.new_tls->cert_pem == two.cert_pem);
+    CHECK(current.new_tls->key_pem == two.key_pem);
+    CHECK(current.new_tls->ca_pem == one.cert_pem);
+    setup.folder.write("tls.crt", one.cert_pem);
+    setup.folder.write("tls.key", one.key_pem);
+    CHECK(!credentials.current(kStart + 120s).new_tls.has_value());  // a minute again
+    CHECK(credentials.current(kStart + 121s).new_tls.has_value());
+  }
+}
+
+TEST_CASE("roots that are no certificates are not taken, and looked at again a second later") {
+  const TestIdentity one = http::make_test_identity("one", "DNS:one");
+  const TestIdentity two = http::make_test_identity("two", "DNS:two");
+  const Setup setup(one);
+  Credentials credentials(setup.config);
+  CHECK(!credentials.current(kStart).new_tls.has_value());
+  setup.folder.write("ca.crt", two.cert_pem + one.cert_pem.substr(0, 300));
+  CHECK(!credentials.current(kStart + 60s).new_tls.has_value());
+  setup.folder.write("ca.crt", two.cert_pem + one.cert_pem);
+  const auto current = credentials.current(kStart + 61s);
+  REQUIRE(current.new_tls.has_value());
+  CHECK(current.new_tls->ca_pem == two.cert_pem + one.cert_pem);
 }
 
 TEST_CASE("read_small_file tells what is wrong") {

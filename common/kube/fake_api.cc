@@ -1,5 +1,7 @@
 #include "common/kube/fake_api.h"
 
+#include <memory>
+
 namespace sluice::kube {
 
 std::string answer(int status, const std::string& body, const std::string& headers) {
@@ -22,8 +24,30 @@ std::string end_of_state_line(const std::string& version) {
          "\n";
 }
 
-FakeApi::FakeApi(std::deque<std::string> answers)
-    : answers_(std::move(answers)), server_([this](http::LoopbackConnection& connection) { serve(connection); }) {}
+namespace {
+
+FakeApi::Handler from_list(std::deque<std::string> answers) {
+  struct List {
+    std::mutex mutex;
+    std::deque<std::string> left;
+  };
+  auto list = std::make_shared<List>();
+  list->left = std::move(answers);
+  return [list](const std::string&) {
+    const std::lock_guard lock(list->mutex);
+    if (list->left.empty()) return answer(404, "{}");
+    std::string next = std::move(list->left.front());
+    list->left.pop_front();
+    return next;
+  };
+}
+
+}  // namespace
+
+FakeApi::FakeApi(Handler handler)
+    : handler_(std::move(handler)), server_([this](http::LoopbackConnection& connection) { serve(connection); }) {}
+
+FakeApi::FakeApi(std::deque<std::string> answers) : FakeApi(from_list(std::move(answers))) {}
 
 Config FakeApi::config() const {
   Config config;
@@ -50,16 +74,13 @@ std::string FakeApi::body(std::size_t i) {
 
 void FakeApi::serve(http::LoopbackConnection& connection) {
   for (std::string request = connection.read_request(); !request.empty(); request = connection.read_request()) {
-    std::string reply = answer(404, "{}");
     {
       const std::lock_guard lock(mutex_);
-      requests_.push_back(std::move(request));
-      if (!answers_.empty()) {
-        reply = answers_.front();
-        answers_.pop_front();
-      }
+      requests_.push_back(request);
     }
+    const std::string reply = handler_(request);
     connection.send(reply);
+    if (reply == kHangUp) return;
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -21,9 +22,16 @@ std::string watch_line(const std::string& type, const std::string& name, const s
 /// The line that ends the state of a WatchList.
 std::string end_of_state_line(const std::string& version);
 
-/// Answers requests, of whatever connection, from a list and keeps what was asked. After the list's end: 404.
+/// As an answer: none, the connection ends instead. (After a first line, or libcurl would ask again by itself.)
+inline constexpr const char* kHangUp = "HTTP/1.1 200 OK\r\n";
+
+/// Answers requests, of whatever connection, and keeps what was asked. An answer that is empty is never given.
 class FakeApi {
  public:
+  /// What to answer to a request (head and body as they came); called on threads of the server's, several at a time.
+  using Handler = std::function<std::string(const std::string& request)>;
+  explicit FakeApi(Handler handler);
+  /// From a list; after its end: 404.
   explicit FakeApi(std::deque<std::string> answers);
 
   [[nodiscard]] Config config() const;
@@ -36,8 +44,8 @@ class FakeApi {
  private:
   void serve(http::LoopbackConnection& connection);
 
+  const Handler handler_;
   std::mutex mutex_;
-  std::deque<std::string> answers_;
   std::vector<std::string> requests_;
   http::LoopbackServer server_;  // last: its threads use what stands above
 };

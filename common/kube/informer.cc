@@ -105,6 +105,10 @@ Status Informer::Impl::run_list(const ReflectorStep& step) {
   if (!list) return list.error();
   Store state;
   for (Json& object : (*list)["items"]) {
+    if (!object.is_object()) continue;
+    // A watch says them of each object, a list only of itself; a transform and the handlers see the same of both.
+    object["apiVersion"] = resource.api_version();
+    object["kind"] = resource.kind;
     shrink(object);
     state.apply({WatchEvent::Type::kAdded, std::move(object)});
   }
@@ -153,7 +157,7 @@ Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
     state.reset();
     return Status::success();
   }
-  shrink(event.object);
+  if (event.type != WatchEvent::Type::kBookmark) shrink(event.object);  // a bookmark is no object, only a version
   if (state) {
     (void)state->apply(std::move(event));
     return Status::success();

@@ -28,8 +28,8 @@ class Informer {
     std::string ns;  ///< "" for all namespaces.
     std::string label_selector;
     std::string field_selector;
-    /// Shrinks an object before it is stored (metadata.managedFields is always dropped). Must leave metadata's name,
-    /// namespace, uid and resourceVersion.
+    /// Shrinks an object before it is stored (metadata.managedFields is always dropped), apiVersion and kind included.
+    /// Must leave metadata's name, namespace, uid and resourceVersion.
     std::function<void(Json&)> transform;
   };
 

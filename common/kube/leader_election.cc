@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/kube/lease_record.h"
@@ -13,6 +14,16 @@ namespace {
 
 constexpr double kRetryJitter = 0.2;  // a retry waits d to 1.2 d, as client-go's JitterFactor has it
 constexpr Duration kReleasedDuration = 1s;
+
+/// A call that hangs must end while there is time for another one. client-go's programs take the same half.
+constexpr Duration call_timeout_of(Duration renew_deadline) {
+  return renew_deadline / 2;
+}
+// A leader whose API server vanishes or freezes right after a renewal: the next one is begun after kRetry and fails,
+// and a last one over another connection still comes in time.
+static_assert(LeaderElector::kRetry + Client::kPeerLostAfter < LeaderElector::kRenewDeadline);
+static_assert(LeaderElector::kRetry + call_timeout_of(LeaderElector::kRenewDeadline) < LeaderElector::kRenewDeadline);
+static_assert(LeaderElector::kRenewDeadline < LeaderElector::kLease);
 
 }  // namespace
 
@@ -34,7 +45,8 @@ struct LeaderElector::Impl {
   SteadyTime last_renewal{};  // when the write that succeeded last was begun
   std::string last_holder;
 
-  LeaseObserver observer;  // campaign thread only, as is the watch
+  LeaseObserver observer;  // campaign thread only until that has ended, as are the next two
+  bool unsure = false;     // a write has failed that may have been carried out
   std::unique_ptr<http::Stream> watch;
   bool watch_over = true;  // guarded by mutex
 
@@ -64,22 +76,27 @@ struct LeaderElector::Impl {
   [[nodiscard]] LeaseAction decide(bool leading) const {
     return observer.decide(options.identity, leading, clock.steady());
   }
-  /// A call that hangs must end while there is time for another one. client-go's programs take the same half.
-  [[nodiscard]] Duration call_timeout() const { return options.renew_deadline / 2; }
+  [[nodiscard]] Duration call_timeout() const { return call_timeout_of(options.renew_deadline); }
+  [[nodiscard]] bool is_stopping() const {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
   void follow_lease();
   void pause(bool leader);
+  void release();
 
   void run_watchdog(const std::function<void()>& on_started, const std::function<void()>& on_lost);
 };
 
 /// Reads the Lease into the observer; false where the API server could not be asked.
 bool LeaderElector::Impl::read() {
-  const Result<Json> lease = client.get(kLeases, options.ns, options.name, {}, call_timeout());
+  Result<Json> lease = client.get(kLeases, options.ns, options.name, {}, call_timeout());
   if (!lease && lease.error().code != ErrorCode::kNotFound) {
     log_warn("cannot read the lease", {{"lease", options.name}, {"error", lease.error().message}});
     return false;
   }
-  observer.see(lease ? std::optional(read_lease(*lease)) : std::nullopt, clock.steady());
+  observer.see(lease ? std::optional(read_lease(std::move(*lease))) : std::nullopt, clock.steady());
+  unsure = false;
   const std::lock_guard lock(mutex);
   last_holder = observer.record() ? observer.record()->holder : "";
   return true;
@@ -90,15 +107,17 @@ bool LeaderElector::Impl::read() {
 bool LeaderElector::Impl::write(SteadyTime begun) {
   const Json wanted =
       write_lease(observer.record(), options.ns, options.name, options.identity, options.lease, clock.wall());
-  const Result<Json> written = observer.record() ? client.replace(kLeases, options.ns, wanted, {}, call_timeout())
-                                                 : client.create(kLeases, options.ns, wanted, call_timeout());
+  Result<Json> written = observer.record() ? client.replace(kLeases, options.ns, wanted, {}, call_timeout())
+                                           : client.create(kLeases, options.ns, wanted, call_timeout());
   if (!written) {
+    unsure = true;  // after a conflict, too: libcurl may have sent it twice
     if (written.error().code != ErrorCode::kConflict) {
       log_warn("cannot write the lease", {{"lease", options.name}, {"error", written.error().message}});
     }
     return false;
   }
-  observer.see(read_lease(*written), clock.steady());
+  observer.see(read_lease(std::move(*written)), clock.steady());
+  unsure = false;
   const std::lock_guard lock(mutex);
   last_holder = options.identity;
   last_renewal = begun;
@@ -121,16 +140,16 @@ void LeaderElector::Impl::follow_lease() {
     changed.notify_all();
   };
   watch.reset();
-  watch = client.watch(
-      kLeases, options.ns,
-      {.field_selector = "metadata.name=" + options.name, .resource_version = observer.record()->resource_version},
-      {.on_event = [poke](const WatchEvent&) { poke(false); },
-       // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
-       .on_end =
-           [this](const Status&) {
-             const std::lock_guard lock(mutex);
-             watch_over = true;
-           }});
+  watch = client.watch(kLeases, options.ns,
+                       {.field_selector = "metadata.name=" + options.name,
+                        .resource_version = std::string(resource_version_of(observer.record()->object))},
+                       {.on_event = [poke](const WatchEvent&) { poke(false); },
+                        // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
+                        .on_end =
+                            [this](const Status&) {
+                              const std::lock_guard lock(mutex);
+                              watch_over = true;
+                            }});
 }
 
 /// Waits for the next try: a leader for `retry`; a candidate until the Lease changes or its holder's time is over.
@@ -143,20 +162,21 @@ void LeaderElector::Impl::pause(bool leader) {
     if (free_at > clock.steady()) until = std::min(until, free_at);
   }
   std::unique_lock lock(mutex);
-  changed.wait_until(lock, until, [&] { return stopping || lost || (!leader && poked); });
+  changed.wait_for(lock, until - clock.steady(),
+                   [&] { return stopping || lost || (!leader && poked) || clock.steady() >= until; });
   poked = false;
 }
 
 /// The version from the last write is good unless somebody else wrote: then read, and see whose it is. Where the API
 /// server is out of reach the watchdog's deadline decides.
 void LeaderElector::Impl::renew() {
-  if (write(clock.steady()) || !read()) return;
+  if (write(clock.steady()) || is_stopping() || !read() || is_stopping()) return;
   if (decide(true) == LeaseAction::kLost) return lose();
   (void)write(clock.steady());
 }
 
 bool LeaderElector::Impl::try_to_take() {
-  if (!read() || decide(false) != LeaseAction::kWrite || !write(clock.steady())) return false;
+  if (!read() || is_stopping() || decide(false) != LeaseAction::kWrite || !write(clock.steady())) return false;
   log_info("leadership won", {{"lease", options.name}, {"identity", options.identity}});
   return true;
 }
@@ -195,7 +215,9 @@ void LeaderElector::Impl::run_watchdog(const std::function<void()>& on_started, 
   lock.unlock();
   on_started();
   lock.lock();
-  while (!stopping && leads(clock.steady())) changed.wait_until(lock, last_renewal + options.renew_deadline);
+  while (!stopping && leads(clock.steady())) {
+    changed.wait_for(lock, last_renewal + options.renew_deadline - clock.steady());
+  }
   show_status(0);
   if (stopping) return;
   lost = true;
@@ -220,28 +242,32 @@ void LeaderElector::start(std::function<void()> on_started, std::function<void()
   });
 }
 
+/// Whether the Lease is ours is decided by what it says, not by whether we lead: the last call of the campaign may just
+/// have taken it. The write is conditional on what was seen, so nobody else's Lease is ever emptied.
+void LeaderElector::Impl::release() {
+  if (unsure && !read()) return;
+  const auto& seen = observer.record();
+  if (!seen || seen->holder != options.identity) return;
+  const Json empty = write_lease(seen, options.ns, options.name, "", kReleasedDuration, clock.wall());
+  const Result<Json> released = client.replace(kLeases, options.ns, empty, {}, call_timeout());
+  if (!released) {
+    log_warn("cannot release the lease; the next leader waits until it expires",
+             {{"lease", options.name}, {"error", released.error().message}});
+    return;
+  }
+  log_info("leadership released", {{"lease", options.name}});
+}
+
 void LeaderElector::stop_and_release() {
-  bool release = false;
+  bool first = false;
   {
     const std::lock_guard lock(impl_->mutex);
-    release = !impl_->stopping && impl_->leads(impl_->clock.steady());
-    impl_->stopping = true;
+    first = !std::exchange(impl_->stopping, true);
     impl_->changed.notify_all();
   }
   if (impl_->watchdog.joinable()) impl_->watchdog.join();
   if (impl_->campaign.joinable()) impl_->campaign.join();
-  if (!release) return;
-  const auto& seen = impl_->observer.record();
-  if (!seen || seen->holder != impl_->options.identity) return;
-  const Json empty =
-      write_lease(seen, impl_->options.ns, impl_->options.name, "", kReleasedDuration, impl_->clock.wall());
-  const Result<Json> released = impl_->client.replace(kLeases, impl_->options.ns, empty, {}, impl_->call_timeout());
-  if (!released) {
-    log_warn("cannot release the lease; the next leader waits until it expires",
-             {{"lease", impl_->options.name}, {"error", released.error().message}});
-    return;
-  }
-  log_info("leadership released", {{"lease", impl_->options.name}});
+  if (first) impl_->release();
 }
 
 bool LeaderElector::leading() const {
@@ -252,6 +278,11 @@ bool LeaderElector::leading() const {
 std::string LeaderElector::holder() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->last_holder;
+}
+
+void LeaderElector::poke() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->changed.notify_all();
 }
 
 }  // namespace sluice::kube

@@ -15,13 +15,16 @@ namespace sluice::kube {
 
 class LeaderElector {
  public:
+  static constexpr Duration kLease{15'000};
+  static constexpr Duration kRenewDeadline{10'000};
+  static constexpr Duration kRetry{2'000};
   struct Options {
     std::string ns;
     std::string name;      ///< Of the Lease.
     std::string identity;  ///< Unique to this process: pod name and a random part.
-    Duration lease{15'000};
-    Duration renew_deadline{10'000};
-    Duration retry{2'000};
+    Duration lease = kLease;
+    Duration renew_deadline = kRenewDeadline;
+    Duration retry = kRetry;
   };
 
   LeaderElector(Client& client, const Clock& clock, Random& random, Options options, MetricsRegistry* metrics);
@@ -32,13 +35,15 @@ class LeaderElector {
   /// Starts a thread. `on_started` runs there once when leadership is won; `on_lost` once when it is lost (the process
   /// should exit then: work may be under way that is no longer ours). Neither may block for longer than `retry`.
   void start(std::function<void()> on_started, std::function<void()> on_lost);
-  /// Stops renewing. Where we lead, the Lease is released (empty holder, 1 s), so that the next one need not wait: call
-  /// it after the workers have stopped.
+  /// Stops renewing, after the call under way. Where the Lease is ours then, be it taken in this moment, it is released
+  /// (empty holder, 1 s), so that the next one need not wait: call it after the workers have stopped.
   void stop_and_release();
 
   [[nodiscard]] bool leading() const;
   /// The holder last seen; "" where there is none.
   [[nodiscard]] std::string holder() const;
+  /// Has its threads look at the clock again: for tests, after they have moved theirs.
+  void poke();
 
  private:
   struct Impl;

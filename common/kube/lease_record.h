@@ -17,14 +17,16 @@ struct LeaseRecord {
   std::string acquire_time;
   std::string renew_time;
   std::int64_t transitions = 0;
-  std::string resource_version;
+  Json object;  ///< The whole of it, its version and what others keep in it.
 
-  bool operator==(const LeaseRecord&) const = default;
+  /// Whether both say the same about who holds it and until when.
+  [[nodiscard]] bool same_term(const LeaseRecord& other) const;
 };
 
 /// Fields that are absent read as empty: a Lease that somebody made by hand is one that nobody holds.
-LeaseRecord read_lease(const Json& lease);
-/// The object to write, conditional on `seen`'s version. `seen` is unset where no Lease exists yet.
+LeaseRecord read_lease(Json lease);
+/// The object to write, conditional on `seen`'s version: with all that is not ours as it was seen. `seen` is unset
+/// where no Lease exists yet.
 Json write_lease(const std::optional<LeaseRecord>& seen, std::string_view ns, std::string_view name,
                  std::string_view holder, Duration duration, WallTime now);
 
@@ -37,7 +39,8 @@ enum class LeaseAction {
 /// A record and when, by our own clock, it was first seen like this. Clocks of other machines are never compared.
 class LeaseObserver {
  public:
-  /// Notes the record as read at `now`; the time of sight moves only where the record has changed.
+  /// Notes the record as read at `now`. The time of sight moves only where the term has changed: whoever labels a Lease
+  /// does not renew it.
   void see(std::optional<LeaseRecord> record, SteadyTime now);
   [[nodiscard]] const std::optional<LeaseRecord>& record() const { return record_; }
 

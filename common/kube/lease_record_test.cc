@@ -11,7 +11,10 @@ const SteadyTime kStart{std::chrono::hours(1)};
 const WallTime kNow = *parse_rfc3339("2026-11-23T09:30:00Z");
 
 LeaseRecord held_by(const char* holder) {
-  return {.holder = holder, .duration = 15s, .renew_time = "2026-11-23T09:29:59.000000Z", .resource_version = "7"};
+  return read_lease(
+      {{"metadata", {{"name", "lock"}, {"resourceVersion", "7"}}},
+       {"spec",
+        {{"holderIdentity", holder}, {"leaseDurationSeconds", 15}, {"renewTime", "2026-11-23T09:29:59.000000Z"}}}});
 }
 
 }  // namespace
@@ -44,16 +47,41 @@ TEST_CASE("who holds the Lease, and how long he was silent on our clock, decides
   }
 }
 
-TEST_CASE("only a change of the record moves the time of sight") {
+TEST_CASE("what changes holder, times, duration or transitions moves the time of sight, and nothing else does") {
+  struct Row {
+    std::string name;
+    std::string patch;
+    bool moves;
+  };
+  const Row rows[] = {
+      {"nothing", "{}", false},
+      {"somebody labels it", R"({"metadata":{"resourceVersion":"8","labels":{"a":"b"}}})", false},
+      {"a field that we do not know", R"({"metadata":{"resourceVersion":"8"},"spec":{"strategy":"X"}})", false},
+      {"another holder", R"({"spec":{"holderIdentity":"third"}})", true},
+      {"a renewal", R"({"spec":{"renewTime":"2026-11-23T09:30:01.000000Z"}})", true},
+      {"an acquisition", R"({"spec":{"acquireTime":"2026-11-23T09:30:01.000000Z"}})", true},
+      {"a duration", R"({"spec":{"leaseDurationSeconds":14}})", true},
+      {"a takeover and back", R"({"spec":{"leaseTransitions":2}})", true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    LeaseObserver observer;
+    observer.see(held_by("other"), kStart);
+    Json changed = held_by("other").object;
+    changed.merge_patch(Json::parse(row.patch));
+    observer.see(read_lease(changed), kStart + 10s);
+    const LeaseAction action = observer.decide("me", false, kStart + 15s);
+    CHECK(action == (row.moves ? LeaseAction::kWait : LeaseAction::kWrite));
+    // What is written next is conditional on the newest version all the same.
+    REQUIRE(observer.record().has_value());
+    CHECK(observer.record()->object == changed);
+  }
+}
+
+TEST_CASE("a Lease that is made again is a change") {
   LeaseObserver observer;
-  observer.see(held_by("other"), kStart);
-  observer.see(held_by("other"), kStart + 14s);
-  CHECK(observer.decide("me", false, kStart + 15s) == LeaseAction::kWrite);
-  LeaseRecord renewed = held_by("other");
-  renewed.resource_version = "8";
-  observer.see(renewed, kStart + 15s);
-  CHECK(observer.decide("me", false, kStart + 29s) == LeaseAction::kWait);
-  CHECK(observer.free_at(kStart + 29s) == kStart + 30s);
+  observer.see(std::nullopt, kStart);
+  observer.see(held_by("other"), kStart + 10s);
+  CHECK(observer.free_at(kStart + 10s) == kStart + 25s);
 }
 
 TEST_CASE("a holder's wall clock is never compared") {
@@ -87,6 +115,24 @@ TEST_CASE("write_lease counts takeovers, keeps the time of acquisition on renewa
   CHECK(release["spec"]["holderIdentity"] == "");
   CHECK(release["spec"]["leaseDurationSeconds"] == 1);
   CHECK(release["spec"]["leaseTransitions"] == 3);
+}
+
+TEST_CASE("write_lease leaves in place what others keep in a Lease") {
+  const Json seen = Json::parse(R"({
+      "apiVersion":"coordination.k8s.io/v1","kind":"Lease",
+      "metadata":{"name":"lock","namespace":"ns","uid":"u","resourceVersion":"7","labels":{"app":"x"},
+                  "annotations":{"note":"y"},"ownerReferences":[{"uid":"o"}]},
+      "spec":{"holderIdentity":"other","leaseDurationSeconds":15,"strategy":"OldestEmulationVersion"}})");
+  Json expected = seen;
+  expected["spec"]["holderIdentity"] = "me";
+  expected["spec"]["leaseTransitions"] = 1;
+  expected["spec"]["acquireTime"] = expected["spec"]["renewTime"] = "2026-11-23T09:30:00.000000Z";
+  CHECK(write_lease(read_lease(seen), "ns", "lock", "me", 15s, kNow) == expected);
+
+  const Json nonsense = Json::parse(R"({"metadata":{"resourceVersion":"7"},"spec":"none"})");
+  const Json repaired = write_lease(read_lease(nonsense), "ns", "lock", "me", 15s, kNow);
+  CHECK(text_at(repaired, "/spec/holderIdentity") == "me");
+  CHECK(resource_version_of(repaired) == "7");
 }
 
 TEST_CASE("read_lease reads back what write_lease wrote and survives nonsense") {

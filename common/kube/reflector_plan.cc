@@ -14,6 +14,10 @@ constexpr Duration kShortWatch{1'000};
 /// A stream that breaks so often before its state is complete is given up for a list.
 constexpr int kWatchListFailuresMax = 3;
 constexpr Duration kWatchTimeoutLeast{300'000};
+/// A server may ask us to wait longer than our own back-off, but no longer than this: one answer must not freeze a
+/// cache for a day.
+constexpr Duration kServerWaitMax{60'000};
+static_assert(kServerWaitMax >= 2 * kBackoff.most);
 
 }  // namespace
 
@@ -73,7 +77,8 @@ Duration ReflectorPlan::back_off(const Status& status, SteadyTime now, Random& r
   if (now - last_failure_ > kForgetFailuresAfter) failures_ = 0;
   last_failure_ = now;
   const Duration wait = kBackoff.delay(failures_++, random);
-  return status.ok() ? wait : std::max(wait, status.error().retry_after.value_or(Duration(0)));
+  if (status.ok()) return wait;
+  return std::max(wait, std::min(status.error().retry_after.value_or(Duration(0)), kServerWaitMax));
 }
 
 Duration watch_timeout(Random& random) {

@@ -185,12 +185,24 @@ TEST_CASE("failures wait 800 ms to 30 s, doubling, with jitter, and are forgotte
   CHECK(driver.wait <= 1600ms);
 }
 
-TEST_CASE("the server's own wish to wait is kept, and its 429 keeps the version") {
-  Driver driver;
-  driver.plan.listed("7");
-  driver.end(Kind::kWatch, Error{ErrorCode::kUnavailable, "busy", 40s});
-  CHECK(driver.wait == 40s);
-  CHECK(driver.next() == "watch 7");
+TEST_CASE("the server's own wish to wait is kept, up to a minute, and its 429 keeps the version") {
+  struct Row {
+    std::string name;
+    Duration wish;
+    Duration wait;
+  };
+  const Row rows[] = {{"longer than the back-off", 40s, 40s},
+                      {"a minute", 60s, 60s},
+                      {"an hour does not freeze the cache", 1h, 60s},
+                      {"nor does a day", 24h, 60s}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Driver driver;
+    driver.plan.listed("7");
+    driver.end(Kind::kWatch, Error{ErrorCode::kUnavailable, "busy", row.wish});
+    CHECK(driver.wait == row.wait);
+    CHECK(driver.next() == "watch 7");
+  }
 }
 
 TEST_CASE("watches last 5 to 10 minutes") {

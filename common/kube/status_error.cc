@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::size_t kMessageBytesMax = 1024;
 constexpr std::size_t kBareBodyBytesMax = 200;
-constexpr std::int64_t kRetryAfterSecondsMax = 86'400;
 
 ErrorCode code_of(int http_status) {
   switch (http_status) {
@@ -59,8 +58,14 @@ Error error_from_status(int http_status, std::string_view body, std::string_view
   }
   if (is_version_too_large(status)) error.code = ErrorCode::kExpired;
   if (const std::int64_t seconds = integer_at(status, "/details/retryAfterSeconds", 0); seconds > 0) {
-    error.retry_after = std::chrono::seconds(std::min(seconds, kRetryAfterSecondsMax));
+    error.retry_after = std::min(std::chrono::seconds(seconds), http::kRetryAfterMax);
   }
+  return error;
+}
+
+Error error_from_answer(const http::Response& answer, std::string_view what, WallTime now) {
+  Error error = error_from_status(answer.status, answer.body, what);
+  if (const auto wait = http::parse_retry_after(answer.header("retry-after"), now)) error.retry_after = wait;
   return error;
 }
 

@@ -173,6 +173,8 @@ std::optional<std::string> WorkQueue::get() {
   impl_->dirty.erase(key);
   impl_->processing.emplace(key, now);
   impl_->show_depth();
+  // Of those who wait only one may have known of the next time, and that may have been us: pass it on.
+  if (!impl_->ready.empty() || !impl_->due.empty()) impl_->changed.notify_one();
   return key;
 }
 

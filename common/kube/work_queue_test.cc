@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
 #include <thread>
 
 namespace sluice::kube {
@@ -15,6 +18,23 @@ struct Fixture {
 
   std::string get() { return queue.get().value_or("(shut down)"); }
   bool metric(const std::string& line) const { return metrics.text().find(line + "\n") != std::string::npos; }
+};
+
+/// The machine's clock, which counts how often it was asked.
+class CountedClock final : public Clock {
+ public:
+  [[nodiscard]] SteadyTime steady() const override {
+    ++asked_;
+    return clock_.steady();
+  }
+  [[nodiscard]] WallTime wall() const override { return clock_.wall(); }
+  void wait_asked(int count) const {
+    while (asked_ < count) std::this_thread::yield();  // the test's time limit is the deadline
+  }
+
+ private:
+  SystemClock clock_;
+  mutable std::atomic<int> asked_{0};
 };
 
 }  // namespace
@@ -118,6 +138,39 @@ TEST_CASE("a worker that waits for a time looks at the clock again when it is po
   f.queue.poke();
   worker.join();
   CHECK(got == "a");
+}
+
+TEST_CASE("a key that is waited for comes in time, whichever worker the one before it wakes") {
+  const CountedClock clock;
+  WorkQueue queue(clock, {.name = "baton"}, nullptr);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::set<std::string> got;
+  std::vector<std::thread> workers;
+  workers.reserve(2);
+  for (int i = 0; i < 2; ++i) {
+    workers.emplace_back([&] {
+      // Each takes one key and is busy with it from then on.
+      const std::optional<std::string> key = queue.get();
+      const std::lock_guard lock(mutex);
+      if (key) got.insert(*key);
+      changed.notify_all();
+    });
+  }
+  // A worker asks for the time before it waits and holds the queue's lock until it does: both wait, without a limit.
+  clock.wait_asked(2);
+  queue.add_after("late", 10ms);
+  // One of them now waits for "late"; it asked twice. The next key may wake either (glibc wakes the other one): where
+  // it is the one that knows of "late", that one has to pass its knowledge on.
+  clock.wait_asked(5);
+  queue.add("now");
+  {
+    std::unique_lock lock(mutex);
+    CHECK(changed.wait_for(lock, 20s, [&] { return got.size() == 2; }));
+  }
+  queue.shut_down();
+  for (std::thread& worker : workers) worker.join();
+  CHECK(got == std::set<std::string>{"late", "now"});
 }
 
 TEST_CASE("no key is worked on by two workers at once") {

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "tests/integration/kube/cluster.h"
+#include "tests/integration/kube/silent_proxy.h"
 
 namespace sluice::kube {
 namespace {
@@ -199,6 +200,28 @@ TEST_CASE("calls and watches share one HTTP/2 connection") {
   const std::string server = cluster_config().server;
   // The namespace's own client has a connection of its own.
   CHECK(connections_to(server.substr(server.rfind(':') + 1)) == 2);
+}
+
+TEST_CASE("a connection that has gone silent is left after one call, also where a watch lives on it") {
+  TestNamespace ns;
+  SilentProxy proxy(cluster_config());
+  Client client(proxy.config(), "test", nullptr);
+  Awaited<int> events;
+  Client::WatchCallbacks callbacks;
+  callbacks.on_event = [&](const WatchEvent&) { events.change([](int& n) { ++n; }); };
+  // On nothing, so that nothing is on its way any more once the bookmark is here that ends the state.
+  const auto watch =
+      client.watch(kConfigMaps, ns.name(), {.field_selector = "metadata.name=none", .send_initial_events = true},
+                   std::move(callbacks));
+  REQUIRE(events.wait([](int n) { return n == 1; }));
+  REQUIRE(client.get(kNamespaces, "", ns.name()).ok());
+  REQUIRE(proxy.accepted() == 1);
+  proxy.go_silent();
+  const Result<Json> swallowed = client.get(kNamespaces, "", ns.name(), {}, 500ms);
+  REQUIRE(!swallowed.ok());
+  CHECK(swallowed.error().code == ErrorCode::kUnavailable);
+  for (int i = 0; i < 3; ++i) CHECK(client.get(kNamespaces, "", ns.name()).ok());
+  CHECK(proxy.accepted() == 2);
 }
 
 TEST_CASE("a large object and a long list come through whole") {

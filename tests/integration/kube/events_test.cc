@@ -3,20 +3,48 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <set>
 
 #include "tests/integration/kube/cluster.h"
 
 namespace sluice::kube {
 namespace {
 
+using Counts = std::map<std::string, std::int64_t>;
+
 /// What the API server has of the namespace's events, by note: how often each happened.
-std::map<std::string, std::int64_t> counts(TestNamespace& ns) {
-  std::map<std::string, std::int64_t> out;
+Counts counts(TestNamespace& ns) {
+  Counts out;
   const Result<Json> list = ns.client().list(kEvents, ns.name());
   if (!list) return out;
   for (const Json& event : (*list)["items"]) out[text_at(event, "/note")] += integer_at(event, "/series/count", 1);
   return out;
 }
+
+/// The same as a watch tells it. A recorder is waited for by this, not by its end: that gives up after two seconds.
+class Watched {
+ public:
+  explicit Watched(TestNamespace& ns) {
+    Client::WatchCallbacks callbacks;
+    callbacks.on_event = [this](const WatchEvent& event) {
+      if (event.type != WatchEvent::Type::kAdded && event.type != WatchEvent::Type::kModified) return;
+      objects_.change([&](Objects& all) { all[std::string(name_of(event.object))] = event.object; });
+    };
+    watch_ = ns.client().watch(kEvents, ns.name(), {}, std::move(callbacks));
+  }
+  bool wait(const Counts& expected) {
+    return objects_.wait([&](const Objects& all) {
+      Counts now;
+      for (const auto& [name, event] : all) now[text_at(event, "/note")] += integer_at(event, "/series/count", 1);
+      return now == expected;
+    });
+  }
+
+ private:
+  using Objects = std::map<std::string, Json>;
+  Awaited<Objects> objects_;
+  std::unique_ptr<http::Stream> watch_;
+};
 
 }  // namespace
 
@@ -29,6 +57,7 @@ TEST_CASE("an event stands where kubectl describe looks for it") {
   {
     EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", nullptr);
     recorder.record(*object, EventType::kWarning, "DrainTimedOut", "Drain", "12 connections were left.");
+    REQUIRE(Watched(ns).wait({{"12 connections were left.", 1}}));
   }
   const Result<Json> events = ns.client().list(kEvents, ns.name());
   REQUIRE(events.ok());
@@ -64,11 +93,11 @@ TEST_CASE("like events are counted in one object, and a noisy object is cut off"
     EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", &metrics);
     for (int i = 0; i < 5; ++i) recorder.record(*quiet, EventType::kNormal, "DrainStarted", "Drain", "again");
     for (int i = 0; i < 40; ++i) recorder.record(*noisy, EventType::kNormal, "Loop", "Loop", "spinning");
+    // They are handled in order: once this one is there, what came before it is sent or lost.
+    recorder.record(*quiet, EventType::kNormal, "Over", "End", "over");
+    REQUIRE(Watched(ns).wait({{"again", 5}, {"spinning", 25}, {"over", 1}}));
   }
-  const auto seen = counts(ns);
-  CHECK(seen.size() == 2);
-  CHECK(seen.at("again") == 5);
-  CHECK(seen.at("spinning") == 25);
+  CHECK(counts(ns) == Counts{{"again", 5}, {"spinning", 25}, {"over", 1}});
   CHECK(metrics.text().find("sluice_events_lost_total{reason=\"too many for one object\"} 15") != std::string::npos);
 }
 
@@ -83,11 +112,10 @@ TEST_CASE("past ten notes similar events are one that says so") {
     for (int i = 0; i < 15; ++i) {
       recorder.record(*object, EventType::kNormal, "VictimSelected", "Drain", "pod " + std::to_string(i));
     }
+    Counts expected{{"(combined from similar events): pod 10", 5}};
+    for (int i = 0; i < 10; ++i) expected["pod " + std::to_string(i)] = 1;
+    REQUIRE(Watched(ns).wait(expected));
   }
-  const auto seen = counts(ns);
-  CHECK(seen.size() == 11);
-  CHECK(seen.at("pod 9") == 1);
-  CHECK(seen.at("(combined from similar events): pod 10") == 5);
 }
 
 TEST_CASE("an event whose object has expired is made anew") {
@@ -98,18 +126,20 @@ TEST_CASE("an event whose object has expired is made anew") {
   Random random(Random::entropy());
   {
     EventRecorder recorder(ns.client(), clock, random, "sluice-test", "pod-1", nullptr);
-    Awaited<std::string> first;
+    Awaited<std::set<std::string>> made;
     Client::WatchCallbacks callbacks;
     callbacks.on_event = [&](const WatchEvent& event) {
-      if (event.type == WatchEvent::Type::kAdded) first.change([&](std::string& n) { n = name_of(event.object); });
+      if (event.type == WatchEvent::Type::kAdded)
+        made.change([&](auto& names) { names.emplace(name_of(event.object)); });
     };
     const auto watch = ns.client().watch(kEvents, ns.name(), {}, std::move(callbacks));
     recorder.record(*object, EventType::kNormal, "Seen", "See", "twice");
-    REQUIRE(first.wait([](const std::string& n) { return !n.empty(); }));
-    REQUIRE(ns.client().remove(kEvents, ns.name(), first.get()).ok());
+    REQUIRE(made.wait([](const auto& names) { return names.size() == 1; }));
+    REQUIRE(ns.client().remove(kEvents, ns.name(), *made.get().begin()).ok());
     recorder.record(*object, EventType::kNormal, "Seen", "See", "twice");
+    CHECK(made.wait([](const auto& names) { return names.size() == 2; }));
   }
-  CHECK(counts(ns) == std::map<std::string, std::int64_t>{{"twice", 1}});
+  CHECK(counts(ns) == Counts{{"twice", 1}});
 }
 
 }  // namespace sluice::kube

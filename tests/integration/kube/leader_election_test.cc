@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "tests/integration/kube/cluster.h"
+#include "tests/integration/kube/silent_proxy.h"
 
 namespace sluice::kube {
 namespace {
@@ -12,12 +15,13 @@ struct Candidate {
   SystemClock clock;
   Random random{Random::entropy()};
   MetricsRegistry metrics;
-  Client client{cluster_config(), "test", nullptr};
+  Client client;
   Awaited<std::string> told;
   LeaderElector elector;
 
-  Candidate(const std::string& ns, const std::string& identity)
-      : elector(client, clock, random, {.ns = ns, .name = "lock", .identity = identity}, &metrics) {
+  Candidate(const std::string& ns, const std::string& identity, const Config& config = cluster_config())
+      : client(config, "test", nullptr),
+        elector(client, clock, random, {.ns = ns, .name = "lock", .identity = identity}, &metrics) {
     elector.start([this] { told.change([](std::string& t) { t += "started;"; }); },
                   [this] { told.change([](std::string& t) { t += "lost;"; }); });
   }
@@ -68,6 +72,27 @@ TEST_CASE("a leader whose Lease was taken by another loses and does not come bac
   CHECK(one.elector.holder() == "thief");
   one.elector.stop_and_release();
   CHECK(text_at(lease(ns), "/spec/holderIdentity") == "thief");
+}
+
+TEST_CASE("a leader whose connection goes silent renews in time over another one") {
+  TestNamespace ns;
+  SilentProxy proxy(cluster_config());
+  Candidate one(ns.name(), "one", proxy.config());
+  REQUIRE(one.wait_told("started;"));
+  Awaited<std::set<std::string>> renewals;
+  Client::WatchCallbacks callbacks;
+  callbacks.on_event = [&](const WatchEvent& event) {
+    renewals.change([&](std::set<std::string>& all) { all.insert(text_at(event.object, "/spec/renewTime")); });
+  };
+  const auto watch = ns.client().watch(kLeases, ns.name(), {}, std::move(callbacks));
+  REQUIRE(renewals.wait([](const auto& all) { return all.size() >= 2; }));
+  proxy.go_silent();
+  const std::size_t before = renewals.get().size();
+  // One may have been on its way; its answer was swallowed.
+  CHECK(renewals.wait([&](const auto& all) { return all.size() >= before + 3; }));
+  CHECK(one.told.get() == "started;");
+  CHECK(one.elector.leading());
+  CHECK(proxy.accepted() == 2);
 }
 
 TEST_CASE("a Lease that somebody deletes is made again by its leader") {
