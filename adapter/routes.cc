@@ -47,6 +47,13 @@ std::string forbidden_sentence(const User& user, const AccessAttributes& wanted,
   return reason.empty() ? out : out + ": " + reason;
 }
 
+// Nobody can say who the user is or what he may. What passes by itself is 429: clients then come again by themselves.
+ApiError undecided(const Error& error) {
+  if (error.code == ErrorCode::kDenied) return unauthorized(error.message);
+  if (error.code == ErrorCode::kInvalid) return bad_request(error.message);
+  return error.retry_after ? too_many_requests(error.message) : service_unavailable(error.message);
+}
+
 // A label's value: few, whatever clients ask for.
 const char* kind_name(RouteKind kind) {
   switch (kind) {
@@ -121,10 +128,7 @@ ServerResponse Routes::answer(const ServerRequest& request, const Route& route) 
   if (route.kind == RouteKind::kLive) return ServerResponse::text(200, "ok");
   if (route.kind == RouteKind::kReady) return ready(request);
   const auto user = parts_.authenticator.authenticate(request);
-  if (!user) {
-    return failed(user.error().code == ErrorCode::kDenied ? unauthorized(user.error().message)
-                                                          : service_unavailable(user.error().message));
-  }
+  if (!user) return failed(undecided(user.error()));
   if (route.kind == RouteKind::kOpenApi) return failed(not_found("the server could not find the requested resource"));
   if (request.method != "GET" && request.method != "HEAD") {
     return failed(method_not_allowed("only GET is served, not " + request.method));
@@ -153,7 +157,7 @@ ServerResponse Routes::ready(const ServerRequest& request) const {
 std::optional<ApiError> Routes::refuse(const ServerRequest& request, const Route& route, const User& user) const {
   const AccessAttributes wanted = attributes_of(route, request.path);
   const auto decision = parts_.authorizer.decide(user, wanted);
-  if (!decision) return service_unavailable(decision.error().message);
+  if (!decision) return undecided(decision.error());
   if (decision->allowed) return std::nullopt;
   return forbidden(forbidden_sentence(user, wanted, decision->reason));
 }
