@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "adapter/auth/auth_settings.h"
+#include "adapter/limits.h"
 #include "adapter/object_names.h"
 #include "adapter/options.h"
 #include "adapter/prometheus_client.h"
@@ -18,12 +19,6 @@
 
 namespace sluice::adapter {
 namespace {
-
-// Requests that wait for Prometheus or for reviews hold a worker each; some must always be left for discovery.
-constexpr int kWorkers = 24;
-constexpr int kMetricsAtOnceMax = 12;
-constexpr int kReviewsAtOnceMax = 8;
-static_assert(kMetricsAtOnceMax + kReviewsAtOnceMax < kWorkers);
 
 // An idle TLS connection costs 75 KB: all of them together stay below half of the chart's memory limit.
 constexpr int kConnectionsMax = 1500;
@@ -110,7 +105,7 @@ int run(const Options& options, StopSignal& stop) {
   MetricsRegistry metrics;
   Random random(Random::entropy());
   kube::Client client(std::move(*config), "sluice-adapter/" SLUICE_VERSION, &metrics);
-  KubeReviews reviews(client, kReviewsAtOnceMax);
+  KubeReviews reviews(client, kReviewSlots);
   Authenticator authenticator(reviews, clock);
   Authorizer authorizer(reviews, clock);
   AuthWatch auth_watch(client, clock, random, metrics, authenticator);

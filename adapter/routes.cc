@@ -163,12 +163,12 @@ std::optional<ApiError> Routes::refuse(const ServerRequest& request, const Route
 }
 
 ServerResponse Routes::metric(const ServerRequest& request, const Route& route, const User& user) {
-  const Slots::Lease slot = metric_slots_.take();
-  if (!slot) return failed(too_many_requests("too many requests wait for Prometheus"));
   if (const auto refused = refuse(request, route, user)) return failed(*refused);
   if (!accepts_json(request.header("accept"))) return failed(not_acceptable("only application/json is served"));
   const auto catalog = parts_.catalog.get();
   if (catalog == nullptr) return failed(service_unavailable("the API server's resources were not read yet"));
+  const Slots::Lease slot = metric_slots_.take();  // not before: who may not shall not be in the way of who may
+  if (!slot) return failed(too_many_requests("too many requests wait for Prometheus"));
   auto answer = parts_.answerer.answer(*catalog, route, request.query);
   if (auto* body = std::get_if<std::string>(&answer)) return ok(shared(std::move(*body)));
   if (!is_known(*catalog, route)) parts_.on_unknown_metric();

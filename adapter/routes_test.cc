@@ -17,14 +17,18 @@ class FakeReviews final : public Reviews {
   Result<std::optional<User>> review_token(const std::string& token) override {
     return token == "alice" ? std::optional<User>(User{"alice", "", {}, {}}) : std::nullopt;
   }
-  Result<AccessDecision> review_access(const User&, const AccessAttributes& attributes) override {
+  Result<AccessDecision> review_access(const User& user, const AccessAttributes& attributes) override {
+    if (on_access) on_access(user);
     asked = attributes;
+    if (busy) return Error{ErrorCode::kUnavailable, "too many questions", std::chrono::seconds(1)};
     if (down) return Error{ErrorCode::kUnavailable, "no answer"};
     return AccessDecision{allowed, allowed ? "" : "no rule"};
   }
   bool allowed = true;
   bool down = false;
+  bool busy = false;
   AccessAttributes asked;
+  std::function<void(const User&)> on_access;
 };
 
 class FakePrometheus final : public QueryApi {
@@ -198,6 +202,36 @@ TEST_CASE("one request too many is told to come again, and discovery goes on mea
   CHECK(f.ask("/apis/custom.metrics.k8s.io/v1beta2").status == 200);
   release.set_value();
   CHECK(slow.get() == 200);
+}
+
+TEST_CASE("who may not takes no slot from who may, however many there are") {
+  Fixture f;
+  std::promise<void> started, release;
+  f.reviews.on_access = [&](const User& user) {
+    if (user.name != kAnonymous) return;
+    started.set_value();
+    release.get_future().wait();
+  };
+  auto stranger = std::async(std::launch::async, [&] { return f.ask(kMetric, "GET", {}).status; });
+  started.get_future().wait();
+  CHECK(f.ask(kMetric).status == 200);
+  release.set_value();
+  CHECK(stranger.get() == 200);
+}
+
+TEST_CASE("too many questions to the API server are told to come again, too long ones are not") {
+  Fixture f;
+  f.reviews.busy = true;
+  for (const std::string& path : {kMetric, std::string("/apis")}) {
+    const auto busy = f.ask(path);
+    CHECK(busy.status == 429);
+    CHECK(Fixture::reason(busy) == "TooManyRequests");
+    REQUIRE(busy.headers.size() == 1);
+    CHECK(busy.headers[0] == std::pair<std::string, std::string>("Retry-After", "1"));
+  }
+  f.reviews.busy = false;
+  CHECK(f.ask(kMetric + std::string(5000, 'x')).status == 400);
+  CHECK(f.ask("/" + std::string(5000, 'x'), "GET", {}).status == 400);
 }
 
 TEST_CASE("what is asked about a request is what the API server would ask") {

@@ -121,7 +121,10 @@ Result<User> Authenticator::by_token(const std::string& token) {
   auto known = tokens_.get(key);
   if (!known) {
     auto reviewed = reviews_.review_token(token);
-    if (!reviewed) return Error{ErrorCode::kUnavailable, "cannot review the token: " + reviewed.error().message};
+    if (!reviewed) {
+      const Error& error = reviewed.error();
+      return Error{ErrorCode::kUnavailable, "cannot review the token: " + error.message, error.retry_after};
+    }
     tokens_.put(key, *reviewed);
     known = std::move(*reviewed);
   }

@@ -32,7 +32,10 @@ Result<AccessDecision> Authorizer::decide(const User& user, const AccessAttribut
       digest(make_access_review(user, attributes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   if (auto known = decisions_.get(key)) return *known;
   auto decided = reviews_.review_access(user, attributes);
-  if (!decided) return Error{ErrorCode::kUnavailable, "cannot review access: " + decided.error().message};
+  if (!decided) {
+    const Error& error = decided.error();
+    return Error{ErrorCode::kUnavailable, "cannot review access: " + error.message, error.retry_after};
+  }
   decisions_.put(key, *decided);
   return decided;
 }
