@@ -30,6 +30,15 @@ std::string could_not_find_any(const Route& route) {
   return "the server could not find the metric " + route.metric + " for " + route.resource;
 }
 
+// Whether an object may be called so: DNS names, and the colons of some RBAC objects. What none is called is not looked
+// for, so that no rule can be too careless with its quotes.
+bool is_object_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == ':' || c == '-';
+  });
+}
+
 // Where the metric comes from, once it is found.
 struct Found {
   const ResourceKind* resource = nullptr;
@@ -38,7 +47,11 @@ struct Found {
 };
 
 std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& route) {
-  const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
+  if (!is_object_name(route.ns) || (!route.all() && !is_object_name(route.name))) {
+    return not_found(could_not_find(route));
+  }
+  const GroupResource wanted = GroupResource::parse(route.resource);
+  const ResourceKind* resource = catalog.resources().find(wanted);
   const auto entry =
       resource == nullptr ? catalog.index().end() : catalog.index().find({resource->group_resource(), route.metric});
   const bool in_namespace = !route.ns.empty();
