@@ -111,8 +111,9 @@ ApiError prometheus_failed(const Error& error, const Route& route, const Rule& r
 std::optional<ApiError> nothing_left(const Selection& selection, const Route& route, Duration age_max) {
   if (!selection.values.empty()) return std::nullopt;
   if (selection.too_old > 0) {
-    return service_unavailable("the metric " + route.metric + " for " + route.resource +
-                               " is too old: its newest sample is " + format_duration(selection.oldest) +
+    const std::string what = "the metric " + route.metric + " for " + route.resource + " is too old: ";
+    if (selection.oldest == Duration(0)) return service_unavailable(what + "no sample within Prometheus' look-back");
+    return service_unavailable(what + "its newest sample is " + format_duration(selection.oldest) +
                                " old, and --metrics-max-age is " + format_duration(age_max));
   }
   if (selection.not_numbers > 0) return not_found(could_not_find(route) + ": its value is not a number");
@@ -120,7 +121,13 @@ std::optional<ApiError> nothing_left(const Selection& selection, const Route& ro
   return route.all() ? std::nullopt : std::optional(not_found(could_not_find(route)));
 }
 
-WallTime from_unix_seconds(double seconds) {
+// When an object's newest sample was measured; nothing where Prometheus does not say.
+std::optional<WallTime> measured_at(const std::map<std::string_view, const VectorElement*>& times,
+                                    std::string_view name) {
+  const auto time = times.find(name);
+  if (time == times.end()) return std::nullopt;
+  const double seconds = time->second->value;
+  if (!std::isfinite(seconds) || std::abs(seconds) > 1e12) return std::nullopt;  // not of timestamp()
   return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000.0))));
 }
 
@@ -142,16 +149,13 @@ Selection select_values(const std::vector<VectorElement>& elements, const std::s
       ++out.not_numbers;
       continue;
     }
-    const auto time = times.find(name);
-    const bool timed =
-        time != times.end() && std::isfinite(time->second->value) && std::abs(time->second->value) < 1e12;
-    const WallTime measured = from_unix_seconds(timed ? time->second->value : value->second->time);
-    if (now - measured > age_max) {
+    const auto measured = measured_at(times, name);
+    if (!measured || now - *measured > age_max) {
       ++out.too_old;
-      out.oldest = std::max(out.oldest, Duration(now - measured));
+      if (measured) out.oldest = std::max(out.oldest, Duration(now - *measured));
       continue;
     }
-    out.values.push_back({name, *quantity, measured});
+    out.values.push_back({name, *quantity, *measured});
   }
   return out;
 }

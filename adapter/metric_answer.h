@@ -37,13 +37,14 @@ class ObjectNames {
 struct Selection {
   std::vector<MetricValue> values;  ///< Sorted by name.
   int too_old = 0;                  ///< Objects whose newest sample is older than allowed.
-  Duration oldest{0};               ///< The age of the oldest of these.
+  Duration oldest{0};               ///< The age of the oldest of these; 0 where Prometheus does not even see a sample.
   int not_numbers = 0;              ///< Objects whose value is NaN or infinite.
 };
 
 /// Picks the values of `names` out of `elements` (kPartLabel tells values from times). An object's sample is as old as
-/// its time says; where the query found no time, Prometheus' own. Of several values of one object the last one counts,
-/// as in prometheus-adapter.
+/// its time says. A value without a time is made of samples that Prometheus does not look back to any more (a rate over
+/// an hour, of a series that ended): too old. Of several values of one object the last one counts, as in
+/// prometheus-adapter.
 Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
                         const std::vector<std::string>& names, WallTime now, Duration age_max);
 

@@ -14,8 +14,14 @@ using Json = nlohmann::json;
 
 const WallTime kNow{std::chrono::seconds(1'700'000'000)};
 
-VectorElement element(const char* part, const char* pod, double value, double time = 1'700'000'000) {
-  return {{{"pod", pod}, {kPartLabel, part}}, value, time};
+VectorElement element(const char* part, const char* pod, double value) {
+  return {{{"pod", pod}, {kPartLabel, part}}, value};
+}
+
+// One object's value, measured just now.
+std::vector<VectorElement> fresh(const char* label, const char* name, double value) {
+  return {{{{label, name}, {kPartLabel, kPartValue}}, value},
+          {{{label, name}, {kPartLabel, kPartTime}}, 1'700'000'000}};
 }
 
 TEST_CASE("values are picked by name, with the time they were measured") {
@@ -25,20 +31,27 @@ TEST_CASE("values are picked by name, with the time they were measured") {
                                                element("time", "old", 1'699'999'879),
                                                element("value", "nan", std::nan("")),
                                                element("time", "nan", 1'699'999'990),
-                                               element("value", "untimed", 2, 1'699'999'995),
                                                element("value", "stranger", 3),
                                                element("time", "only", 1'700'000'000)};
   const Selection selection =
-      select_values(elements, "pod", {"a", "absent", "nan", "old", "only", "untimed"}, kNow, std::chrono::minutes(2));
-  REQUIRE(selection.values.size() == 2);
+      select_values(elements, "pod", {"a", "absent", "nan", "old", "only"}, kNow, std::chrono::minutes(2));
+  REQUIRE(selection.values.size() == 1);
   CHECK(selection.values[0].name == "a");
   CHECK(selection.values[0].quantity == "1500m");
   CHECK(selection.values[0].time == kNow - std::chrono::seconds(10));
-  CHECK(selection.values[1].name == "untimed");
-  CHECK(selection.values[1].time == kNow - std::chrono::seconds(5));
   CHECK(selection.too_old == 1);
   CHECK(selection.oldest == std::chrono::seconds(121));
   CHECK(selection.not_numbers == 1);
+}
+
+TEST_CASE("a value whose series has no sample within Prometheus' look-back is too old, not fresh") {
+  const std::vector<VectorElement> elements = {element("value", "ended", 1), element("value", "odd", 1),
+                                               element("time", "odd", std::nan("")), element("value", "beyond", 1),
+                                               element("time", "beyond", 1e300)};
+  const Selection selection = select_values(elements, "pod", {"beyond", "ended", "odd"}, kNow, std::chrono::hours(24));
+  CHECK(selection.values.empty());
+  CHECK(selection.too_old == 3);
+  CHECK(selection.oldest == Duration(0));
 }
 
 class FakePrometheus final : public QueryApi {
@@ -130,7 +143,7 @@ TEST_CASE("pods that a selector picks get their values") {
 
 TEST_CASE("one object is asked for by its name, whatever its kind") {
   Fixture f;
-  f.prometheus.answer = std::vector<VectorElement>{{{{"gw", "edge"}, {kPartLabel, "value"}}, 10'000, 1'700'000'000}};
+  f.prometheus.answer = fresh("gw", "edge", 10'000);
   const Json items = f.items("namespaces/shop/realtimegateways.sluice.dev/edge/m");
   CHECK(f.prometheus.asked.find(R"(m{namespace="shop",gw="edge"})") != std::string::npos);
   REQUIRE(items.size() == 1);
@@ -139,11 +152,11 @@ TEST_CASE("one object is asked for by its name, whatever its kind") {
       Json::parse(R"({"kind":"RealtimeGateway","namespace":"shop","name":"edge","apiVersion":"sluice.dev/v1alpha1"})"));
   CHECK(items[0]["value"] == "10000");
 
-  f.prometheus.answer = std::vector<VectorElement>{{{{"node", "n1"}}, 3, 1'700'000'000}};
+  f.prometheus.answer = fresh("node", "n1", 3);
   CHECK(f.items("nodes/n1/m")[0]["describedObject"].contains("namespace") == false);
   CHECK(f.prometheus.asked.find(R"(m{node="n1"})") != std::string::npos);
 
-  f.prometheus.answer = std::vector<VectorElement>{{{{"namespace", "shop"}}, 4, 1'700'000'000}};
+  f.prometheus.answer = fresh("namespace", "shop", 4);
   CHECK(f.items("namespaces/shop/metrics/m")[0]["describedObject"]["kind"] == "Namespace");
   CHECK(f.prometheus.asked.find(R"(m{namespace="shop"})") != std::string::npos);
 }
@@ -238,13 +251,18 @@ TEST_CASE("old samples and odd numbers are not served") {
   CHECK(old.code == 503);
   CHECK(old.message ==
         "the metric m for pods is too old: its newest sample is 3m20s old, and --metrics-max-age is 2m0s");
-  f.prometheus.answer = std::vector<VectorElement>{element("value", "a", std::nan("")), element("value", "b", 2)};
+  f.prometheus.answer = std::vector<VectorElement>{element("value", "a", 1)};
+  const ApiError ended = f.error("namespaces/shop/pods/a/m");
+  CHECK(ended.code == 503);
+  CHECK(ended.message == "the metric m for pods is too old: no sample within Prometheus' look-back");
+  f.prometheus.answer = std::vector<VectorElement>{element("value", "a", std::nan("")), element("value", "b", 2),
+                                                   element("time", "b", 1'700'000'000)};
   CHECK(f.items("namespaces/shop/pods/*/m").size() == 1);
   CHECK(f.error("namespaces/shop/pods/a/m").message ==
         "the server could not find the metric m for pods a: its value is not a number");
   f.prometheus.answer = std::vector<VectorElement>{};
   CHECK(f.items("namespaces/shop/pods/*/m").empty());
-  CHECK(f.metrics.text().find("sluice_adapter_samples_left_out_total{reason=\"too_old\"} 1") != std::string::npos);
+  CHECK(f.metrics.text().find("sluice_adapter_samples_left_out_total{reason=\"too_old\"} 2") != std::string::npos);
 }
 
 TEST_CASE("a metric of a rule that was never listed is unavailable, not unknown") {

@@ -77,7 +77,6 @@ std::optional<VectorElement> read_element(const Json& entry) {
     out.labels.emplace(label, text.get_ref<const std::string&>());
   }
   out.value = *number;
-  out.time = value[0].get<double>();
   return out;
 }
 

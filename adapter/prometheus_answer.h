@@ -13,8 +13,7 @@ namespace sluice::adapter {
 /// One element of an instant vector.
 struct VectorElement {
   std::map<std::string, std::string> labels;
-  double value = 0;  ///< May be NaN or infinite.
-  double time = 0;   ///< Unix seconds of the evaluation.
+  double value = 0;  ///< May be NaN or infinite. (Its time is not kept: it is the evaluation's, not the sample's.)
 
   /// "" where there is no such label.
   [[nodiscard]] const std::string& label(const std::string& name) const;

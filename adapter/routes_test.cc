@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "adapter/metric_query.h"
+
 namespace sluice::adapter {
 namespace {
 
@@ -35,7 +37,8 @@ class FakePrometheus final : public QueryApi {
  public:
   Result<std::vector<VectorElement>> query(const std::string&) override {
     if (on_query) on_query();
-    return std::vector<VectorElement>{{{{"pod", "a"}}, 2, 0}};
+    return std::vector<VectorElement>{{{{"pod", "a"}, {kPartLabel, kPartValue}}, 2},
+                                      {{{"pod", "a"}, {kPartLabel, kPartTime}}, 0}};
   }
   std::function<void()> on_query;
 };
