@@ -68,12 +68,18 @@ std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& r
 
 std::variant<std::vector<std::string>, ApiError> find_names(ObjectNames& objects, const Found& found,
                                                             const Route& route, const LabelSelector& selector) {
-  if (!route.all()) return std::vector<std::string>{route.name};
-  auto names = objects.names(*found.resource, route.ns, selector);
-  if (!names) {
-    const std::string message = "cannot list " + route.resource + ": " + names.error().message;
-    return names.error().code == ErrorCode::kUnavailable ? service_unavailable(message) : internal_error(message);
+  const auto failed = [&](const Error& error) {
+    const std::string message = "cannot list " + route.resource + ": " + error.message;
+    return error.code == ErrorCode::kUnavailable ? service_unavailable(message) : internal_error(message);
+  };
+  if (!route.all()) {
+    const auto there = objects.has(*found.resource, route.ns, route.name);
+    if (!there) return failed(there.error());
+    if (!*there) return not_found(could_not_find(route));
+    return std::vector<std::string>{route.name};
   }
+  auto names = objects.names(*found.resource, route.ns, selector);
+  if (!names) return failed(names.error());
   if (names->empty()) return not_found(could_not_find_any(route));
   std::sort(names->begin(), names->end());
   return std::move(*names);

@@ -31,6 +31,8 @@ class ObjectNames {
   /// Names of the objects of `resource` in `ns` (empty: without a namespace), in any order.
   virtual Result<std::vector<std::string>> names(const ResourceKind& resource, std::string_view ns,
                                                  const LabelSelector& selector) = 0;
+  /// Whether an object that is asked for by name may have a value. Errors: as above.
+  virtual Result<bool> has(const ResourceKind& resource, std::string_view ns, std::string_view name) = 0;
 };
 
 /// The values of an answer from Prometheus, and what was left out of them.

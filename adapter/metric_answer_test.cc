@@ -71,8 +71,13 @@ class FakeObjects final : public ObjectNames {
     asked = resource.plural + " " + std::string(ns) + " " + selector.text();
     return answer;
   }
+  Result<bool> has(const ResourceKind& resource, std::string_view ns, std::string_view name) override {
+    asked = resource.plural + " " + std::string(ns) + "/" + std::string(name);
+    return there;
+  }
   std::string asked;
   Result<std::vector<std::string>> answer = std::vector<std::string>{"b", "a"};
+  Result<bool> there = true;
 };
 
 ResourceMap resources() {
@@ -241,6 +246,21 @@ TEST_CASE("objects that cannot be listed, or of which there are none") {
   CHECK(f.error("namespaces/shop/pods/*/m").code == 500);
   f.objects.answer = std::vector<std::string>{};
   CHECK(f.error("namespaces/shop/pods/*/m").code == 404);
+  CHECK(f.prometheus.asked.empty());
+}
+
+TEST_CASE("a pod that is asked for by name must be one that counts, as for a selector") {
+  Fixture f;
+  f.prometheus.answer = fresh("pod", "a", 1);
+  CHECK(f.items("namespaces/shop/pods/a/m").size() == 1);
+  CHECK(f.objects.asked == "pods shop/a");
+  f.prometheus.asked.clear();
+  f.objects.there = false;
+  const ApiError gone = f.error("namespaces/shop/pods/a/m");
+  CHECK(gone.code == 404);
+  CHECK(gone.message == "the server could not find the metric m for pods a");
+  f.objects.there = Error{ErrorCode::kUnavailable, "not filled yet"};
+  CHECK(f.error("namespaces/shop/pods/a/m").code == 503);
   CHECK(f.prometheus.asked.empty());
 }
 

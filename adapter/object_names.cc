@@ -21,6 +21,14 @@ std::optional<std::string_view> label(const Json& object, std::string_view key) 
   return std::string_view(found->get_ref<const std::string&>());
 }
 
+bool is_pods(const ResourceKind& resource) {
+  return resource.group.empty() && resource.plural == "pods";
+}
+
+Error not_synced() {
+  return {ErrorCode::kUnavailable, "the cache of pods is not filled yet"};
+}
+
 }  // namespace
 
 void shrink_pod(Json& pod) {
@@ -46,8 +54,8 @@ WatchedObjects::WatchedObjects(kube::Client& client, const Clock& clock, Random&
 Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resource, std::string_view ns,
                                                        const LabelSelector& selector) {
   std::vector<std::string> out;
-  if (resource.group.empty() && resource.plural == "pods") {
-    if (!pods_.synced()) return Error{ErrorCode::kUnavailable, "the cache of pods is not filled yet"};
+  if (is_pods(resource)) {
+    if (!pods_.synced()) return not_synced();
     for (const kube::Object& pod : pods_.list_namespace(ns)) {
       if (!pod_counts(*pod)) continue;
       if (!selector.matches([&](std::string_view key) { return label(*pod, key); })) continue;
@@ -68,6 +76,13 @@ Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resou
     for (const Json& item : items) out.emplace_back(kube::name_of(item));
   }
   return out;
+}
+
+Result<bool> WatchedObjects::has(const ResourceKind& resource, std::string_view ns, std::string_view name) {
+  if (!is_pods(resource)) return true;
+  if (!pods_.synced()) return not_synced();
+  const kube::Object pod = pods_.get(kube::make_key(ns, name));
+  return pod != nullptr && pod_counts(*pod);
 }
 
 }  // namespace sluice::adapter

@@ -29,6 +29,8 @@ class WatchedObjects final : public ObjectNames {
   /// Errors: kUnavailable before the cache is filled, and those of kube::Client::list().
   Result<std::vector<std::string>> names(const ResourceKind& resource, std::string_view ns,
                                          const LabelSelector& selector) override;
+  /// Of pods only those that count. Any other object is taken to be there: whether it has a value Prometheus knows.
+  Result<bool> has(const ResourceKind& resource, std::string_view ns, std::string_view name) override;
 
  private:
   kube::Client& client_;

@@ -48,6 +48,7 @@ class NoObjects final : public ObjectNames {
   Result<std::vector<std::string>> names(const ResourceKind&, std::string_view, const LabelSelector&) override {
     return std::vector<std::string>{};
   }
+  Result<bool> has(const ResourceKind&, std::string_view, std::string_view) override { return true; }
 };
 
 struct Fixture {
