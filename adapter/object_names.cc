@@ -2,10 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "adapter/api_read.h"
+
 namespace sluice::adapter {
 namespace {
 
 using Json = nlohmann::json;
+
+// An HPA waits for it: later it is of no use to anybody.
+constexpr Duration kListTimeout{5'000};
 
 kube::Informer::Options pod_options() {
   kube::Informer::Options options;
@@ -64,12 +69,10 @@ Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resou
     return out;
   }
   const kube::Resource listed{resource.group, resource.version, resource.plural, resource.kind, resource.namespaced};
-  kube::ListOptions options;
-  options.label_selector = selector.text();
-  // What the API server has in its own cache is fresh enough, and costs etcd nothing. (A string, not a literal: GCC 12
-  // warns falsely about assigning the latter, its bug 105329.)
-  options.resource_version = std::string("0");
-  const auto list = client_.list(listed, ns, options);
+  // What the API server has in its own cache is fresh enough, and costs etcd nothing.
+  std::string path = listed.path(ns) + "?resourceVersion=0&resourceVersionMatch=NotOlderThan";
+  if (!selector.empty()) path += "&labelSelector=" + http::url_encode(selector.text());
+  const auto list = read_api(client_, path, kListTimeout);
   if (!list) return list.error();
   const Json& items = kube::at_pointer(*list, "/items");
   if (items.is_array()) {
