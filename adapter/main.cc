@@ -112,9 +112,9 @@ int run(const Options& options, StopSignal& stop) {
   WatchedObjects objects(client, clock, random, metrics);
   PrometheusClient prometheus(options.prometheus_url, metrics);
   CatalogHolder catalog;
-  Relister relister(
-      rules, prometheus, [&client] { return discover_resources(client); }, clock,
-      {options.metrics_relist_interval, options.metrics_max_age}, catalog, metrics);
+  KubeResources resources(client);
+  Relister relister(rules, prometheus, resources, clock, {options.metrics_relist_interval, options.metrics_max_age},
+                    catalog, metrics);
   const MetricAnswerer answerer(prometheus, objects, clock, options.metrics_max_age, metrics);
   std::atomic<bool> stopping = false;
   Routes routes({authenticator, authorizer, answerer, catalog, metrics,
@@ -124,7 +124,7 @@ int run(const Options& options, StopSignal& stop) {
                                                                     {"resources", catalog.get() != nullptr},
                                                                     {"not-stopping", !stopping}};
                  },
-                 [&relister] { relister.hurry(); }},
+                 [&relister](const MetricKey& key) { relister.hurry(key); }},
                 kMetricsAtOnceMax);
 
   auto server = http::Server::start(server_options(options, certificate->current()),

@@ -59,6 +59,10 @@ std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& r
   if (entry != catalog.index().end() && resource->namespaced == in_namespace) {
     return Found{resource, &entry->second, in_namespace};
   }
+  if (resource == nullptr && catalog.resources().is_unread(wanted.group)) {
+    return service_unavailable(could_not_find_any(route) + ": the API server's resources of " + wanted.group +
+                               " could not be read yet");
+  }
   if (resource != nullptr && entry == catalog.index().end() && !catalog.not_listed().empty()) {
     return service_unavailable(could_not_find_any(route) +
                                ": not every rule's series are known: " + catalog.not_listed());
@@ -166,9 +170,12 @@ Selection select_values(const std::vector<VectorElement>& elements, const std::s
   return out;
 }
 
-bool is_known(const Catalog& catalog, const Route& route) {
+std::optional<MetricKey> unknown_metric(const Catalog& catalog, const Route& route) {
   const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
-  return resource != nullptr && catalog.index().contains({resource->group_resource(), route.metric});
+  if (resource == nullptr) return std::nullopt;
+  MetricKey key{resource->group_resource(), route.metric};
+  if (catalog.index().contains(key)) return std::nullopt;
+  return key;
 }
 
 MetricAnswerer::MetricAnswerer(QueryApi& prometheus, ObjectNames& objects, const Clock& clock, Duration age_max,

@@ -2,6 +2,7 @@
 //   route -> rule and series (catalog) -> names of the objects -> query -> Prometheus -> values -> MetricValueList
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,8 +51,8 @@ struct Selection {
 Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
                         const std::vector<std::string>& names, WallTime now, Duration age_max);
 
-/// Whether the catalog has such a metric at all: a relist may find one that it has not.
-bool is_known(const Catalog& catalog, const Route& route);
+/// The metric that is asked for, where the catalog has the resource but not the metric: a relist may find it.
+std::optional<MetricKey> unknown_metric(const Catalog& catalog, const Route& route);
 
 /// Threads: any. References live longer.
 class MetricAnswerer {

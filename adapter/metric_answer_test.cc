@@ -89,7 +89,7 @@ ResourceMap resources() {
   return map;
 }
 
-std::unique_ptr<Catalog> catalog(const std::vector<RuleListing>& listings) {
+std::unique_ptr<Catalog> catalog(const std::vector<RuleListing>& listings, ResourceMap map = resources()) {
   auto rules = parse_rules(R"(
 rules:
 - seriesQuery: m
@@ -101,7 +101,8 @@ rules:
 )",
                            "r");
   REQUIRE_MESSAGE(rules.ok(), (rules.ok() ? "" : rules.error().message));
-  return std::make_unique<Catalog>(std::make_shared<const std::vector<Rule>>(std::move(*rules)), resources(), listings);
+  return std::make_unique<Catalog>(std::make_shared<const std::vector<Rule>>(std::move(*rules)), std::move(map),
+                                   listings);
 }
 
 const SeriesNames kSeries = {{"m", {"namespace", "pod", "node", "gw"}}};
@@ -113,7 +114,7 @@ struct Fixture {
   ManualClock clock{kNow};
   MetricsRegistry metrics;
   MetricAnswerer answerer{prometheus, objects, clock, std::chrono::minutes(2), metrics};
-  std::unique_ptr<Catalog> all = catalog({{kSeries, ""}, {kLonely, ""}});
+  std::unique_ptr<Catalog> all = catalog({{kSeries, {}}, {kLonely, {}}});
 
   std::variant<std::string, ApiError> ask(const std::string& path, const std::string& query = "",
                                           const Catalog* from = nullptr) {
@@ -285,14 +286,54 @@ TEST_CASE("old samples and odd numbers are not served") {
   CHECK(f.metrics.text().find("sluice_adapter_samples_left_out_total{reason=\"too_old\"} 2") != std::string::npos);
 }
 
-TEST_CASE("a metric of a rule that was never listed is unavailable, not unknown") {
+TEST_CASE("a metric of a rule that will be listed is unavailable, not unknown") {
+  const std::string unknown = "the server could not find the metric m for pods";
+  struct Row {
+    const char* name;
+    std::optional<Error> error;
+    int code;
+    std::string message;
+  };
+  const Row rows[] = {{"not asked yet", std::nullopt, 503,
+                       unknown + ": not every rule's series are known: rule 1: its series are being listed"},
+                      {"Prometheus is down", Error{ErrorCode::kUnavailable, "connection refused"}, 503,
+                       unknown + ": not every rule's series are known: rule 1: connection refused"},
+                      {"Prometheus refuses the seriesQuery", Error{ErrorCode::kInvalid, "bad_data"}, 404, unknown},
+                      {"Prometheus refuses us", Error{ErrorCode::kDenied, "HTTP 401"}, 404, unknown}};
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    Fixture f;
+    const auto partly = catalog({{std::nullopt, row.error}, {kLonely, {}}});
+    const ApiError error = f.error("namespaces/shop/pods/*/m", "", partly.get());
+    CHECK(error.code == row.code);
+    CHECK(error.message == row.message);
+  }
+}
+
+TEST_CASE("a metric of a group that could not be read yet is unavailable, not unknown") {
   Fixture f;
-  const auto partly = catalog({{std::nullopt, "connection refused"}, {kLonely, ""}});
-  const ApiError error = f.error("namespaces/shop/pods/*/m", "", partly.get());
+  ResourceMap map = resources();
+  map.add_unread("late.dev");
+  const auto all = catalog({{kSeries, {}}, {kLonely, {}}}, std::move(map));
+  const ApiError error = f.error("namespaces/shop/queues.late.dev/a/m", "", all.get());
   CHECK(error.code == 503);
   CHECK(
       error.message ==
-      "the server could not find the metric m for pods: not every rule's series are known: rule 1: connection refused");
+      "the server could not find the metric m for queues.late.dev: the API server's resources of late.dev could not be "
+      "read yet");
+  CHECK(f.error("namespaces/shop/queues.other.dev/a/m", "", all.get()).code == 404);
+}
+
+TEST_CASE("only a metric of a known resource is worth a relist") {
+  const auto all = catalog({{kSeries, {}}, {kLonely, {}}});
+  const auto unknown = [&](const char* path) {
+    return unknown_metric(*all,
+                          parse_route(std::string("/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/") + path));
+  };
+  CHECK(unknown("pods/a/new") == MetricKey{{"", "pods"}, "new"});
+  CHECK(unknown("realtimegateways.sluice.dev/edge/new") == MetricKey{{"sluice.dev", "realtimegateways"}, "new"});
+  CHECK_FALSE(unknown("pods/a/m"));
+  CHECK_FALSE(unknown("things.foo/a/m"));
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ ServerResponse Routes::metric(const ServerRequest& request, const Route& route, 
   if (!slot) return failed(too_many_requests("too many requests wait for Prometheus"));
   auto answer = parts_.answerer.answer(*catalog, route, request.query);
   if (auto* body = std::get_if<std::string>(&answer)) return ok(shared(std::move(*body)));
-  if (!is_known(*catalog, route)) parts_.on_unknown_metric();
+  if (const auto unknown = unknown_metric(*catalog, route)) parts_.on_unknown_metric(*unknown);
   return failed(std::get<ApiError>(answer));
 }
 

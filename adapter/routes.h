@@ -36,7 +36,7 @@ class Routes {
     const CatalogHolder& catalog;
     MetricsRegistry& metrics;
     ReadyChecks ready;
-    std::function<void()> on_unknown_metric;  ///< Must not block.
+    std::function<void(const MetricKey&)> on_unknown_metric;  ///< Must not block.
   };
 
   /// `metrics_at_once_max`: how many requests may wait for Prometheus at a time; one more gets 429. Keep it below the

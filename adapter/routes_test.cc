@@ -62,12 +62,12 @@ struct Fixture {
   Authorizer authorizer{reviews, clock};
   MetricAnswerer answerer{prometheus, objects, clock, std::chrono::minutes(2), metrics};
   bool is_ready = true;
-  int unknown = 0;
+  std::vector<std::string> unknown;
   Routes routes{{authenticator, authorizer, answerer, catalog, metrics,
                  [this] {
                    return std::vector<std::pair<std::string, bool>>{{"pods", true}, {"resources", is_ready}};
                  },
-                 [this] { ++unknown; }},
+                 [this](const MetricKey& key) { unknown.push_back(key.metric); }},
                 1};
 
   explicit Fixture(bool with_catalog = true) {
@@ -79,7 +79,7 @@ struct Fixture {
     map.add({"", "v1", "namespaces", "namespace", "Namespace", false});
     map.add({"", "v1", "pods", "pod", "Pod", true});
     catalog.set(std::make_shared<const Catalog>(std::make_shared<const std::vector<Rule>>(std::move(*rules)), map,
-                                                std::vector<RuleListing>{{SeriesNames{{"m", {"pod"}}}, ""}}));
+                                                std::vector<RuleListing>{{SeriesNames{{"m", {"pod"}}}, {}}}));
   }
 
   http::ServerResponse ask(const std::string& path, const std::string& method = "GET",
@@ -173,9 +173,9 @@ TEST_CASE("what is wrong with a request is a Status") {
 TEST_CASE("only a metric that is not known asks for a relist") {
   Fixture f;
   f.ask(kMetric + "x");
-  CHECK(f.unknown == 1);
+  CHECK(f.unknown == std::vector<std::string>{"mx"});
   CHECK(f.ask("/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/*/m").status == 404);
-  CHECK(f.unknown == 1);
+  CHECK(f.unknown.size() == 1);
 }
 
 TEST_CASE("before the catalog is made, discovery is up and metrics are unavailable") {
