@@ -61,6 +61,12 @@ int open_descriptors() {
   return count;
 }
 
+std::string repeated(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
 const std::string kGet = "GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\n\r\n";
 
 TEST_CASE("requests of one connection are answered in turn") {
@@ -118,6 +124,7 @@ TEST_CASE("a handler that throws is answered 500 and the connection goes on") {
 TEST_CASE("input beyond the limits or not HTTP is refused and the connection closed") {
   ServerOptions options = local();
   options.header_bytes_max = 1024;
+  options.header_fields_max = 10;
   options.body_bytes_max = 16;
   const auto server = start(options, echo);
   struct Row {
@@ -127,6 +134,9 @@ TEST_CASE("input beyond the limits or not HTTP is refused and the connection clo
   };
   const Row rows[] = {
       {"a header too large", "GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n", "HTTP/1.1 431 "},
+      {"too many fields", "GET / HTTP/1.1\r\n" + repeated("a:\r\n", 11) + "\r\n", "HTTP/1.1 431 "},
+      {"too many fields before a body", "POST / HTTP/1.1\r\nContent-Length: 9\r\n" + repeated("a:\r\n", 11) + "\r\n",
+       "HTTP/1.1 431 "},
       {"a body too large", "POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\n01234567890123456", "HTTP/1.1 413 "},
       {"not HTTP", "hello there\r\n\r\n", "HTTP/1.1 400 "},
       {"two lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
@@ -177,20 +187,43 @@ TEST_CASE("silent and slow connections go away by themselves") {
   }
 }
 
-TEST_CASE("a connection above the cap is closed at once, and its place is free again later") {
+TEST_CASE("at the cap the connection that was silent longest makes room for a new one") {
+  ServerOptions options = local();
+  options.connections_max = 2;
+  const auto server = start(options, echo);
+  const auto served = [](RawClient& client) {
+    return client.send(kGet) && client.receive().starts_with("HTTP/1.1 200 ");
+  };
+  RawClient oldest(server->port()), slow(server->port());
+  REQUIRE(served(oldest));
+  REQUIRE(served(slow));
+  REQUIRE(served(oldest));
+  REQUIRE(slow.send("GET / HTTP/1.1\r\nHost:"));  // half a head is silence too
+  RawClient third(server->port());
+  REQUIRE(served(third));
+  CHECK(slow.closed_by_peer());
+  RawClient fourth(server->port());
+  REQUIRE(served(fourth));
+  CHECK(oldest.closed_by_peer());
+  CHECK(served(third));
+}
+
+TEST_CASE("a connection whose request is under way makes no room: the new one is closed") {
   ServerOptions options = local();
   options.connections_max = 1;
-  const auto server = start(options, echo);
-  auto first = std::make_unique<RawClient>(server->port());
-  REQUIRE(first->send(kGet));
-  REQUIRE(first->receive().starts_with("HTTP/1.1 200 "));
+  std::promise<void> started, release;
+  const auto server = start(options, [&](const ServerRequest&) {
+    started.set_value();
+    release.get_future().wait();
+    return ServerResponse::text(200, "ok");
+  });
+  RawClient busy(server->port());
+  REQUIRE(busy.send(kGet));
+  started.get_future().wait();
   RawClient second(server->port());
   CHECK(second.closed_by_peer());
-  first.reset();
-  for (bool served = false; !served;) {
-    RawClient third(server->port());
-    served = third.send(kGet) && third.receive().starts_with("HTTP/1.1 200 ");
-  }
+  release.set_value();
+  CHECK(busy.receive().starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("a request that finds the queue full is answered 503 with Retry-After") {
@@ -249,6 +282,27 @@ TEST_CASE("the handler sees the client's chain, whoever signed it") {
     REQUIRE(client.receive().starts_with("HTTP/1.1 200 "));
     CHECK(seen.empty());
   }
+}
+
+TEST_CASE("a chain that is too long ends the handshake") {
+  const CertifiedKey identity = certificate("server");
+  const CertifiedKey client_identity = certificate("client");
+  const auto server = start(with_tls(identity), echo);
+  const auto served = [&](const std::string& more) {
+    RawClient client(server->port());
+    return client.handshake({.identity = &client_identity, .extra_chain_pem = more}) && client.send(kGet) &&
+           client.receive().starts_with("HTTP/1.1 200 ");
+  };
+  CHECK(served(repeated(client_identity.cert_pem, kClientChainMax - 1)));
+  CHECK_FALSE(served(repeated(client_identity.cert_pem, kClientChainMax)));
+  CertificateSpec large;  // about 6 KiB
+  large.dns_names.assign(200, "a-name-of-about-thirty-letters");
+  large.not_before = SystemClock().wall();
+  large.not_after = large.not_before + std::chrono::hours(24);
+  const auto made = make_certificate(large, nullptr);
+  REQUIRE(made.ok());
+  CHECK(served(repeated(made->cert_pem, 2)));
+  CHECK_FALSE(served(repeated(made->cert_pem, kClientChainMax - 1)));
 }
 
 TEST_CASE("TLS below 1.2 is refused, HTTP/1.1 is what ALPN agrees on") {

@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "common/http/server.h"
+
 namespace sluice::http {
 namespace {
 
@@ -39,8 +41,9 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
   return SSL_TLSEXT_ERR_OK;
 }
 
-int accept_any_chain(X509_STORE_CTX*, void*) {
-  return 1;
+// Whoever signed it. Its length is bounded in bytes too, but a certificate in memory is larger than on the wire.
+int accept_short_chain(X509_STORE_CTX* verified, void*) {
+  return sk_X509_num(X509_STORE_CTX_get0_untrusted(verified)) <= kClientChainMax ? 1 : 0;
 }
 
 bool use_chain(SSL_CTX* context, const std::string& cert_pem) {
@@ -91,7 +94,8 @@ Result<SSL_CTX*> make_server_context(const std::string& cert_pem, const std::str
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   if (ask_client_certificate) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_cert_verify_callback(context.get(), accept_any_chain, nullptr);
+    SSL_CTX_set_cert_verify_callback(context.get(), accept_short_chain, nullptr);
+    SSL_CTX_set_max_cert_list(context.get(), static_cast<long>(kClientChainBytesMax));
   }
   return context.release();
 }
