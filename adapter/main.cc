@@ -15,6 +15,7 @@
 #include "adapter/resource_discovery.h"
 #include "adapter/routes.h"
 #include "adapter/serving_certificate.h"
+#include "common/base/otherwise.h"
 #include "common/base/stop_signal.h"
 
 namespace sluice::adapter {
@@ -142,7 +143,15 @@ int run(const Options& options, StopSignal& stop) {
   log_info("stopping");
   stopping = true;
   std::this_thread::sleep_for(kLameDuckTime);
-  (*server)->stop(kStopTime);
+  {
+    // A handler that still waits then (for Prometheus, for the API server) is not worth our own grace period.
+    const Otherwise hurry(kStopTime, [&] {
+      log_warn("requests are still under way; stopping without them");
+      prometheus.shut_down();
+      client.shut_down();
+    });
+    (*server)->stop(kStopTime);
+  }
   prometheus.shut_down();
   client.shut_down();
   relister.stop();

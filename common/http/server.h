@@ -81,7 +81,8 @@ class Server {
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   /// A new certificate for handshakes from now on; open connections go on. Errors: kInvalid, and the old one stays.
   virtual Status set_certificate(const std::string& cert_pem, const std::string& key_pem) = 0;
-  /// Stops to accept, lets the requests under way finish within `at_most`, then closes.
+  /// Stops to accept, lets the requests under way finish within `at_most`, then closes all connections. Returns when no
+  /// handler runs any more: what a handler waits for must end by itself, or by whoever stops.
   virtual void stop(Duration at_most) = 0;
 };
 
