@@ -51,6 +51,7 @@ ServerRequest to_request(Parser::value_type&& message) {
   const std::size_t mark = target.find('?');
   out.path = target.substr(0, mark);
   if (mark != std::string::npos) out.query = target.substr(mark + 1);
+  out.headers.reserve(static_cast<std::size_t>(std::distance(message.begin(), message.end())));
   for (const auto& field : message) {
     out.headers.emplace_back(lower_case({field.name_string().data(), field.name_string().size()}),
                              std::string(field.value()));

@@ -46,7 +46,8 @@ struct ServerResponse {
 
 /// A client's certificate chain that is longer ends the handshake. A chain of three is 4 to 20 KiB.
 inline constexpr std::size_t kClientChainBytesMax = 32u << 10;
-inline constexpr int kClientChainMax = 8;  ///< Certificates in it.
+inline constexpr int kClientChainMax = 8;         ///< Certificates in it.
+inline constexpr int kClientChainPartsMax = 256;  ///< Parts of their names, and extensions.
 
 struct ServerOptions {
   std::string address = "0.0.0.0";
@@ -61,7 +62,7 @@ struct ServerOptions {
   /// has a request under way, it is closed at once.
   int connections_max = 4096;
   std::size_t header_bytes_max = 32u << 10;
-  int header_fields_max = 1000;  ///< A field of two letters takes thirty times its bytes.
+  int header_fields_max = 1000;  ///< A field of two letters takes twenty times its bytes.
   std::size_t body_bytes_max = 1u << 20;
   Duration handshake_timeout{5'000};
   Duration header_timeout{10'000};  ///< From the first byte of a request to the end of its headers and body.

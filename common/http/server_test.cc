@@ -303,6 +303,14 @@ TEST_CASE("a chain that is too long ends the handshake") {
   REQUIRE(made.ok());
   CHECK(served(repeated(made->cert_pem, 2)));
   CHECK_FALSE(served(repeated(made->cert_pem, kClientChainMax - 1)));
+
+  CertificateSpec many = large;
+  many.dns_names.clear();
+  many.organizations.assign(kClientChainPartsMax / 4, "o");
+  const auto groups = make_certificate(many, nullptr);  // self-signed: subject and issuer
+  REQUIRE(groups.ok());
+  CHECK(served(groups->cert_pem));
+  CHECK_FALSE(served(groups->cert_pem + groups->cert_pem));
 }
 
 TEST_CASE("TLS below 1.2 is refused, HTTP/1.1 is what ALPN agrees on") {
