@@ -75,6 +75,7 @@ http::ServerOptions server_options(const Options& options, const http::Certified
   out.connections_max = kConnectionsMax;
   out.idle_timeout = kIdleTimeout;
   out.header_bytes_max = 128u << 10;  // the front proxy repeats every group of the user
+  out.refusal = refusal;
   return out;
 }
 

@@ -54,7 +54,12 @@ ApiError undecided(const Error& error) {
   return error.retry_after ? too_many_requests(error.message) : service_unavailable(error.message);
 }
 
-// A label's value: few, whatever clients ask for.
+// Labels' values: few, whatever clients ask for.
+std::string verb_of(const std::string& method) {
+  static constexpr const char* kKnown[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  return std::find(std::begin(kKnown), std::end(kKnown), method) != std::end(kKnown) ? method : "other";
+}
+
 const char* kind_name(RouteKind kind) {
   switch (kind) {
     case RouteKind::kMetric:
@@ -82,6 +87,10 @@ bool accepts_json(std::string_view accept) {
     if (type == "*/*" || type == "application/*" || type == "application/json") return true;
   }
   return false;
+}
+
+ServerResponse refusal(int status, std::string message) {
+  return failed(of_status(status, std::move(message)));
 }
 
 AccessAttributes attributes_of(const Route& route, std::string_view path) {
@@ -116,7 +125,7 @@ ServerResponse Routes::handle(const ServerRequest& request) {
   const SteadyTime began = std::chrono::steady_clock::now();
   const Route route = parse_route(request.path);
   ServerResponse response = answer(request, route);
-  count(route, response.status, began);
+  count(request.method, route, response.status, began);
   log_debug("request", {{"method", request.method},
                         {"path", request.path},
                         {"status", response.status},
@@ -191,8 +200,8 @@ ServerResponse Routes::document(const Route& route) const {
   }
 }
 
-void Routes::count(const Route& route, int status, SteadyTime began) const {
-  const MetricLabels labels = {{"verb", "GET"},
+void Routes::count(const std::string& method, const Route& route, int status, SteadyTime began) const {
+  const MetricLabels labels = {{"verb", verb_of(method)},
                                {"group", kApiGroup},
                                {"version", route.version},
                                {"resource", kind_name(route.kind)},

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <future>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "adapter/metric_query.h"
@@ -168,6 +170,38 @@ TEST_CASE("what is wrong with a request is a Status") {
     CHECK(Fixture::reason(response) == row.reason);
     CHECK(response.content_type == "application/json");
   }
+}
+
+TEST_CASE("what the server refuses by itself is a Status too") {
+  for (const auto& [code, reason] : std::map<int, std::string>{{400, "BadRequest"},
+                                                               {413, "RequestEntityTooLarge"},
+                                                               {431, ""},
+                                                               {500, "InternalError"},
+                                                               {503, "ServiceUnavailable"}}) {
+    const auto response = refusal(code, "why");
+    CHECK(response.status == code);
+    CHECK(Fixture::reason(response) == reason);
+    CHECK(Json::parse(*response.body)["code"] == code);
+  }
+}
+
+TEST_CASE("requests are counted by what they are, in few series") {
+  Fixture f;
+  f.ask("/apis");
+  f.ask("/apis", "DELETE");
+  f.ask("/apis", "HEAD");
+  f.ask("/apis", "MADE-UP-1");
+  f.ask("/apis", "MADE-UP-2");
+  const std::string text = f.metrics.text();
+  std::map<std::string, std::string> counts;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("apiserver_request_duration_seconds_count{")) continue;
+    const std::size_t verb = line.find("verb=\"") + 6;
+    counts[line.substr(verb, line.find('"', verb) - verb)] = line.substr(line.rfind(' ') + 1);
+  }
+  CHECK(counts == std::map<std::string, std::string>{{"GET", "1"}, {"DELETE", "1"}, {"HEAD", "1"}, {"other", "2"}});
+  CHECK(text.find("MADE-UP") == std::string::npos);
 }
 
 TEST_CASE("only a metric that is not known asks for a relist") {

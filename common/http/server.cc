@@ -229,7 +229,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
         bad != beast::http::error::partial_message) {
       server_.request_begins();
       keep_alive_ = false;
-      return respond(ServerResponse::text(status_of(bad), bad.message() + "\n"));
+      return respond(server_.options().refusal(status_of(bad), bad.message()));
     }
     if (bad) return;  // a time-out or a reset: both normal
     server_.request_begins();
@@ -243,7 +243,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     const bool queued = server_.handle(
         std::move(request), [self = self()](ServerResponse response) { self->respond(std::move(response)); });
     if (queued) return;
-    ServerResponse full = ServerResponse::text(503, "too many requests wait\n");
+    ServerResponse full = server_.options().refusal(503, "too many requests wait");
     full.headers.emplace_back("Retry-After", "1");
     respond(std::move(full));
   }
@@ -359,7 +359,7 @@ ServerResponse ServerImpl::call(const ServerRequest& request) const {
   } catch (...) {
     log_error("request handler threw", {{"path", request.path}});
   }
-  return ServerResponse::text(500, "internal error\n");
+  return options_.refusal(500, "internal error");
 }
 
 bool ServerImpl::handle(ServerRequest request, std::function<void(ServerResponse)> done) {

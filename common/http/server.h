@@ -67,6 +67,8 @@ struct ServerOptions {
   Duration handshake_timeout{5'000};
   Duration header_timeout{10'000};  ///< From the first byte of a request to the end of its headers and body.
   Duration idle_timeout{90'000};    ///< Between requests of one connection.
+  /// Makes the answers that no handler makes (400, 413, 431, 500, 503). Threads: any.
+  std::function<ServerResponse(int status, std::string message)> refusal = ServerResponse::text;
 };
 
 /// Runs from start() until destroyed. Threads: any.

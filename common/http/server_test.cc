@@ -121,6 +121,22 @@ TEST_CASE("a handler that throws is answered 500 and the connection goes on") {
   CHECK(client.receive().starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("what no handler answers is answered in the words of the options") {
+  ServerOptions options = local();
+  options.refusal = [](int status, std::string message) {
+    return ServerResponse::json(status, "{\"said\":\"" + message + "\"}");
+  };
+  const auto server = start(options, [](const ServerRequest&) -> ServerResponse { throw std::runtime_error("no"); });
+  RawClient client(server->port());
+  REQUIRE(client.send(kGet));
+  const std::string thrown = client.receive();
+  CHECK(thrown.starts_with("HTTP/1.1 500 "));
+  CHECK(thrown.find("Content-Type: application/json\r\n") != std::string::npos);
+  CHECK(thrown.ends_with("{\"said\":\"internal error\"}"));
+  REQUIRE(client.send("hello there\r\n\r\n"));
+  CHECK(client.receive().find("\r\nContent-Type: application/json\r\n") != std::string::npos);
+}
+
 TEST_CASE("input beyond the limits or not HTTP is refused and the connection closed") {
   ServerOptions options = local();
   options.header_bytes_max = 1024;
