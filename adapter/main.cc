@@ -21,9 +21,6 @@
 namespace sluice::adapter {
 namespace {
 
-// An idle TLS connection costs 75 KB: all of them together stay below half of the chart's memory limit.
-constexpr int kConnectionsMax = 1500;
-
 constexpr Duration kCertificateInterval{10'000};
 constexpr Duration kStopTime{10'000};
 // Endpoints take a moment to forget a pod that stops: what is still sent to us meanwhile is answered.
@@ -73,8 +70,11 @@ http::ServerOptions server_options(const Options& options, const http::Certified
   out.ask_client_certificate = true;
   out.workers = kWorkers;
   out.connections_max = kConnectionsMax;
+  out.queue_max = kConnectionsMax;  // one request each
   out.idle_timeout = kIdleTimeout;
-  out.header_bytes_max = 128u << 10;  // the front proxy repeats every group of the user
+  out.header_bytes_max = kHeaderBytesMax;
+  out.header_fields_max = kHeaderFieldsMax;
+  out.body_bytes_max = kBodyBytesMax;
   out.refusal = refusal;
   return out;
 }

@@ -143,14 +143,15 @@ std::optional<WallTime> measured_at(const std::map<std::string_view, const Vecto
 
 }  // namespace
 
-Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
-                        const std::vector<std::string>& names, WallTime now, Duration age_max) {
+Selection select_values(const std::vector<VectorElement>& elements, const std::vector<std::string>& names, WallTime now,
+                        Duration age_max) {
   std::map<std::string_view, const VectorElement*> values, times;
   for (const VectorElement& element : elements) {
-    auto& part = element.label(kPartLabel) == kPartTime ? times : values;
-    part[element.label(resource_label)] = &element;
+    auto& part = element.part == kPartTime ? times : values;
+    part[element.object] = &element;
   }
   Selection out;
+  out.values.reserve(std::min(names.size(), values.size()));
   for (const std::string& name : names) {
     const auto value = values.find(name);
     if (value == values.end()) continue;
@@ -208,10 +209,10 @@ std::variant<std::string, ApiError> MetricAnswerer::answer(const Catalog& catalo
   const auto promql = make_query(catalog, metric, route, std::get<0>(names), selectors->series, resource_label);
   if (const auto* error = std::get_if<ApiError>(&promql)) return *error;
 
-  const auto elements = prometheus_.query(std::get<std::string>(promql));
+  const auto elements = prometheus_.query(std::get<std::string>(promql), {resource_label, kPartLabel});
   if (!elements) return prometheus_failed(elements.error(), route, catalog.rule(metric.source->rule));
   const WallTime now = clock_.wall();
-  const Selection selection = select_values(*elements, resource_label, std::get<0>(names), now, age_max_);
+  const Selection selection = select_values(*elements, std::get<0>(names), now, age_max_);
   left_out_too_old_.add(selection.too_old);
   left_out_not_a_number_.add(selection.not_numbers);
   if (auto error = nothing_left(selection, route, age_max_)) return *error;

@@ -22,7 +22,7 @@ class QueryApi {
  public:
   virtual ~QueryApi() = default;
   /// Errors as read_vector() has them, and kUnavailable where nobody answers.
-  virtual Result<std::vector<VectorElement>> query(const std::string& promql) = 0;
+  virtual Result<std::vector<VectorElement>> query(const std::string& promql, const KeptLabels& labels) = 0;
 };
 
 /// Which objects a selector picks. Threads: any; may block.
@@ -44,12 +44,12 @@ struct Selection {
   int not_numbers = 0;              ///< Objects whose value is NaN or infinite.
 };
 
-/// Picks the values of `names` out of `elements` (kPartLabel tells values from times). An object's sample is as old as
+/// Picks the values of `names` out of `elements` (whose part tells values from times). An object's sample is as old as
 /// its time says. A value without a time is made of samples that Prometheus does not look back to any more (a rate over
 /// an hour, of a series that ended): too old. Of several values of one object the last one counts, as in
 /// prometheus-adapter.
-Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
-                        const std::vector<std::string>& names, WallTime now, Duration age_max);
+Selection select_values(const std::vector<VectorElement>& elements, const std::vector<std::string>& names, WallTime now,
+                        Duration age_max);
 
 /// The metric that is asked for, where the catalog has the resource but not the metric: a relist may find it.
 std::optional<MetricKey> unknown_metric(const Catalog& catalog, const Route& route);

@@ -15,13 +15,12 @@ using Json = nlohmann::json;
 const WallTime kNow{std::chrono::seconds(1'700'000'000)};
 
 VectorElement element(const char* part, const char* pod, double value) {
-  return {{{"pod", pod}, {kPartLabel, part}}, value};
+  return {pod, part, value};
 }
 
 // One object's value, measured just now.
-std::vector<VectorElement> fresh(const char* label, const char* name, double value) {
-  return {{{{label, name}, {kPartLabel, kPartValue}}, value},
-          {{{label, name}, {kPartLabel, kPartTime}}, 1'700'000'000}};
+std::vector<VectorElement> fresh(const char* name, double value) {
+  return {element(kPartValue, name, value), element(kPartTime, name, 1'700'000'000)};
 }
 
 TEST_CASE("values are picked by name, with the time they were measured") {
@@ -34,7 +33,7 @@ TEST_CASE("values are picked by name, with the time they were measured") {
                                                element("value", "stranger", 3),
                                                element("time", "only", 1'700'000'000)};
   const Selection selection =
-      select_values(elements, "pod", {"a", "absent", "nan", "old", "only"}, kNow, std::chrono::minutes(2));
+      select_values(elements, {"a", "absent", "nan", "old", "only"}, kNow, std::chrono::minutes(2));
   REQUIRE(selection.values.size() == 1);
   CHECK(selection.values[0].name == "a");
   CHECK(selection.values[0].quantity == "1500m");
@@ -48,7 +47,7 @@ TEST_CASE("a value whose series has no sample within Prometheus' look-back is to
   const std::vector<VectorElement> elements = {element("value", "ended", 1), element("value", "odd", 1),
                                                element("time", "odd", std::nan("")), element("value", "beyond", 1),
                                                element("time", "beyond", 1e300)};
-  const Selection selection = select_values(elements, "pod", {"beyond", "ended", "odd"}, kNow, std::chrono::hours(24));
+  const Selection selection = select_values(elements, {"beyond", "ended", "odd"}, kNow, std::chrono::hours(24));
   CHECK(selection.values.empty());
   CHECK(selection.too_old == 3);
   CHECK(selection.oldest == Duration(0));
@@ -56,11 +55,12 @@ TEST_CASE("a value whose series has no sample within Prometheus' look-back is to
 
 class FakePrometheus final : public QueryApi {
  public:
-  Result<std::vector<VectorElement>> query(const std::string& promql) override {
+  Result<std::vector<VectorElement>> query(const std::string& promql, const KeptLabels& labels) override {
     asked = promql;
+    kept = labels.object + "," + labels.part;
     return answer;
   }
-  std::string asked;
+  std::string asked, kept;
   Result<std::vector<VectorElement>> answer = std::vector<VectorElement>{};
 };
 
@@ -149,20 +149,21 @@ TEST_CASE("pods that a selector picks get their values") {
 
 TEST_CASE("one object is asked for by its name, whatever its kind") {
   Fixture f;
-  f.prometheus.answer = fresh("gw", "edge", 10'000);
+  f.prometheus.answer = fresh("edge", 10'000);
   const Json items = f.items("namespaces/shop/realtimegateways.sluice.dev/edge/m");
   CHECK(f.prometheus.asked.find(R"(m{namespace="shop",gw="edge"})") != std::string::npos);
+  CHECK(f.prometheus.kept == "gw,sluice_part");
   REQUIRE(items.size() == 1);
   CHECK(
       items[0]["describedObject"] ==
       Json::parse(R"({"kind":"RealtimeGateway","namespace":"shop","name":"edge","apiVersion":"sluice.dev/v1alpha1"})"));
   CHECK(items[0]["value"] == "10000");
 
-  f.prometheus.answer = fresh("node", "n1", 3);
+  f.prometheus.answer = fresh("n1", 3);
   CHECK(f.items("nodes/n1/m")[0]["describedObject"].contains("namespace") == false);
   CHECK(f.prometheus.asked.find(R"(m{node="n1"})") != std::string::npos);
 
-  f.prometheus.answer = fresh("namespace", "shop", 4);
+  f.prometheus.answer = fresh("shop", 4);
   CHECK(f.items("namespaces/shop/metrics/m")[0]["describedObject"]["kind"] == "Namespace");
   CHECK(f.prometheus.asked.find(R"(m{namespace="shop"})") != std::string::npos);
 }
@@ -252,7 +253,7 @@ TEST_CASE("objects that cannot be listed, or of which there are none") {
 
 TEST_CASE("a pod that is asked for by name must be one that counts, as for a selector") {
   Fixture f;
-  f.prometheus.answer = fresh("pod", "a", 1);
+  f.prometheus.answer = fresh("a", 1);
   CHECK(f.items("namespaces/shop/pods/a/m").size() == 1);
   CHECK(f.objects.asked == "pods shop/a");
   f.prometheus.asked.clear();

@@ -37,10 +37,9 @@ class FakeReviews final : public Reviews {
 
 class FakePrometheus final : public QueryApi {
  public:
-  Result<std::vector<VectorElement>> query(const std::string&) override {
+  Result<std::vector<VectorElement>> query(const std::string&, const KeptLabels&) override {
     if (on_query) on_query();
-    return std::vector<VectorElement>{{{{"pod", "a"}, {kPartLabel, kPartValue}}, 2},
-                                      {{{"pod", "a"}, {kPartLabel, kPartTime}}, 0}};
+    return std::vector<VectorElement>{{"a", kPartValue, 2}, {"a", kPartTime, 0}};
   }
   std::function<void()> on_query;
 };
