@@ -28,18 +28,18 @@ static_assert(kMetricsAtOnceMax + kReviewSlots.tokens + kReviewSlots.anonymous +
 inline constexpr std::size_t kMemoryLimitBytes = 256u << 20;
 
 /// The program, its threads and caches: 18 MiB at rest, and 2.5 KiB for each pod of the cluster (with six labels), so
-/// this is for five thousand. What is below is the worst that others can do; without them there is room for fifty
-/// thousand more.
+/// this is for five thousand. What stands below is the worst that others can do; without them there is room for ten
+/// times as many.
 inline constexpr std::size_t kBaseBytes = 32u << 20;
 
-/// A few kube-apiservers with 25 connections each, and the probes. A connection above it takes the place of another one
-/// (common/http/server.h), so whoever opens many gains nothing by it.
+/// A few kube-apiservers, each of which keeps up to 25 of them, and the probes. A connection above it takes the place
+/// of another one (common/http/server.h), so whoever opens many gains nothing by it.
 inline constexpr int kConnectionsMax = 256;
 inline constexpr std::size_t kHeaderBytesMax = 64u << 10;  ///< The front proxy repeats every group of the user.
 inline constexpr int kHeaderFieldsMax = 1000;              ///< A field for each group.
 inline constexpr std::size_t kBodyBytesMax = 4u << 10;     ///< Only GET is served: nobody reads a body.
-/// Measured: 76 KiB at rest, of which OpenSSL's part is the most; 140 more for a chain of 32 KiB; 140 more for a header
-/// that is full in bytes and in fields. The factors are these, rounded up; the last one is for the request made of it.
+/// Measured: 77 KiB at rest, 140 more for a chain of 32 KiB, 140 more for a header that is full in bytes and in fields.
+/// The factors are these, rounded up, the header's also for the request that is made of it.
 inline constexpr std::size_t kConnectionBytes =
     (80u << 10) + 5 * http::kClientChainBytesMax + 3 * kHeaderBytesMax + kBodyBytesMax;
 
