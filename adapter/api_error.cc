@@ -32,6 +32,21 @@ ApiError service_unavailable(std::string message) {
   return {503, "ServiceUnavailable", std::move(message)};
 }
 
+ApiError of_status(int code, std::string message) {
+  switch (code) {
+    case 400:
+      return bad_request(std::move(message));
+    case 413:
+      return {code, "RequestEntityTooLarge", std::move(message)};
+    case 500:
+      return internal_error(std::move(message));
+    case 503:
+      return service_unavailable(std::move(message));
+    default:
+      return {code, "", std::move(message)};  // the API has a reason for few of them
+  }
+}
+
 std::string render_status(const ApiError& error) {
   nlohmann::json status{{"kind", "Status"},    {"apiVersion", "v1"},       {"metadata", nlohmann::json::object()},
                         {"status", "Failure"}, {"message", error.message}, {"reason", error.reason},

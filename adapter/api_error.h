@@ -23,6 +23,9 @@ ApiError too_many_requests(std::string message);    // 429, come again in a seco
 ApiError internal_error(std::string message);       // 500
 ApiError service_unavailable(std::string message);  // 503
 
+/// Any status that has no name above: 413, 431.
+ApiError of_status(int code, std::string message);
+
 /// The Status object's JSON.
 std::string render_status(const ApiError& error);
 

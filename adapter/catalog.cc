@@ -12,9 +12,11 @@ Catalog::Catalog(std::shared_ptr<const std::vector<Rule>> rules, ResourceMap res
   for (std::size_t i = 0; i < rules_->size(); ++i) {
     labels_.emplace_back((*rules_)[i], resources_);
     series.push_back(listings[i].series);
-    if (listings[i].series || !not_listed_.empty()) continue;
-    not_listed_ = "rule " + std::to_string((*rules_)[i].number) + ": " +
-                  (listings[i].error.empty() ? "its series are being listed" : listings[i].error);
+    const std::optional<Error>& error = listings[i].error;
+    const bool passes = !error || error->code == ErrorCode::kUnavailable;
+    if (listings[i].series || !passes || !not_listed_.empty()) continue;
+    not_listed_ =
+        "rule " + std::to_string((*rules_)[i].number) + ": " + (error ? error->message : "its series are being listed");
   }
   index_ = build_index(*rules_, series, labels_);
   v1beta1_ = std::make_shared<const std::string>(render_resources("v1beta1", index_));

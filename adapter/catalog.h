@@ -18,7 +18,7 @@ namespace sluice::adapter {
 /// What is known of one rule's series.
 struct RuleListing {
   std::optional<SeriesNames> series;  ///< Nothing until Prometheus has listed them once.
-  std::string error;                  ///< Why the last try failed; empty where it did not.
+  std::optional<Error> error;         ///< Why the last try failed.
 };
 
 /// Immutable. Threads: any.
@@ -33,8 +33,9 @@ class Catalog {
   [[nodiscard]] const MetricIndex& index() const { return index_; }
   [[nodiscard]] const Rule& rule(std::size_t i) const { return (*rules_)[i]; }
   [[nodiscard]] const ResourceLabels& labels(std::size_t rule) const { return labels_[rule]; }
-  /// Why a metric that is not in the index may exist all the same: the first rule whose series were never listed, as
-  /// "rule 2: REASON". Empty where all were listed.
+  /// Why a metric that is not in the index may exist all the same: the first rule whose series were never listed but
+  /// will be, as "rule 2: REASON". Empty where there is none: what Prometheus refuses to list it will refuse again, and
+  /// a metric of such a rule is as unknown as any.
   [[nodiscard]] const std::string& not_listed() const { return not_listed_; }
   /// APIResourceList; `version` is one of kVersions.
   [[nodiscard]] std::shared_ptr<const std::string> resources_document(std::string_view version) const;

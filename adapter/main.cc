@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "adapter/auth/auth_settings.h"
+#include "adapter/limits.h"
 #include "adapter/object_names.h"
 #include "adapter/options.h"
 #include "adapter/prometheus_client.h"
@@ -14,19 +15,11 @@
 #include "adapter/resource_discovery.h"
 #include "adapter/routes.h"
 #include "adapter/serving_certificate.h"
+#include "common/base/otherwise.h"
 #include "common/base/stop_signal.h"
 
 namespace sluice::adapter {
 namespace {
-
-// Requests that wait for Prometheus or for reviews hold a worker each; some must always be left for discovery.
-constexpr int kWorkers = 24;
-constexpr int kMetricsAtOnceMax = 12;
-constexpr int kReviewsAtOnceMax = 8;
-static_assert(kMetricsAtOnceMax + kReviewsAtOnceMax < kWorkers);
-
-// An idle TLS connection costs 75 KB: all of them together stay below half of the chart's memory limit.
-constexpr int kConnectionsMax = 1500;
 
 constexpr Duration kCertificateInterval{10'000};
 constexpr Duration kStopTime{10'000};
@@ -77,8 +70,12 @@ http::ServerOptions server_options(const Options& options, const http::Certified
   out.ask_client_certificate = true;
   out.workers = kWorkers;
   out.connections_max = kConnectionsMax;
+  out.queue_max = kConnectionsMax;  // one request each
   out.idle_timeout = kIdleTimeout;
-  out.header_bytes_max = 128u << 10;  // the front proxy repeats every group of the user
+  out.header_bytes_max = kHeaderBytesMax;
+  out.header_fields_max = kHeaderFieldsMax;
+  out.body_bytes_max = kBodyBytesMax;
+  out.refusal = refusal;
   return out;
 }
 
@@ -110,16 +107,16 @@ int run(const Options& options, StopSignal& stop) {
   MetricsRegistry metrics;
   Random random(Random::entropy());
   kube::Client client(std::move(*config), "sluice-adapter/" SLUICE_VERSION, &metrics);
-  KubeReviews reviews(client, kReviewsAtOnceMax);
+  KubeReviews reviews(client, kReviewSlots);
   Authenticator authenticator(reviews, clock);
   Authorizer authorizer(reviews, clock);
   AuthWatch auth_watch(client, clock, random, metrics, authenticator);
   WatchedObjects objects(client, clock, random, metrics);
   PrometheusClient prometheus(options.prometheus_url, metrics);
   CatalogHolder catalog;
-  Relister relister(
-      rules, prometheus, [&client] { return discover_resources(client); }, clock,
-      {options.metrics_relist_interval, options.metrics_max_age}, catalog, metrics);
+  KubeResources resources(client);
+  Relister relister(rules, prometheus, resources, clock, {options.metrics_relist_interval, options.metrics_max_age},
+                    catalog, metrics);
   const MetricAnswerer answerer(prometheus, objects, clock, options.metrics_max_age, metrics);
   std::atomic<bool> stopping = false;
   Routes routes({authenticator, authorizer, answerer, catalog, metrics,
@@ -129,7 +126,7 @@ int run(const Options& options, StopSignal& stop) {
                                                                     {"resources", catalog.get() != nullptr},
                                                                     {"not-stopping", !stopping}};
                  },
-                 [&relister] { relister.hurry(); }},
+                 [&relister](const MetricKey& key) { relister.hurry(key); }},
                 kMetricsAtOnceMax);
 
   auto server = http::Server::start(server_options(options, certificate->current()),
@@ -147,7 +144,15 @@ int run(const Options& options, StopSignal& stop) {
   log_info("stopping");
   stopping = true;
   std::this_thread::sleep_for(kLameDuckTime);
-  (*server)->stop(kStopTime);
+  {
+    // A handler that still waits then (for Prometheus, for the API server) is not worth our own grace period.
+    const Otherwise hurry(kStopTime, [&] {
+      log_warn("requests are still under way; stopping without them");
+      prometheus.shut_down();
+      client.shut_down();
+    });
+    (*server)->stop(kStopTime);
+  }
   prometheus.shut_down();
   client.shut_down();
   relister.stop();

@@ -30,6 +30,15 @@ std::string could_not_find_any(const Route& route) {
   return "the server could not find the metric " + route.metric + " for " + route.resource;
 }
 
+// Whether an object may be called so: DNS names, and the colons of some RBAC objects. What none is called is not looked
+// for, so that no rule can be too careless with its quotes.
+bool is_object_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == ':' || c == '-';
+  });
+}
+
 // Where the metric comes from, once it is found.
 struct Found {
   const ResourceKind* resource = nullptr;
@@ -38,13 +47,21 @@ struct Found {
 };
 
 std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& route) {
-  const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
+  if (!is_object_name(route.ns) || (!route.all() && !is_object_name(route.name))) {
+    return not_found(could_not_find(route));
+  }
+  const GroupResource wanted = GroupResource::parse(route.resource);
+  const ResourceKind* resource = catalog.resources().find(wanted);
   const auto entry =
       resource == nullptr ? catalog.index().end() : catalog.index().find({resource->group_resource(), route.metric});
   const bool in_namespace = !route.ns.empty();
   // A namespaced object cannot be asked for without its namespace, nor the other way round.
   if (entry != catalog.index().end() && resource->namespaced == in_namespace) {
     return Found{resource, &entry->second, in_namespace};
+  }
+  if (resource == nullptr && catalog.resources().is_unread(wanted.group)) {
+    return service_unavailable(could_not_find_any(route) + ": the API server's resources of " + wanted.group +
+                               " could not be read yet");
   }
   if (resource != nullptr && entry == catalog.index().end() && !catalog.not_listed().empty()) {
     return service_unavailable(could_not_find_any(route) +
@@ -55,12 +72,18 @@ std::variant<Found, ApiError> find_metric(const Catalog& catalog, const Route& r
 
 std::variant<std::vector<std::string>, ApiError> find_names(ObjectNames& objects, const Found& found,
                                                             const Route& route, const LabelSelector& selector) {
-  if (!route.all()) return std::vector<std::string>{route.name};
-  auto names = objects.names(*found.resource, route.ns, selector);
-  if (!names) {
-    const std::string message = "cannot list " + route.resource + ": " + names.error().message;
-    return names.error().code == ErrorCode::kUnavailable ? service_unavailable(message) : internal_error(message);
+  const auto failed = [&](const Error& error) {
+    const std::string message = "cannot list " + route.resource + ": " + error.message;
+    return error.code == ErrorCode::kUnavailable ? service_unavailable(message) : internal_error(message);
+  };
+  if (!route.all()) {
+    const auto there = objects.has(*found.resource, route.ns, route.name);
+    if (!there) return failed(there.error());
+    if (!*there) return not_found(could_not_find(route));
+    return std::vector<std::string>{route.name};
   }
+  auto names = objects.names(*found.resource, route.ns, selector);
+  if (!names) return failed(names.error());
   if (names->empty()) return not_found(could_not_find_any(route));
   std::sort(names->begin(), names->end());
   return std::move(*names);
@@ -98,8 +121,9 @@ ApiError prometheus_failed(const Error& error, const Route& route, const Rule& r
 std::optional<ApiError> nothing_left(const Selection& selection, const Route& route, Duration age_max) {
   if (!selection.values.empty()) return std::nullopt;
   if (selection.too_old > 0) {
-    return service_unavailable("the metric " + route.metric + " for " + route.resource +
-                               " is too old: its newest sample is " + format_duration(selection.oldest) +
+    const std::string what = "the metric " + route.metric + " for " + route.resource + " is too old: ";
+    if (selection.oldest == Duration(0)) return service_unavailable(what + "no sample within Prometheus' look-back");
+    return service_unavailable(what + "its newest sample is " + format_duration(selection.oldest) +
                                " old, and --metrics-max-age is " + format_duration(age_max));
   }
   if (selection.not_numbers > 0) return not_found(could_not_find(route) + ": its value is not a number");
@@ -107,20 +131,27 @@ std::optional<ApiError> nothing_left(const Selection& selection, const Route& ro
   return route.all() ? std::nullopt : std::optional(not_found(could_not_find(route)));
 }
 
-WallTime from_unix_seconds(double seconds) {
+// When an object's newest sample was measured; nothing where Prometheus does not say.
+std::optional<WallTime> measured_at(const std::map<std::string_view, const VectorElement*>& times,
+                                    std::string_view name) {
+  const auto time = times.find(name);
+  if (time == times.end()) return std::nullopt;
+  const double seconds = time->second->value;
+  if (!std::isfinite(seconds) || std::abs(seconds) > 1e12) return std::nullopt;  // not of timestamp()
   return WallTime(std::chrono::milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000.0))));
 }
 
 }  // namespace
 
-Selection select_values(const std::vector<VectorElement>& elements, const std::string& resource_label,
-                        const std::vector<std::string>& names, WallTime now, Duration age_max) {
+Selection select_values(const std::vector<VectorElement>& elements, const std::vector<std::string>& names, WallTime now,
+                        Duration age_max) {
   std::map<std::string_view, const VectorElement*> values, times;
   for (const VectorElement& element : elements) {
-    auto& part = element.label(kPartLabel) == kPartTime ? times : values;
-    part[element.label(resource_label)] = &element;
+    auto& part = element.part == kPartTime ? times : values;
+    part[element.object] = &element;
   }
   Selection out;
+  out.values.reserve(std::min(names.size(), values.size()));
   for (const std::string& name : names) {
     const auto value = values.find(name);
     if (value == values.end()) continue;
@@ -129,23 +160,23 @@ Selection select_values(const std::vector<VectorElement>& elements, const std::s
       ++out.not_numbers;
       continue;
     }
-    const auto time = times.find(name);
-    const bool timed =
-        time != times.end() && std::isfinite(time->second->value) && std::abs(time->second->value) < 1e12;
-    const WallTime measured = from_unix_seconds(timed ? time->second->value : value->second->time);
-    if (now - measured > age_max) {
+    const auto measured = measured_at(times, name);
+    if (!measured || now - *measured > age_max) {
       ++out.too_old;
-      out.oldest = std::max(out.oldest, Duration(now - measured));
+      if (measured) out.oldest = std::max(out.oldest, Duration(now - *measured));
       continue;
     }
-    out.values.push_back({name, *quantity, measured});
+    out.values.push_back({name, *quantity, *measured});
   }
   return out;
 }
 
-bool is_known(const Catalog& catalog, const Route& route) {
+std::optional<MetricKey> unknown_metric(const Catalog& catalog, const Route& route) {
   const ResourceKind* resource = catalog.resources().find(GroupResource::parse(route.resource));
-  return resource != nullptr && catalog.index().contains({resource->group_resource(), route.metric});
+  if (resource == nullptr) return std::nullopt;
+  MetricKey key{resource->group_resource(), route.metric};
+  if (catalog.index().contains(key)) return std::nullopt;
+  return key;
 }
 
 MetricAnswerer::MetricAnswerer(QueryApi& prometheus, ObjectNames& objects, const Clock& clock, Duration age_max,
@@ -178,10 +209,10 @@ std::variant<std::string, ApiError> MetricAnswerer::answer(const Catalog& catalo
   const auto promql = make_query(catalog, metric, route, std::get<0>(names), selectors->series, resource_label);
   if (const auto* error = std::get_if<ApiError>(&promql)) return *error;
 
-  const auto elements = prometheus_.query(std::get<std::string>(promql));
+  const auto elements = prometheus_.query(std::get<std::string>(promql), {resource_label, kPartLabel});
   if (!elements) return prometheus_failed(elements.error(), route, catalog.rule(metric.source->rule));
   const WallTime now = clock_.wall();
-  const Selection selection = select_values(*elements, resource_label, std::get<0>(names), now, age_max_);
+  const Selection selection = select_values(*elements, std::get<0>(names), now, age_max_);
   left_out_too_old_.add(selection.too_old);
   left_out_not_a_number_.add(selection.not_numbers);
   if (auto error = nothing_left(selection, route, age_max_)) return *error;

@@ -90,8 +90,9 @@ Result<std::string> build_query(const Rule& rule, const QueryTarget& target, con
   if (!matchers) return matchers.error();
   const auto values = render(rule, target, *matchers);
   if (!values) return values.error();
-  const std::string times =
-      "max by (" + target.resource_label + ") (timestamp(" + target.series + "{" + matchers->text + "}))";
+  // The name as a matcher: a name in UTF-8, as Prometheus 3 allows it, could not stand before the braces.
+  const std::string series = "{" + matcher_equal("__name__", target.series) + "," + matchers->text + "}";
+  const std::string times = "max by (" + target.resource_label + ") (timestamp(" + series + "))";
   return marked(*values, kPartValue) + " or " + marked(times, kPartTime);
 }
 

@@ -42,7 +42,9 @@ TEST_CASE("a rule's query is what prometheus-adapter would send") {
       {"the slice", "<<.GroupBySlice>>", pods({"a"}), "", "[pod]"},
       {"a name cannot leave its quotes", R"(x{<<.LabelMatchers>>,p="<<index .LabelValuesByName "pod">>"})",
        pods({"a\"} or vector(1) #\\"}), "",
-       R"(x{namespace="shop",pod="a\"} or vector(1) #\\",p="a\"} or vector(1) #\\"})"}};
+       R"(x{namespace="shop",pod="a\"} or vector(1) #\\",p="a\"} or vector(1) #\\"})"},
+      {"nor quotes of the rule's own", "x{p=''<<index .LabelValuesByName \"pod\">>'',q=`<<.LabelValuesByName.pod>>`}",
+       pods({"a'} or vector(1) #`"}), "", R"(x{p='a\x27} or vector(1) #\x60',q=`a\x27} or vector(1) #\x60`})"}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const auto selector = LabelSelector::parse(row.selector);
@@ -81,8 +83,16 @@ TEST_CASE("the query as sent asks for the values and their times") {
   CHECK(*query ==
         "label_replace((\nsum(requests_total{namespace=\"shop\",pod=\"a\"}) by (pod)\n), \"sluice_part\", \"value\", "
         "\"\", \"\")"
-        " or label_replace((\nmax by (pod) (timestamp(requests_total{namespace=\"shop\",pod=\"a\"}))\n), "
+        " or label_replace((\nmax by (pod) (timestamp({__name__=\"requests_total\",namespace=\"shop\",pod=\"a\"}))\n), "
         "\"sluice_part\", \"time\", \"\", \"\")");
+}
+
+TEST_CASE("a series' name may be any text: in the query for its times it stands between quotes") {
+  QueryTarget target = pods({"a"});
+  target.series = "http.requests\"é";
+  const auto query = build_query(rule_with("{\"<<.Series>>\"}"), target, {});
+  REQUIRE(query.ok());
+  CHECK(query->find(R"(timestamp({__name__="http.requests\"é",namespace="shop",pod="a"}))") != std::string::npos);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "adapter/metric_request.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -85,19 +86,20 @@ Route parse_route(std::string_view path) {
 
 Result<MetricQuery> parse_metric_query(std::string_view query) {
   MetricQuery out;
+  std::map<std::string_view, LabelSelector*> wanted = {{"labelSelector", &out.objects},
+                                                       {"metricLabelSelector", &out.series}};
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     const std::size_t equals = pair.find('=');
     const std::string name = decode_query(pair.substr(0, equals));
     const std::string value = equals == std::string_view::npos ? "" : decode_query(pair.substr(equals + 1));
-    LabelSelector* const into = name == "labelSelector"         ? &out.objects
-                                : name == "metricLabelSelector" ? &out.series
-                                                                : nullptr;
-    if (into == nullptr) continue;
+    const auto into = wanted.find(name);
+    if (into == wanted.end()) continue;
     auto selector = LabelSelector::parse(value);
     if (!selector) return selector.error().in(name);
-    *into = std::move(*selector);
+    *into->second = std::move(*selector);
+    wanted.erase(into);
   }
   return out;
 }

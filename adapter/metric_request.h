@@ -47,7 +47,8 @@ struct MetricQuery {
   LabelSelector series;   ///< metricLabelSelector: which series of them.
 };
 
-/// Unknown parameters are tolerated, as every API server does. Errors: kInvalid (a selector cannot be read).
+/// Unknown parameters are tolerated, as every API server does; of repeated ones the first counts, as Go's
+/// url.Values.Get() has it. Errors: kInvalid (a selector cannot be read).
 Result<MetricQuery> parse_metric_query(std::string_view query);
 
 }  // namespace sluice::adapter

@@ -87,6 +87,10 @@ TEST_CASE("selectors are read out of the query") {
   CHECK(query->series.text() == "verb=GET");
   CHECK(parse_metric_query("")->objects.empty());
   CHECK(parse_metric_query("labelSelector=")->objects.empty());
+  const auto first =
+      parse_metric_query("labelSelector=a%3D1&labelSelector=a%3D2&metricLabelSelector=&labelSelector=a%20b");
+  REQUIRE(first.ok());
+  CHECK(first->objects.text() == "a=1");
   const auto bad = parse_metric_query("metricLabelSelector=a%20b");
   REQUIRE_FALSE(bad.ok());
   CHECK(bad.error().message.starts_with("metricLabelSelector: label selector: found 'b'"));

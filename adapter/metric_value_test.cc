@@ -53,6 +53,8 @@ TEST_CASE("a list has the shape of its version") {
       "describedObject":{"kind":"Node","name":"edge","apiVersion":"/v1"},"metricName":"m",
       "selector":{"matchLabels":{"a":"b"}},"timestamp":"2023-11-14T22:13:20Z","value":"1500"}]})"));
   CHECK(Json::parse(render_metric_list("v1beta2", nodes, "", "m", nullptr, {}))["items"] == Json::array());
+  const std::vector<MetricValue> odd{{"a", "1", {}}, {"\xff\"", "2", {}}};
+  CHECK(Json::parse(render_metric_list("v1beta2", nodes, "", "m", nullptr, odd))["items"].size() == 2);
 }
 
 }  // namespace

@@ -2,10 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "adapter/api_read.h"
+
 namespace sluice::adapter {
 namespace {
 
 using Json = nlohmann::json;
+
+// An HPA waits for it: later it is of no use to anybody.
+constexpr Duration kListTimeout{5'000};
 
 kube::Informer::Options pod_options() {
   kube::Informer::Options options;
@@ -19,6 +24,14 @@ std::optional<std::string_view> label(const Json& object, std::string_view key) 
   const auto found = labels.find(std::string(key));
   if (found == labels.end() || !found->is_string()) return std::nullopt;
   return std::string_view(found->get_ref<const std::string&>());
+}
+
+bool is_pods(const ResourceKind& resource) {
+  return resource.group.empty() && resource.plural == "pods";
+}
+
+Error not_synced() {
+  return {ErrorCode::kUnavailable, "the cache of pods is not filled yet"};
 }
 
 }  // namespace
@@ -46,8 +59,8 @@ WatchedObjects::WatchedObjects(kube::Client& client, const Clock& clock, Random&
 Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resource, std::string_view ns,
                                                        const LabelSelector& selector) {
   std::vector<std::string> out;
-  if (resource.group.empty() && resource.plural == "pods") {
-    if (!pods_.synced()) return Error{ErrorCode::kUnavailable, "the cache of pods is not filled yet"};
+  if (is_pods(resource)) {
+    if (!pods_.synced()) return not_synced();
     for (const kube::Object& pod : pods_.list_namespace(ns)) {
       if (!pod_counts(*pod)) continue;
       if (!selector.matches([&](std::string_view key) { return label(*pod, key); })) continue;
@@ -56,18 +69,23 @@ Result<std::vector<std::string>> WatchedObjects::names(const ResourceKind& resou
     return out;
   }
   const kube::Resource listed{resource.group, resource.version, resource.plural, resource.kind, resource.namespaced};
-  kube::ListOptions options;
-  options.label_selector = selector.text();
-  // What the API server has in its own cache is fresh enough, and costs etcd nothing. (A string, not a literal: GCC 12
-  // warns falsely about assigning the latter, its bug 105329.)
-  options.resource_version = std::string("0");
-  const auto list = client_.list(listed, ns, options);
+  // What the API server has in its own cache is fresh enough, and costs etcd nothing.
+  std::string path = listed.path(ns) + "?resourceVersion=0&resourceVersionMatch=NotOlderThan";
+  if (!selector.empty()) path += "&labelSelector=" + http::url_encode(selector.text());
+  const auto list = read_api(client_, path, kListTimeout);
   if (!list) return list.error();
   const Json& items = kube::at_pointer(*list, "/items");
   if (items.is_array()) {
     for (const Json& item : items) out.emplace_back(kube::name_of(item));
   }
   return out;
+}
+
+Result<bool> WatchedObjects::has(const ResourceKind& resource, std::string_view ns, std::string_view name) {
+  if (!is_pods(resource)) return true;
+  if (!pods_.synced()) return not_synced();
+  const kube::Object pod = pods_.get(kube::make_key(ns, name));
+  return pod != nullptr && pod_counts(*pod);
 }
 
 }  // namespace sluice::adapter

@@ -26,9 +26,11 @@ class WatchedObjects final : public ObjectNames {
   void stop() { pods_.stop(); }
   [[nodiscard]] bool synced() const { return pods_.synced(); }
 
-  /// Errors: kUnavailable before the cache is filled, and those of kube::Client::list().
+  /// Errors: kUnavailable before the cache is filled, and those of read_api().
   Result<std::vector<std::string>> names(const ResourceKind& resource, std::string_view ns,
                                          const LabelSelector& selector) override;
+  /// Of pods only those that count. Any other object is taken to be there: whether it has a value Prometheus knows.
+  Result<bool> has(const ResourceKind& resource, std::string_view ns, std::string_view name) override;
 
  private:
   kube::Client& client_;

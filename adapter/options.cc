@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "common/base/duration_text.h"
 
@@ -46,10 +47,19 @@ Setter port(std::uint16_t& into) {
   };
 }
 
+// Whether a host stands behind "http://" or "https://" (and behind a user, where there is one).
+bool has_host(std::string_view url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
+  url.remove_prefix(url.find("://") + 3);
+  std::string_view host = url.substr(0, url.find('/'));
+  const std::size_t user = host.rfind('@');
+  if (user != std::string_view::npos) host.remove_prefix(user + 1);
+  return !host.empty() && host.front() != ':';
+}
+
 Setter url(std::string& into) {
   return [&into](const std::string& value) -> std::optional<std::string> {
-    const bool http = value.starts_with("http://") || value.starts_with("https://");
-    if (!http || value.size() < sizeof "http://" || value.find_first_of("?# \t\n") != std::string::npos) {
+    if (!has_host(value) || value.find_first_of("?# \t\n") != std::string::npos) {
       return "\"" + value + "\" is not a URL like http://prometheus.monitoring.svc:9090";
     }
     into = value;

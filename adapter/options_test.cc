@@ -45,6 +45,19 @@ TEST_CASE("help and version need nothing else") {
   }
 }
 
+TEST_CASE("Prometheus' URL has a host") {
+  const auto taken = [](const char* url) { return parse_options({"--config=r", "--prometheus-url", url}).ok(); };
+  for (const char* good : {"http://p", "https://p/", "https://user:secret@p:9090/x", "http://[::1]:9090"}) {
+    CAPTURE(std::string(good));
+    CHECK(taken(good));
+  }
+  for (const char* bad : {"http://", "https://", "https:///x", "http://:9090", "http://user@", "http://user@:9090/x",
+                          "ftp://p", "p", "http:/p"}) {
+    CAPTURE(std::string(bad));
+    CHECK_FALSE(taken(bad));
+  }
+}
+
 TEST_CASE("a wrong flag is named in one sentence") {
   struct Row {
     std::vector<std::string> arguments;

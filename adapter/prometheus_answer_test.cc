@@ -7,25 +7,29 @@
 namespace sluice::adapter {
 namespace {
 
+const KeptLabels kLabels{"pod", "part"};
+
 TEST_CASE("a vector is read with its odd numbers") {
   const auto vector = read_vector(200, R"({"status":"success","data":{"resultType":"vector","result":[
     {"metric":{"__name__":"up","pod":"a"},"value":[1700000000.5,"1.5"]},
-    {"metric":{},"value":[1700000000,"NaN"]},
+    {"metric":{"part":"x"},"value":[1700000000,"NaN"]},
     {"metric":{"pod":"ä\""},"value":[1700000000,"+Inf"]},
     {"metric":{"pod":"b"},"value":[1700000000,"-Inf"]},
-    {"metric":{"pod":"c"},"value":[1700000000,"1e+21"]}]},"warnings":["w"]})");
+    {"metric":{"pod":"c"},"value":[1700000000,"1e+21"]}]},"warnings":["w"]})",
+                                  kLabels);
   REQUIRE(vector.ok());
   REQUIRE(vector->size() == 5);
-  CHECK((*vector)[0].label("pod") == "a");
-  CHECK((*vector)[0].label("none").empty());
+  CHECK((*vector)[0].object == "a");
+  CHECK((*vector)[0].part.empty());
   CHECK((*vector)[0].value == 1.5);
-  CHECK((*vector)[0].time == 1700000000.5);
   CHECK(std::isnan((*vector)[1].value));
-  CHECK((*vector)[2].label("pod") == "ä\"");
+  CHECK((*vector)[1].object.empty());
+  CHECK((*vector)[1].part == "x");
+  CHECK((*vector)[2].object == "ä\"");
   CHECK(std::isinf((*vector)[2].value));
   CHECK((*vector)[3].value < 0);
   CHECK((*vector)[4].value == 1e21);
-  const auto none = read_vector(200, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
+  const auto none = read_vector(200, R"({"status":"success","data":{"resultType":"vector","result":[]}})", kLabels);
   REQUIRE(none.ok());
   CHECK(none->empty());
 }
@@ -68,7 +72,7 @@ TEST_CASE("what Prometheus refuses or fails at is told apart") {
        "not of its API"}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const auto vector = read_vector(row.status, row.body);
+    const auto vector = read_vector(row.status, row.body, kLabels);
     REQUIRE_FALSE(vector.ok());
     CHECK(vector.error().code == row.code);
     CAPTURE(vector.error().message);
@@ -79,10 +83,48 @@ TEST_CASE("what Prometheus refuses or fails at is told apart") {
   CHECK(series.error().message == "Prometheus answers bad_data: no match[]");
 }
 
+TEST_CASE("only what the API promises of a vector is one") {
+  const auto read = [](const std::string& result) {
+    return read_vector(200, R"({"data":{"result":)" + result + R"(,"resultType":"vector"},"status":"success"})",
+                       kLabels);
+  };
+  CHECK(read("[]").ok());
+  CHECK(read(R"([{"value":[1.5,"2"],"metric":{"a":"b"},"more":{"value":[1],"x":["y"]}}])").ok());
+  CHECK(read(R"([{"value":[1.5,"2"],"metric":{"a":"b"},"more":3}])").ok());
+  for (const char* odd : {"{}", "3", "null", R"(["x"])", "[[]]", "[{}]", R"([{"metric":{}}])", R"([{"value":[1,"1"]}])",
+                          R"([{"metric":[],"value":[1,"1"]}])", R"([{"metric":{},"value":{"0":1,"1":"1"}}])",
+                          R"([{"metric":{},"value":[1]}])", R"([{"metric":{},"value":[1,"1","1"]}])",
+                          R"([{"metric":{},"value":["1","1"]}])", R"([{"metric":{"a":{}},"value":[1,"1"]}])",
+                          R"([{"metric":{},"values":[[1,"1"]]}])", R"({"x":{"metric":{},"value":[1,"1"]}})",
+                          R"([{"metric":{},"value":[1,"1"]},4])"}) {
+    CAPTURE(std::string(odd));
+    const auto vector = read(odd);
+    REQUIRE_FALSE(vector.ok());
+    CHECK(vector.error().message == "Prometheus' answer is not of its API");
+  }
+  CHECK_FALSE(read_vector(200, R"({"status":"success","data":{"resultType":"vector"}})", kLabels).ok());
+  CHECK_FALSE(read_vector(200, std::string(100'000, '['), kLabels).ok());
+}
+
+TEST_CASE("an answer of more series than may be is refused, however short they are") {
+  const char* vector = R"({"status":"success","data":{"resultType":"vector","result":[
+    {"metric":{},"value":[1,"1"]},{"metric":{},"value":[1,"1"]}]}})";
+  CHECK(read_vector(200, vector, kLabels, 2).ok());
+  CHECK(read_vector(200, vector, kLabels, 1).error().message ==
+        "Prometheus answers more than 1 series: the rule's metricsQuery should make one value for each object");
+  const char* series = R"({"status":"success","data":[{"__name__":"a"},{"__name__":"a"}]})";
+  CHECK(read_series(200, series, 2).ok());
+  CHECK(read_series(200, series, 1).error().message ==
+        "Prometheus answers more than 1 series: narrow the rule's seriesQuery");
+  CHECK(read_series(200, series, 1).error().code == ErrorCode::kInvalid);
+}
+
 TEST_CASE("a long error is cut") {
-  const auto vector = read_vector(500, std::string(10'000, 'x'));
-  REQUIRE_FALSE(vector.ok());
-  CHECK(vector.error().message.size() < 500);
+  for (const std::size_t size : {10'000, 1'000'000}) {
+    const auto vector = read_vector(500, std::string(size, 'x'), kLabels);
+    REQUIRE_FALSE(vector.ok());
+    CHECK(vector.error().message.size() < 500);
+  }
 }
 
 TEST_CASE("series become names and labels") {

@@ -1,5 +1,6 @@
 #include "adapter/prometheus_client.h"
 
+#include "adapter/limits.h"
 #include "adapter/prometheus_answer.h"
 #include "common/base/duration_text.h"
 
@@ -7,10 +8,14 @@ namespace sluice::adapter {
 namespace {
 
 constexpr std::size_t kGetBytesMax = 2048;
-constexpr Duration kQueryTimeout{8'000};  // below the 10 s after which an HPA sync gives up on its metrics
+// About half of the 15 s between two syncs of an HPA: what comes later is in the way of the next one.
+constexpr Duration kQueryTimeout{8'000};
 constexpr Duration kSeriesTimeout{30'000};
-constexpr std::size_t kQueryBytesMax = 32u << 20;
-constexpr long kConnectionsMax = 32;
+constexpr long kConnectionsMax = kMetricsAtOnceMax + 1;  // and the relister's
+
+std::string limit(std::size_t most) {
+  return "&limit=" + std::to_string(most + 1);
+}
 
 std::vector<double> latency_bounds() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
@@ -53,9 +58,10 @@ http::Client::Options client_options() {
 }  // namespace
 
 http::Request make_query_request(const std::string& base_url, const std::string& promql, Duration time_limit) {
-  http::Request out = make_request(
-      base_url + "/api/v1/query",
-      "query=" + http::url_encode(promql) + "&timeout=" + std::to_string(time_limit.count()) + "ms", time_limit);
+  http::Request out = make_request(base_url + "/api/v1/query",
+                                   "query=" + http::url_encode(promql) +
+                                       "&timeout=" + std::to_string(time_limit.count()) + "ms" + limit(kQuerySeriesMax),
+                                   time_limit);
   out.response_bytes_max = kQueryBytesMax;
   return out;
 }
@@ -63,8 +69,12 @@ http::Request make_query_request(const std::string& base_url, const std::string&
 http::Request make_series_request(const std::string& base_url, const std::string& selector, WallTime start,
                                   Duration time_limit) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(start.time_since_epoch()).count();
-  return make_request(base_url + "/api/v1/series",
-                      "match%5B%5D=" + http::url_encode(selector) + "&start=" + std::to_string(seconds), time_limit);
+  http::Request out = make_request(
+      base_url + "/api/v1/series",
+      "match%5B%5D=" + http::url_encode(selector) + "&start=" + std::to_string(seconds) + limit(kListedSeriesMax),
+      time_limit);
+  out.response_bytes_max = kListedBytesMax;
+  return out;
 }
 
 PrometheusClient::PrometheusClient(const std::string& url, MetricsRegistry& metrics)
@@ -81,13 +91,16 @@ PrometheusClient::PrometheusClient(const std::string& url, MetricsRegistry& metr
       invalid_(metrics.counter("sluice_adapter_prometheus_errors_total", "Calls to Prometheus that failed, by reason.",
                                {{"reason", "invalid"}})) {}
 
-Result<http::Response> PrometheusClient::send(http::Request request, const Histogram& latency) {
+Result<http::Response> PrometheusClient::send(http::Request request, const Histogram& latency, const char* if_long) {
   const SteadyTime begin = std::chrono::steady_clock::now();
   auto response = http_.send(std::move(request));
   latency.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   if (response) return response;
-  const Error& error = response.error();
-  return error.code == ErrorCode::kUnavailable ? error.in("Prometheus does not answer") : error.in("Prometheus");
+  if (response.error().code == ErrorCode::kUnavailable) return response.error().in("Prometheus does not answer");
+  // The request is of our own making, so it is the answer that is not taken: it is too long.
+  Error error = response.error().in("Prometheus");
+  error.message += std::string(": ") + if_long;
+  return error;
 }
 
 void PrometheusClient::count(const Error& error) const {
@@ -97,17 +110,19 @@ void PrometheusClient::count(const Error& error) const {
   counter.add();
 }
 
-Result<std::vector<VectorElement>> PrometheusClient::query(const std::string& promql) {
-  const auto response = send(make_query_request(base_url_, promql, kQueryTimeout), query_latency_);
-  auto vector =
-      response ? read_vector(response->status, response->body) : Result<std::vector<VectorElement>>(response.error());
+Result<std::vector<VectorElement>> PrometheusClient::query(const std::string& promql, const KeptLabels& labels) {
+  const auto response = send(make_query_request(base_url_, promql, kQueryTimeout), query_latency_, kOneValueEach);
+  auto vector = response ? read_vector(response->status, response->body, labels, kQuerySeriesMax)
+                         : Result<std::vector<VectorElement>>(response.error());
   if (!vector) count(vector.error());
   return vector;
 }
 
 Result<SeriesNames> PrometheusClient::series(const std::string& selector, WallTime start) {
-  const auto response = send(make_series_request(base_url_, selector, start, kSeriesTimeout), series_latency_);
-  auto names = response ? read_series(response->status, response->body) : Result<SeriesNames>(response.error());
+  const auto response =
+      send(make_series_request(base_url_, selector, start, kSeriesTimeout), series_latency_, kNarrowSeriesQuery);
+  auto names = response ? read_series(response->status, response->body, kListedSeriesMax)
+                        : Result<SeriesNames>(response.error());
   if (!names) count(names.error());
   return names;
 }

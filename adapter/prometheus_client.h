@@ -20,7 +20,9 @@ class SeriesApi {
 };
 
 /// What is sent for a query: GET while the URL stays short, else POST, since a query that names hundreds of pods passes
-/// what servers and proxies take for a URL. `time_limit` is also told to Prometheus, so that it gives up when we do.
+/// what servers and proxies take for a URL. `time_limit` is also told to Prometheus, so that it gives up when we do;
+/// and so is the number of series that we take, and one more, by which we see that there are more. (What does not know
+/// these parameters leaves them alone; for a list of series there is no time limit.)
 http::Request make_query_request(const std::string& base_url, const std::string& promql, Duration time_limit);
 http::Request make_series_request(const std::string& base_url, const std::string& selector, WallTime start,
                                   Duration time_limit);
@@ -31,14 +33,14 @@ class PrometheusClient final : public QueryApi, public SeriesApi {
   /// `url` may have a path ("http://thanos:9090/prometheus").
   PrometheusClient(const std::string& url, MetricsRegistry& metrics);
 
-  Result<std::vector<VectorElement>> query(const std::string& promql) override;
+  Result<std::vector<VectorElement>> query(const std::string& promql, const KeptLabels& labels) override;
   Result<SeriesNames> series(const std::string& selector, WallTime start) override;
 
   /// Ends every call with kUnavailable, now and from now on.
   void shut_down() { http_.shut_down(); }
 
  private:
-  Result<http::Response> send(http::Request request, const Histogram& latency);
+  Result<http::Response> send(http::Request request, const Histogram& latency, const char* if_long);
   void count(const Error& error) const;
 
   const std::string base_url_;

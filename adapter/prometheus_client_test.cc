@@ -4,10 +4,13 @@
 
 #include <mutex>
 
+#include "adapter/limits.h"
 #include "common/http/server.h"
 
 namespace sluice::adapter {
 namespace {
+
+const KeptLabels kLabels{"pod", "part"};
 
 // A server that answers what it is told and remembers what it was asked.
 class FakeServer {
@@ -43,7 +46,9 @@ class FakeServer {
 TEST_CASE("a short query goes by GET, a long one by POST") {
   const auto small = make_query_request("http://p", "up{a=\"b\"}", Duration(8000));
   CHECK(small.method == "GET");
-  CHECK(small.url == "http://p/api/v1/query?query=up%7Ba%3D%22b%22%7D&timeout=8000ms");
+  CHECK(small.url ==
+        "http://p/api/v1/query?query=up%7Ba%3D%22b%22%7D&timeout=8000ms&limit=" + std::to_string(kQuerySeriesMax + 1));
+  CHECK(small.response_bytes_max == kQueryBytesMax);
   CHECK(small.body.empty());
   CHECK(small.timeout == Duration(8000));
   const auto large = make_query_request("http://p", std::string(3000, 'a'), Duration(8000));
@@ -53,7 +58,9 @@ TEST_CASE("a short query goes by GET, a long one by POST") {
   REQUIRE(large.headers.size() == 1);
   CHECK(large.headers[0].second == "application/x-www-form-urlencoded");
   const auto series = make_series_request("http://p", "up", WallTime(Duration(1'700'000'000'999)), Duration(1));
-  CHECK(series.url == "http://p/api/v1/series?match%5B%5D=up&start=1700000000");
+  CHECK(series.url ==
+        "http://p/api/v1/series?match%5B%5D=up&start=1700000000&limit=" + std::to_string(kListedSeriesMax + 1));
+  CHECK(series.response_bytes_max == kListedBytesMax);
 }
 
 TEST_CASE("Prometheus is asked over HTTP, and its failures are told apart and counted") {
@@ -63,7 +70,7 @@ TEST_CASE("Prometheus is asked over HTTP, and its failures are told apart and co
 
   server.body =
       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1,"2"]}]}})";
-  const auto vector = client.query("up");
+  const auto vector = client.query("up", kLabels);
   REQUIRE(vector.ok());
   CHECK(vector->at(0).value == 2);
   CHECK(server.asked().path == "/prefix/api/v1/query");
@@ -75,11 +82,11 @@ TEST_CASE("Prometheus is asked over HTTP, and its failures are told apart and co
 
   server.status = 400;
   server.body = R"({"status":"error","errorType":"bad_data","error":"no"})";
-  CHECK(client.query("up").error().code == ErrorCode::kInvalid);
+  CHECK(client.query("up", kLabels).error().code == ErrorCode::kInvalid);
   server.status = 403;
-  CHECK(client.query("up").error().code == ErrorCode::kDenied);
+  CHECK(client.query("up", kLabels).error().code == ErrorCode::kDenied);
   server.stop();
-  const auto down = client.query("up");
+  const auto down = client.query("up", kLabels);
   REQUIRE_FALSE(down.ok());
   CHECK(down.error().code == ErrorCode::kUnavailable);
   CHECK(down.error().message.starts_with("Prometheus does not answer: GET http://127.0.0.1:"));
@@ -96,11 +103,28 @@ TEST_CASE("Prometheus is asked over HTTP, and its failures are told apart and co
         std::string::npos);
 }
 
+TEST_CASE("an answer that is too long is the rule's fault, and the error says what to do") {
+  FakeServer server;
+  MetricsRegistry metrics;
+  PrometheusClient client(server.url(), metrics);
+  server.body = std::string(kListedBytesMax + 1, ' ');
+  const auto series = client.series("up", WallTime{});
+  REQUIRE_FALSE(series.ok());
+  CHECK(series.error().code == ErrorCode::kInvalid);
+  CHECK(series.error().message.ends_with("the answer is longer than " + std::to_string(kListedBytesMax) +
+                                         " bytes: narrow the rule's seriesQuery"));
+  server.body = std::string(kQueryBytesMax + 1, ' ');
+  const auto vector = client.query("up", kLabels);
+  REQUIRE_FALSE(vector.ok());
+  CHECK(vector.error().code == ErrorCode::kInvalid);
+  CHECK(vector.error().message.ends_with("metricsQuery should make one value for each object"));
+}
+
 TEST_CASE("a client that was shut down fails at once") {
   MetricsRegistry metrics;
   PrometheusClient client("http://127.0.0.1:1", metrics);
   client.shut_down();
-  CHECK(client.query("up").error().code == ErrorCode::kUnavailable);
+  CHECK(client.query("up", kLabels).error().code == ErrorCode::kUnavailable);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ std::string promql_escape(std::string_view value) {
       out += c;
     } else if (c == '\n') {
       out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f || c == '\'' || c == '`') {
       out += "\\x";
       out += kHexDigits[byte >> 4];
       out += kHexDigits[byte & 15];

@@ -11,7 +11,8 @@ namespace sluice::adapter {
 /// Whether `name` may stand for a label in a matcher: [a-zA-Z_][a-zA-Z0-9_]*.
 bool is_label_name(std::string_view name);
 
-/// What stands between double quotes of a PromQL string: quotes, backslashes and control characters escaped.
+/// What stands between the quotes of a PromQL string: quotes of every kind, backslashes and control characters escaped,
+/// since a rule may put a value between quotes of its own.
 std::string promql_escape(std::string_view value);
 
 /// `label="value"` and `label!="value"`.

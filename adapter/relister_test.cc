@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <future>
 
 namespace sluice::adapter {
@@ -12,6 +13,7 @@ class FakeSeries final : public SeriesApi {
   Result<SeriesNames> series(const std::string& selector, WallTime start) override {
     ++calls[selector];
     started = start;
+    if (on_call) on_call();
     if (clock != nullptr) clock->advance(takes);
     const auto answer = answers.find(selector);
     return answer == answers.end() ? Result<SeriesNames>(Error{ErrorCode::kUnavailable, "down"}) : answer->second;
@@ -21,13 +23,27 @@ class FakeSeries final : public SeriesApi {
   WallTime started{};
   ManualClock* clock = nullptr;
   Duration takes{0};
+  std::function<void()> on_call;
 };
 
-Result<ResourceMap> pods_only() {
-  ResourceMap map;
-  map.add({"", "v1", "pods", "pod", "Pod", true});
-  return map;
-}
+// Pods, and one more group.
+class FakeResources final : public ResourceApi {
+ public:
+  Result<std::vector<GroupVersion>> group_versions() override {
+    ++lists;
+    return versions;
+  }
+  Result<std::vector<ResourceKind>> resources(const GroupVersion& version) override {
+    ++reads;
+    if (version.text() == failing) return Error{ErrorCode::kUnavailable, "down"};
+    if (version.group.empty()) return std::vector<ResourceKind>{{"", "v1", "pods", "pod", "Pod", true}};
+    return std::vector<ResourceKind>{{version.group, version.version, "queues", "queue", "Queue", true}};
+  }
+  Result<std::vector<GroupVersion>> versions = std::vector<GroupVersion>{{"", "v1"}, {"queue.dev", "v1"}};
+  std::string failing;
+  int lists = 0;
+  int reads = 0;
+};
 
 std::shared_ptr<const std::vector<Rule>> rules() {
   auto parsed = parse_rules(R"(
@@ -46,8 +62,8 @@ struct Fixture {
   ManualClock clock;
   CatalogHolder catalog;
   MetricsRegistry metrics;
-  Result<ResourceMap> resources = pods_only();
-  Relister relister{rules(), prometheus, [this] { return resources; }, clock, {}, catalog, metrics};
+  FakeResources resources;
+  Relister relister{rules(), prometheus, resources, clock, {}, catalog, metrics};
 
   std::string metrics_known() const {
     std::string out;
@@ -82,16 +98,62 @@ TEST_CASE("without the API server's resources there is no catalog, and an old on
   Fixture f;
   f.prometheus.answers.emplace("a", SeriesNames{{"a1", {"pod"}}});
   f.prometheus.answers.emplace("b", SeriesNames{});
-  const Result<ResourceMap> down = Error{ErrorCode::kUnavailable, "down"};
-  f.resources = down;
+  const auto listed = f.resources.versions;
+  f.resources.versions = Error{ErrorCode::kUnavailable, "down"};
   CHECK_FALSE(f.relister.relist());
   CHECK(f.catalog.get() == nullptr);
-  f.resources = pods_only();
+  CHECK(f.prometheus.calls.empty());
+  f.resources.versions = listed;
   CHECK(f.relister.relist());
   CHECK(f.metrics_known() == "a1 again ");
-  f.resources = down;
+  f.resources.versions = Error{ErrorCode::kUnavailable, "down"};
   CHECK_FALSE(f.relister.relist());
   CHECK(f.metrics_known() == "a1 again ");
+}
+
+TEST_CASE("a group that cannot be read for a moment takes no metric away, and is no success") {
+  Fixture f;
+  f.prometheus.answers.emplace("a", SeriesNames{{"a1", {"queue"}}});
+  f.prometheus.answers.emplace("b", SeriesNames{});
+  CHECK(f.relister.relist());
+  CHECK(f.metrics_known() == "a1 again ");
+  f.resources.failing = "queue.dev/v1";
+  CHECK_FALSE(f.relister.relist());
+  CHECK(f.metrics_known() == "a1 again ");
+  CHECK(f.metrics.text().find("sluice_adapter_relist_failures_total 1") != std::string::npos);
+  CHECK(f.metrics.text().find("sluice_adapter_resource_read_failures_total 1") != std::string::npos);
+}
+
+TEST_CASE("the catalog is there before Prometheus is asked for the first time") {
+  Fixture f;
+  bool early = false;
+  f.prometheus.on_call = [&] { early = f.catalog.get() != nullptr; };
+  CHECK_FALSE(f.relister.relist());
+  CHECK(early);
+}
+
+TEST_CASE("only what failed is read again") {
+  Fixture f;
+  f.prometheus.answers.emplace("a", SeriesNames{{"a1", {"pod"}}});
+  f.resources.failing = "queue.dev/v1";
+  CHECK_FALSE(f.relister.relist());
+  f.prometheus.answers.emplace("b", SeriesNames{{"b1", {"pod"}}});
+  f.resources.failing.clear();
+  CHECK(f.relister.relist(RelistScope::kFailed));
+  CHECK(f.prometheus.calls == std::map<std::string, int>{{"a", 1}, {"b", 2}});
+  CHECK(f.resources.lists == 1);
+  CHECK(f.resources.reads == 3);
+  CHECK(f.metrics_known() == "a1 again b1 ");
+}
+
+TEST_CASE("a search for a metric lists the series of all rules and reads no resources") {
+  Fixture f;
+  f.prometheus.answers.emplace("a", SeriesNames{{"a1", {"pod"}}});
+  f.prometheus.answers.emplace("b", SeriesNames{});
+  CHECK(f.relister.relist());
+  CHECK(f.relister.relist(RelistScope::kSeries));
+  CHECK(f.prometheus.calls == std::map<std::string, int>{{"a", 2}, {"b", 2}});
+  CHECK(f.resources.reads == 2);
 }
 
 TEST_CASE("a relist that takes too long goes on with the rules it left out") {
@@ -102,17 +164,19 @@ TEST_CASE("a relist that takes too long goes on with the rules it left out") {
   f.prometheus.takes = std::chrono::minutes(2);
   CHECK_FALSE(f.relister.relist());
   CHECK(f.metrics_known() == "a1 ");
-  CHECK_FALSE(f.relister.relist());
+  CHECK_FALSE(f.relister.relist(RelistScope::kFailed));
   CHECK(f.prometheus.calls["b"] == 1);
   CHECK(f.metrics_known() == "a1 b1 ");
+  CHECK(f.relister.relist(RelistScope::kFailed));
+  CHECK(f.metrics_known() == "a1 again b1 ");
 }
 
 TEST_CASE("the thread relists once at its start and ends when it is told to") {
   Fixture f;
   f.prometheus.answers.emplace("a", SeriesNames{{"a1", {"pod"}}});
   f.relister.start();
-  while (f.catalog.get() == nullptr) std::this_thread::yield();
-  f.relister.hurry();
+  while (f.catalog.get() == nullptr || f.catalog.get()->index().empty()) std::this_thread::yield();
+  f.relister.hurry({{"", "pods"}, "new"});
   f.relister.stop();
   CHECK(f.metrics_known() == "a1 again ");
 }

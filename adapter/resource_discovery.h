@@ -1,15 +1,21 @@
 // Learns from the API server which resources it serves.
 #pragma once
 
-#include "adapter/resource_map.h"
-#include "common/base/result.h"
+#include "adapter/known_resources.h"
 #include "common/kube/client.h"
 
 namespace sluice::adapter {
 
-/// Reads every group and version. A group that cannot be read (an aggregated API that is down) is left out and logged;
-/// our own groups are left out too, since asking for them would come back to us. Errors: those of kube::Client, where
-/// the core group or the list of groups cannot be read.
-Result<ResourceMap> discover_resources(kube::Client& client);
+/// Discovery as every API server has it, one document for each group version. (The one document for all of them needs
+/// Kubernetes 1.26 and leaves out what an aggregated API serves whose group cannot be read.) Threads: any.
+class KubeResources final : public ResourceApi {
+ public:
+  explicit KubeResources(kube::Client& client) : client_(client) {}
+  Result<std::vector<GroupVersion>> group_versions() override;
+  Result<std::vector<ResourceKind>> resources(const GroupVersion& version) override;
+
+ private:
+  kube::Client& client_;
+};
 
 }  // namespace sluice::adapter

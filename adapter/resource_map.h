@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,12 @@ std::vector<ResourceKind> read_resource_list(const nlohmann::json& api_resource_
 
 /// The group versions of an APIGroupList in the server's order, each group's preferred version first: {"apps", "v1"}.
 struct GroupVersion {
-  std::string group;
+  std::string group;  ///< "" for the core group.
   std::string version;
+
+  /// "v1" or "apps/v1".
+  [[nodiscard]] std::string text() const { return group.empty() ? version : group + "/" + version; }
+  bool operator==(const GroupVersion&) const = default;
 };
 std::vector<GroupVersion> read_group_list(const nlohmann::json& api_group_list);
 
@@ -37,6 +42,9 @@ class ResourceMap {
  public:
   /// The first one of a group's resource stays: add preferred versions first.
   void add(ResourceKind resource);
+  /// The API server has this group too, but what is in it could not be read yet.
+  void add_unread(std::string group) { unread_.insert(std::move(group)); }
+  [[nodiscard]] bool is_unread(const std::string& group) const { return unread_.contains(group); }
 
   /// `wanted.resource` may be plural, singular or the kind in lower case. Without a group the core group wins, then the
   /// server's order. A group matches exactly, else with its dots and dashes written as underscores (as a label has to
@@ -48,6 +56,7 @@ class ResourceMap {
  private:
   std::vector<ResourceKind> resources_;              // in order of priority
   std::multimap<std::string, std::size_t> by_name_;  // plural, singular and kind, in lower case
+  std::set<std::string> unread_;
 };
 
 /// A group as a label has to write it: "sluice.dev" becomes "sluice_dev".

@@ -47,7 +47,19 @@ std::string forbidden_sentence(const User& user, const AccessAttributes& wanted,
   return reason.empty() ? out : out + ": " + reason;
 }
 
-// A label's value: few, whatever clients ask for.
+// Nobody can say who the user is or what he may. What passes by itself is 429: clients then come again by themselves.
+ApiError undecided(const Error& error) {
+  if (error.code == ErrorCode::kDenied) return unauthorized(error.message);
+  if (error.code == ErrorCode::kInvalid) return bad_request(error.message);
+  return error.retry_after ? too_many_requests(error.message) : service_unavailable(error.message);
+}
+
+// Labels' values: few, whatever clients ask for.
+std::string verb_of(const std::string& method) {
+  static constexpr const char* kKnown[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  return std::find(std::begin(kKnown), std::end(kKnown), method) != std::end(kKnown) ? method : "other";
+}
+
 const char* kind_name(RouteKind kind) {
   switch (kind) {
     case RouteKind::kMetric:
@@ -75,6 +87,10 @@ bool accepts_json(std::string_view accept) {
     if (type == "*/*" || type == "application/*" || type == "application/json") return true;
   }
   return false;
+}
+
+ServerResponse refusal(int status, std::string message) {
+  return failed(of_status(status, std::move(message)));
 }
 
 AccessAttributes attributes_of(const Route& route, std::string_view path) {
@@ -109,7 +125,7 @@ ServerResponse Routes::handle(const ServerRequest& request) {
   const SteadyTime began = std::chrono::steady_clock::now();
   const Route route = parse_route(request.path);
   ServerResponse response = answer(request, route);
-  count(route, response.status, began);
+  count(request.method, route, response.status, began);
   log_debug("request", {{"method", request.method},
                         {"path", request.path},
                         {"status", response.status},
@@ -121,10 +137,7 @@ ServerResponse Routes::answer(const ServerRequest& request, const Route& route) 
   if (route.kind == RouteKind::kLive) return ServerResponse::text(200, "ok");
   if (route.kind == RouteKind::kReady) return ready(request);
   const auto user = parts_.authenticator.authenticate(request);
-  if (!user) {
-    return failed(user.error().code == ErrorCode::kDenied ? unauthorized(user.error().message)
-                                                          : service_unavailable(user.error().message));
-  }
+  if (!user) return failed(undecided(user.error()));
   if (route.kind == RouteKind::kOpenApi) return failed(not_found("the server could not find the requested resource"));
   if (request.method != "GET" && request.method != "HEAD") {
     return failed(method_not_allowed("only GET is served, not " + request.method));
@@ -153,21 +166,21 @@ ServerResponse Routes::ready(const ServerRequest& request) const {
 std::optional<ApiError> Routes::refuse(const ServerRequest& request, const Route& route, const User& user) const {
   const AccessAttributes wanted = attributes_of(route, request.path);
   const auto decision = parts_.authorizer.decide(user, wanted);
-  if (!decision) return service_unavailable(decision.error().message);
+  if (!decision) return undecided(decision.error());
   if (decision->allowed) return std::nullopt;
   return forbidden(forbidden_sentence(user, wanted, decision->reason));
 }
 
 ServerResponse Routes::metric(const ServerRequest& request, const Route& route, const User& user) {
-  const Slots::Lease slot = metric_slots_.take();
-  if (!slot) return failed(too_many_requests("too many requests wait for Prometheus"));
   if (const auto refused = refuse(request, route, user)) return failed(*refused);
   if (!accepts_json(request.header("accept"))) return failed(not_acceptable("only application/json is served"));
   const auto catalog = parts_.catalog.get();
   if (catalog == nullptr) return failed(service_unavailable("the API server's resources were not read yet"));
+  const Slots::Lease slot = metric_slots_.take();  // not before: who may not shall not be in the way of who may
+  if (!slot) return failed(too_many_requests("too many requests wait for Prometheus"));
   auto answer = parts_.answerer.answer(*catalog, route, request.query);
   if (auto* body = std::get_if<std::string>(&answer)) return ok(shared(std::move(*body)));
-  if (!is_known(*catalog, route)) parts_.on_unknown_metric();
+  if (const auto unknown = unknown_metric(*catalog, route)) parts_.on_unknown_metric(*unknown);
   return failed(std::get<ApiError>(answer));
 }
 
@@ -187,8 +200,8 @@ ServerResponse Routes::document(const Route& route) const {
   }
 }
 
-void Routes::count(const Route& route, int status, SteadyTime began) const {
-  const MetricLabels labels = {{"verb", "GET"},
+void Routes::count(const std::string& method, const Route& route, int status, SteadyTime began) const {
+  const MetricLabels labels = {{"verb", verb_of(method)},
                                {"group", kApiGroup},
                                {"version", route.version},
                                {"resource", kind_name(route.kind)},

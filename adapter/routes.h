@@ -24,6 +24,9 @@ bool accepts_json(std::string_view accept);
 /// What an authorisation is asked about for a route. `path` is the request's.
 AccessAttributes attributes_of(const Route& route, std::string_view path);
 
+/// What the server answers where no handler does, as a Status too.
+http::ServerResponse refusal(int status, std::string message);
+
 class Routes {
  public:
   /// A part that has to be there before metrics can be answered, and whether it is.
@@ -36,7 +39,7 @@ class Routes {
     const CatalogHolder& catalog;
     MetricsRegistry& metrics;
     ReadyChecks ready;
-    std::function<void()> on_unknown_metric;  ///< Must not block.
+    std::function<void(const MetricKey&)> on_unknown_metric;  ///< Must not block.
   };
 
   /// `metrics_at_once_max`: how many requests may wait for Prometheus at a time; one more gets 429. Keep it below the
@@ -53,7 +56,7 @@ class Routes {
   http::ServerResponse document(const Route& route) const;
   /// Nothing where the user may.
   std::optional<ApiError> refuse(const http::ServerRequest& request, const Route& route, const User& user) const;
-  void count(const Route& route, int status, SteadyTime began) const;
+  void count(const std::string& method, const Route& route, int status, SteadyTime began) const;
 
   Parts parts_;
   Slots metric_slots_;

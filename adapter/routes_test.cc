@@ -3,8 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <future>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
+
+#include "adapter/metric_query.h"
 
 namespace sluice::adapter {
 namespace {
@@ -17,21 +21,25 @@ class FakeReviews final : public Reviews {
   Result<std::optional<User>> review_token(const std::string& token) override {
     return token == "alice" ? std::optional<User>(User{"alice", "", {}, {}}) : std::nullopt;
   }
-  Result<AccessDecision> review_access(const User&, const AccessAttributes& attributes) override {
+  Result<AccessDecision> review_access(const User& user, const AccessAttributes& attributes) override {
+    if (on_access) on_access(user);
     asked = attributes;
+    if (busy) return Error{ErrorCode::kUnavailable, "too many questions", std::chrono::seconds(1)};
     if (down) return Error{ErrorCode::kUnavailable, "no answer"};
     return AccessDecision{allowed, allowed ? "" : "no rule"};
   }
   bool allowed = true;
   bool down = false;
+  bool busy = false;
   AccessAttributes asked;
+  std::function<void(const User&)> on_access;
 };
 
 class FakePrometheus final : public QueryApi {
  public:
-  Result<std::vector<VectorElement>> query(const std::string&) override {
+  Result<std::vector<VectorElement>> query(const std::string&, const KeptLabels&) override {
     if (on_query) on_query();
-    return std::vector<VectorElement>{{{{"pod", "a"}}, 2, 0}};
+    return std::vector<VectorElement>{{"a", kPartValue, 2}, {"a", kPartTime, 0}};
   }
   std::function<void()> on_query;
 };
@@ -41,6 +49,7 @@ class NoObjects final : public ObjectNames {
   Result<std::vector<std::string>> names(const ResourceKind&, std::string_view, const LabelSelector&) override {
     return std::vector<std::string>{};
   }
+  Result<bool> has(const ResourceKind&, std::string_view, std::string_view) override { return true; }
 };
 
 struct Fixture {
@@ -54,12 +63,12 @@ struct Fixture {
   Authorizer authorizer{reviews, clock};
   MetricAnswerer answerer{prometheus, objects, clock, std::chrono::minutes(2), metrics};
   bool is_ready = true;
-  int unknown = 0;
+  std::vector<std::string> unknown;
   Routes routes{{authenticator, authorizer, answerer, catalog, metrics,
                  [this] {
                    return std::vector<std::pair<std::string, bool>>{{"pods", true}, {"resources", is_ready}};
                  },
-                 [this] { ++unknown; }},
+                 [this](const MetricKey& key) { unknown.push_back(key.metric); }},
                 1};
 
   explicit Fixture(bool with_catalog = true) {
@@ -71,7 +80,7 @@ struct Fixture {
     map.add({"", "v1", "namespaces", "namespace", "Namespace", false});
     map.add({"", "v1", "pods", "pod", "Pod", true});
     catalog.set(std::make_shared<const Catalog>(std::make_shared<const std::vector<Rule>>(std::move(*rules)), map,
-                                                std::vector<RuleListing>{{SeriesNames{{"m", {"pod"}}}, ""}}));
+                                                std::vector<RuleListing>{{SeriesNames{{"m", {"pod"}}}, {}}}));
   }
 
   http::ServerResponse ask(const std::string& path, const std::string& method = "GET",
@@ -162,12 +171,44 @@ TEST_CASE("what is wrong with a request is a Status") {
   }
 }
 
+TEST_CASE("what the server refuses by itself is a Status too") {
+  for (const auto& [code, reason] : std::map<int, std::string>{{400, "BadRequest"},
+                                                               {413, "RequestEntityTooLarge"},
+                                                               {431, ""},
+                                                               {500, "InternalError"},
+                                                               {503, "ServiceUnavailable"}}) {
+    const auto response = refusal(code, "why");
+    CHECK(response.status == code);
+    CHECK(Fixture::reason(response) == reason);
+    CHECK(Json::parse(*response.body)["code"] == code);
+  }
+}
+
+TEST_CASE("requests are counted by what they are, in few series") {
+  Fixture f;
+  f.ask("/apis");
+  f.ask("/apis", "DELETE");
+  f.ask("/apis", "HEAD");
+  f.ask("/apis", "MADE-UP-1");
+  f.ask("/apis", "MADE-UP-2");
+  const std::string text = f.metrics.text();
+  std::map<std::string, std::string> counts;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("apiserver_request_duration_seconds_count{")) continue;
+    const std::size_t verb = line.find("verb=\"") + 6;
+    counts[line.substr(verb, line.find('"', verb) - verb)] = line.substr(line.rfind(' ') + 1);
+  }
+  CHECK(counts == std::map<std::string, std::string>{{"GET", "1"}, {"DELETE", "1"}, {"HEAD", "1"}, {"other", "2"}});
+  CHECK(text.find("MADE-UP") == std::string::npos);
+}
+
 TEST_CASE("only a metric that is not known asks for a relist") {
   Fixture f;
   f.ask(kMetric + "x");
-  CHECK(f.unknown == 1);
+  CHECK(f.unknown == std::vector<std::string>{"mx"});
   CHECK(f.ask("/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/*/m").status == 404);
-  CHECK(f.unknown == 1);
+  CHECK(f.unknown.size() == 1);
 }
 
 TEST_CASE("before the catalog is made, discovery is up and metrics are unavailable") {
@@ -198,6 +239,36 @@ TEST_CASE("one request too many is told to come again, and discovery goes on mea
   CHECK(f.ask("/apis/custom.metrics.k8s.io/v1beta2").status == 200);
   release.set_value();
   CHECK(slow.get() == 200);
+}
+
+TEST_CASE("who may not takes no slot from who may, however many there are") {
+  Fixture f;
+  std::promise<void> started, release;
+  f.reviews.on_access = [&](const User& user) {
+    if (user.name != kAnonymous) return;
+    started.set_value();
+    release.get_future().wait();
+  };
+  auto stranger = std::async(std::launch::async, [&] { return f.ask(kMetric, "GET", {}).status; });
+  started.get_future().wait();
+  CHECK(f.ask(kMetric).status == 200);
+  release.set_value();
+  CHECK(stranger.get() == 200);
+}
+
+TEST_CASE("too many questions to the API server are told to come again, too long ones are not") {
+  Fixture f;
+  f.reviews.busy = true;
+  for (const std::string& path : {kMetric, std::string("/apis")}) {
+    const auto busy = f.ask(path);
+    CHECK(busy.status == 429);
+    CHECK(Fixture::reason(busy) == "TooManyRequests");
+    REQUIRE(busy.headers.size() == 1);
+    CHECK(busy.headers[0] == std::pair<std::string, std::string>("Retry-After", "1"));
+  }
+  f.reviews.busy = false;
+  CHECK(f.ask(kMetric + std::string(5000, 'x')).status == 400);
+  CHECK(f.ask("/" + std::string(5000, 'x'), "GET", {}).status == 400);
 }
 
 TEST_CASE("what is asked about a request is what the API server would ask") {

@@ -1,15 +1,19 @@
-// How many may do something at a time. Who finds no slot is told so at once and need not wait.
+// How many may do something at a time. Who finds no slot is told so at once, or may wait a moment for one, and how many
+// wait is bounded too.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
+
+#include "common/base/clock.h"
 
 namespace sluice::adapter {
 
 /// Threads: any. Outlives its leases.
 class Slots {
  public:
-  explicit Slots(int count) : free_(count) {}
+  explicit Slots(int count, int waiting_max = 0) : waiting_max_(waiting_max), free_(count) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
 
@@ -20,7 +24,7 @@ class Slots {
     Lease(Lease&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
     Lease& operator=(Lease&&) = delete;
     ~Lease() {
-      if (owner_ != nullptr) ++owner_->free_;
+      if (owner_ != nullptr) owner_->give_back();
     }
     explicit operator bool() const { return owner_ != nullptr; }
 
@@ -28,15 +32,34 @@ class Slots {
     Slots* owner_;
   };
 
-  [[nodiscard]] Lease take() {
-    int now = free_.load();
-    while (now > 0 && !free_.compare_exchange_weak(now, now - 1)) {
+  [[nodiscard]] Lease take() { return take_within(Duration(0)); }
+  /// Waits up to `patience`, unless `waiting_max` others wait already.
+  [[nodiscard]] Lease take_within(Duration patience) {
+    std::unique_lock lock(mutex_);
+    if (free_ == 0 && patience > Duration(0) && waiting_ < waiting_max_) {
+      ++waiting_;
+      freed_.wait_for(lock, patience, [this] { return free_ > 0; });
+      --waiting_;
     }
-    return Lease(now > 0 ? this : nullptr);
+    if (free_ == 0) return Lease(nullptr);
+    --free_;
+    return Lease(this);
   }
 
  private:
-  std::atomic<int> free_;
+  void give_back() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++free_;
+    }
+    freed_.notify_one();
+  }
+
+  const int waiting_max_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  int free_;         // guarded by mutex_
+  int waiting_ = 0;  // guarded by mutex_
 };
 
 }  // namespace sluice::adapter

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <future>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -25,6 +27,35 @@ TEST_CASE("there are so many slots and no more, and each comes back") {
   CHECK(moved);
   CHECK(two);
   CHECK_FALSE(slots.take());
+}
+
+TEST_CASE("who waits gets the slot that comes back, or none when his patience ends") {
+  Slots slots(1, 1);
+  std::optional<Slots::Lease> held(slots.take());
+  CHECK_FALSE(slots.take_within(Duration(1)));
+  auto waiter = std::async(std::launch::async, [&] { return slots.take_within(std::chrono::seconds(20)); });
+  held.reset();
+  CHECK(waiter.get());
+  CHECK(slots.take());
+}
+
+TEST_CASE("no more wait than may") {
+  Slots slots(1, 1);
+  std::optional<Slots::Lease> held(slots.take());
+  std::promise<void> refused;
+  std::atomic<int> served = 0;
+  const auto wait = [&] {
+    const Slots::Lease lease = slots.take_within(std::chrono::seconds(20));
+    if (lease) ++served;
+    if (!lease) refused.set_value();
+  };
+  // One of the two waits, whichever it is; the other need not.
+  std::thread one(wait), two(wait);
+  refused.get_future().wait();
+  held.reset();
+  one.join();
+  two.join();
+  CHECK(served == 1);
 }
 
 TEST_CASE("threads never hold more slots than there are") {

@@ -1,18 +1,15 @@
 // Wires sluice-operator together: caches, leader election, controller, probes and metrics.
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/base/otherwise.h"
 #include "common/base/random.h"
 #include "common/base/stop_signal.h"
 #include "common/http/server.h"
@@ -60,32 +57,6 @@ http::ServerResponse serve(const http::ServerRequest& request, const Caches& cac
   }
   return http::ServerResponse::text(404, "there are /metrics, /healthz and /readyz\n");
 }
-
-/// Does something unless it is destroyed within `patience`.
-class Otherwise {
- public:
-  Otherwise(Duration patience, std::function<void()> action)
-      : thread_([this, patience, action = std::move(action)] {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, patience, [this] { return over_; })) action();
-        }) {}
-  ~Otherwise() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  Otherwise(const Otherwise&) = delete;
-  Otherwise& operator=(const Otherwise&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool over_ = false;
-  std::thread thread_;  // Last: it uses the others.
-};
 
 int fail(const Error& error) {
   std::fprintf(stderr, "%s: %s\n", kProgram, error.message.c_str());

@@ -1,9 +1,8 @@
 #include "adapter/auth/authenticator.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 
+#include "adapter/auth/digest.h"
 #include "common/http/client.h"
 
 namespace sluice::adapter {
@@ -42,14 +41,6 @@ std::string bearer_token(const http::ServerRequest& request) {
   while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
   while (!token.empty() && token.back() == ' ') token.remove_suffix(1);
   return std::string(token);
-}
-
-// The cache never holds a token, only its digest.
-std::string digest(const std::string& token) {
-  std::string out(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(),
-         reinterpret_cast<unsigned char*>(out.data()));
-  return out;
 }
 
 }  // namespace
@@ -126,11 +117,14 @@ Result<User> Authenticator::authenticate(const http::ServerRequest& request) {
 }
 
 Result<User> Authenticator::by_token(const std::string& token) {
-  const std::string key = digest(token);
+  const std::string key = digest(token);  // the cache never holds a token
   auto known = tokens_.get(key);
   if (!known) {
     auto reviewed = reviews_.review_token(token);
-    if (!reviewed) return Error{ErrorCode::kUnavailable, "cannot review the token: " + reviewed.error().message};
+    if (!reviewed) {
+      const Error& error = reviewed.error();
+      return Error{ErrorCode::kUnavailable, "cannot review the token: " + error.message, error.retry_after};
+    }
     tokens_.put(key, *reviewed);
     known = std::move(*reviewed);
   }

@@ -30,7 +30,8 @@ class Authenticator {
   [[nodiscard]] bool ready() const;
 
   /// Errors: kDenied (a credential that is not valid, or headers that only a front proxy may send: 401), kUnavailable
-  /// (not ready yet, or the API server cannot be asked about a token: 503). Never holds a token.
+  /// (not ready yet, or the API server cannot be asked about a token: 503, or 429 with a retry_after). Never holds a
+  /// token.
   [[nodiscard]] Result<User> authenticate(const http::ServerRequest& request);
 
   static constexpr Duration kTokenLifetime{10'000};

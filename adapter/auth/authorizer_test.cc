@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "adapter/auth/digest.h"
+
 namespace sluice::adapter {
 namespace {
 
@@ -47,6 +49,32 @@ TEST_CASE("the API server decides, once in ten seconds for each question") {
   const auto down = authorizer.decide(alice, kPods);
   REQUIRE_FALSE(down.ok());
   CHECK(down.error().code == ErrorCode::kUnavailable);
+}
+
+TEST_CASE("a question longer than any name is refused before it is asked, whoever asks it") {
+  FakeReviews reviews;
+  ManualClock clock;
+  Authorizer authorizer(reviews, clock);
+  AccessAttributes path;
+  path.path = std::string(Authorizer::kChosenBytesMax, 'x');
+  CHECK(authorizer.decide({"alice", "", {}, {}}, path)->allowed);
+  path.path += 'x';
+  AccessAttributes parts = kPods;
+  parts.name = parts.ns = parts.subresource = std::string(Authorizer::kChosenBytesMax / 3, 'x');
+  for (const char* group : {"system:unauthenticated", kMastersGroup}) {
+    for (const AccessAttributes& wanted : {path, parts}) {
+      const auto refused = authorizer.decide({"alice", "", {group}, {}}, wanted);
+      REQUIRE_FALSE(refused.ok());
+      CHECK(refused.error().code == ErrorCode::kInvalid);
+    }
+  }
+  CHECK(reviews.calls == 1);
+}
+
+TEST_CASE("what is kept of a question is as long as a digest") {
+  CHECK(digest("").size() == 32);
+  CHECK(digest(std::string(1 << 20, 'x')).size() == 32);
+  CHECK(digest("a") != digest("b"));
 }
 
 TEST_CASE("system:masters need not ask") {

@@ -8,7 +8,13 @@ namespace {
 using kube::Json;
 
 constexpr Duration kReviewTimeout{5'000};
-const Error kTooMany{ErrorCode::kUnavailable, "too many questions to the API server at a time"};
+constexpr Duration kComeAgain{1'000};
+// Of the sentence with which an authorizer explains itself; ours is a line, a webhook's may be anything.
+constexpr std::size_t kReasonBytesMax = 1024;
+
+Error too_many() {
+  return {ErrorCode::kUnavailable, "too many questions to the API server at a time", kComeAgain};
+}
 
 std::vector<std::string> texts(const Json& list) {
   std::vector<std::string> out;
@@ -59,8 +65,8 @@ std::optional<User> read_token_review(const Json& review) {
 }
 
 Result<std::optional<User>> KubeReviews::review_token(const std::string& token) {
-  const Slots::Lease slot = slots_.take();
-  if (!slot) return kTooMany;
+  const Slots::Lease slot = tokens_.take();
+  if (!slot) return too_many();
   const Json review = {
       {"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"spec", {{"token", token}}}};
   const auto answer = client_.create(kube::kTokenReviews, "", review, kReviewTimeout);
@@ -69,14 +75,14 @@ Result<std::optional<User>> KubeReviews::review_token(const std::string& token) 
 }
 
 Result<AccessDecision> KubeReviews::review_access(const User& user, const AccessAttributes& attributes) {
-  const Slots::Lease slot = slots_.take();
-  if (!slot) return kTooMany;
+  const Slots::Lease slot = user.name == kAnonymous ? anonymous_.take() : users_.take_within(patience_);
+  if (!slot) return too_many();
   const auto answer =
       client_.create(kube::kSubjectAccessReviews, "", make_access_review(user, attributes), kReviewTimeout);
   if (!answer) return answer.error();
   return AccessDecision{
       kube::bool_at(*answer, "/status/allowed", false) && !kube::bool_at(*answer, "/status/denied", false),
-      kube::text_at(*answer, "/status/reason")};
+      kube::text_at(*answer, "/status/reason").substr(0, kReasonBytesMax)};
 }
 
 }  // namespace sluice::adapter

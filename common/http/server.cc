@@ -22,6 +22,7 @@
 #include <unordered_set>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/http/server_message.h"
 #include "common/http/server_tls.h"
 #include "common/http/worker_pool.h"
@@ -40,14 +41,6 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 constexpr std::size_t kReadBytes = 4096;
 constexpr Duration kAcceptPause{100};
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // ---- Messages -------------------------------------------------------------------------------------------------------
 
 using Parser = beast::http::request_parser<beast::http::string_body>;
@@ -59,6 +52,7 @@ ServerRequest to_request(Parser::value_type&& message) {
   const std::size_t mark = target.find('?');
   out.path = target.substr(0, mark);
   if (mark != std::string::npos) out.query = target.substr(mark + 1);
+  out.headers.reserve(static_cast<std::size_t>(std::distance(message.begin(), message.end())));
   for (const auto& field : message) {
     out.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
                              std::string(field.value()));
@@ -79,7 +73,11 @@ int status_of(const BoostError& bad) {
 class Connection {
  public:
   virtual ~Connection() = default;
-  virtual void close_if_idle() = 0;  ///< On the I/O thread.
+  // On the I/O thread.
+  virtual void close_if_idle() = 0;
+  virtual void close() = 0;
+  /// When it began to wait for its peer, as a number that grows; 0 while a request is under way.
+  [[nodiscard]] virtual std::uint64_t waits_since() const = 0;
 };
 
 class ServerImpl final : public Server {
@@ -101,6 +99,7 @@ class ServerImpl final : public Server {
   [[nodiscard]] bool stopping() const { return stopping_; }
   void joined(Connection* connection) { connections_.insert(connection); }
   void left(Connection* connection) { connections_.erase(connection); }
+  [[nodiscard]] std::uint64_t next_turn() { return ++turn_; }
   void request_begins();
   void request_ends();
   /// Runs the handler on a worker and `done` on the I/O thread afterwards. False where the queue is full.
@@ -109,6 +108,7 @@ class ServerImpl final : public Server {
  private:
   void accept();
   void accepted(BoostError bad, Tcp::socket socket);
+  bool make_room();
   ServerResponse call(const ServerRequest& request) const;
 
   const ServerOptions options_;
@@ -116,6 +116,7 @@ class ServerImpl final : public Server {
   std::uint16_t port_ = 0;
   std::shared_ptr<TlsContext> tls_;  // swapped on the I/O thread
   bool stopping_ = false;            // I/O thread
+  std::uint64_t turn_ = 0;           // I/O thread
   std::unordered_set<Connection*> connections_;
 
   std::mutex mutex_;
@@ -141,7 +142,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   static constexpr bool kTls = std::is_same_v<Stream, TlsStream>;
 
   Session(ServerImpl& server, Tcp::socket socket, std::shared_ptr<TlsContext> tls)
-      : server_(server), tls_(std::move(tls)), stream_(make_stream(std::move(socket))) {
+      : server_(server),
+        tls_(std::move(tls)),
+        stream_(make_stream(std::move(socket))),
+        buffer_(server.options().header_bytes_max + kReadBytes) {
     BoostError ignored;
     const auto peer = beast::get_lowest_layer(stream_).socket().remote_endpoint(ignored);
     peer_address_ = peer.address().to_string(ignored);
@@ -150,6 +154,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   ~Session() override { server_.left(this); }
 
   void start() {
+    waits_since_ = server_.next_turn();
     if constexpr (kTls) {
       lowest().expires_after(server_.options().handshake_timeout);
       stream_.async_handshake(asio::ssl::stream_base::server, [self = self()](BoostError bad) {
@@ -163,8 +168,13 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   }
 
   void close_if_idle() override {
-    if (idle_) lowest().close();
+    if (idle_) close();
   }
+  void close() override {
+    waits_since_ = 0;
+    lowest().close();
+  }
+  [[nodiscard]] std::uint64_t waits_since() const override { return waits_since_; }
 
  private:
   auto self() { return this->shared_from_this(); }
@@ -180,7 +190,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   // The first byte of a request may take the idle time-out, the rest of it only the header time-out.
   void wait_for_request(Duration at_most) {
-    if (server_.stopping()) return lowest().close();
+    if (server_.stopping()) return close();
+    waits_since_ = server_.next_turn();
     if (buffer_.size() > 0) return read_request();
     idle_ = true;
     buffer_.shrink_to_fit();
@@ -198,17 +209,28 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     parser_->header_limit(static_cast<std::uint32_t>(server_.options().header_bytes_max));
     parser_->body_limit(server_.options().body_bytes_max);
     lowest().expires_after(server_.options().header_timeout);
+    beast::http::async_read_header(stream_, buffer_, *parser_,
+                                   [self = self()](BoostError bad, std::size_t) { self->have_header(bad); });
+  }
+
+  void have_header(BoostError bad) {
+    if (!bad && std::distance(parser_->get().begin(), parser_->get().end()) > server_.options().header_fields_max) {
+      bad = beast::http::error::header_limit;
+    }
+    if (bad || parser_->is_done()) return have_request(bad);
+    buffer_.shrink_to_fit();
     beast::http::async_read(stream_, buffer_, *parser_,
-                            [self = self()](BoostError bad, std::size_t) { self->have_request(bad); });
+                            [self = self()](BoostError failed, std::size_t) { self->have_request(failed); });
   }
 
   void have_request(BoostError bad) {
+    waits_since_ = 0;
     if (bad == beast::http::error::end_of_stream) return end();
     if (bad && bad.category() == beast::http::make_error_code(beast::http::error::bad_method).category() &&
         bad != beast::http::error::partial_message) {
       server_.request_begins();
       keep_alive_ = false;
-      return respond(ServerResponse::text(status_of(bad), bad.message() + "\n"));
+      return respond(server_.options().refusal(status_of(bad), bad.message()));
     }
     if (bad) return;  // a time-out or a reset: both normal
     server_.request_begins();
@@ -222,7 +244,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     const bool queued = server_.handle(
         std::move(request), [self = self()](ServerResponse response) { self->respond(std::move(response)); });
     if (queued) return;
-    ServerResponse full = ServerResponse::text(503, "too many requests wait\n");
+    ServerResponse full = server_.options().refusal(503, "too many requests wait");
     full.headers.emplace_back("Retry-After", "1");
     respond(std::move(full));
   }
@@ -269,6 +291,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool keep_alive_ = false;
   bool head_only_ = false;
   bool idle_ = false;
+  std::uint64_t waits_since_ = 0;
 };
 
 Status ServerImpl::listen() {
@@ -305,7 +328,7 @@ void ServerImpl::accepted(BoostError bad, Tcp::socket socket) {
     });
     return;
   }
-  if (!bad && connections_.size() < static_cast<std::size_t>(options_.connections_max)) {
+  if (!bad && (connections_.size() < static_cast<std::size_t>(options_.connections_max) || make_room())) {
     BoostError ignored;
     socket.set_option(Tcp::no_delay(true), ignored);
     if (tls_ != nullptr) {
@@ -317,6 +340,18 @@ void ServerImpl::accepted(BoostError bad, Tcp::socket socket) {
   accept();
 }
 
+// Closes the connection that has waited longest for its peer. Not the newest: a client that matters has just come, and
+// one that only holds its place, silent or slow, has had its time.
+bool ServerImpl::make_room() {
+  Connection* longest = nullptr;
+  for (Connection* connection : connections_) {
+    if (connection->waits_since() == 0) continue;
+    if (longest == nullptr || connection->waits_since() < longest->waits_since()) longest = connection;
+  }
+  if (longest != nullptr) longest->close();
+  return longest != nullptr;
+}
+
 ServerResponse ServerImpl::call(const ServerRequest& request) const {
   try {
     return handler_(request);
@@ -325,7 +360,7 @@ ServerResponse ServerImpl::call(const ServerRequest& request) const {
   } catch (...) {
     log_error("request handler threw", {{"path", request.path}});
   }
-  return ServerResponse::text(500, "internal error\n");
+  return options_.refusal(500, "internal error");
 }
 
 bool ServerImpl::handle(ServerRequest request, std::function<void(ServerResponse)> done) {

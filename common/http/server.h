@@ -44,6 +44,11 @@ struct ServerResponse {
   static ServerResponse json(int status, std::string body);
 };
 
+/// A client's certificate chain that is longer ends the handshake. A chain of three is 4 to 20 KiB.
+inline constexpr std::size_t kClientChainBytesMax = 32u << 10;
+inline constexpr int kClientChainMax = 8;         ///< Certificates in it.
+inline constexpr int kClientChainPartsMax = 256;  ///< Parts of their names, and extensions.
+
 struct ServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;  ///< 0: any free one, see port().
@@ -51,14 +56,19 @@ struct ServerOptions {
   std::string cert_pem;  ///< Chain, leaf first.
   std::string key_pem;   ///< A secret.
   bool ask_client_certificate = false;
-  int workers = 8;             ///< Threads that run the handler.
-  int queue_max = 1024;        ///< Requests that wait for a worker; one more is answered 503 with Retry-After: 1.
-  int connections_max = 4096;  ///< One more is closed at once.
+  int workers = 8;       ///< Threads that run the handler.
+  int queue_max = 1024;  ///< Requests that wait for a worker; one more is answered 503 with Retry-After: 1.
+  /// At the cap a new connection takes the place of the one that has waited longest for its peer; where every other
+  /// has a request under way, it is closed at once.
+  int connections_max = 4096;
   std::size_t header_bytes_max = 32u << 10;
+  int header_fields_max = 1000;  ///< A field of two letters takes twenty times its bytes.
   std::size_t body_bytes_max = 1u << 20;
   Duration handshake_timeout{5'000};
   Duration header_timeout{10'000};  ///< From the first byte of a request to the end of its headers and body.
   Duration idle_timeout{90'000};    ///< Between requests of one connection.
+  /// Makes the answers that no handler makes (400, 413, 431, 500, 503). Threads: any.
+  std::function<ServerResponse(int status, std::string message)> refusal = ServerResponse::text;
 };
 
 /// Runs from start() until destroyed. Threads: any.
@@ -74,7 +84,8 @@ class Server {
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   /// A new certificate for handshakes from now on; open connections go on. Errors: kInvalid, and the old one stays.
   virtual Status set_certificate(const std::string& cert_pem, const std::string& key_pem) = 0;
-  /// Stops to accept, lets the requests under way finish within `at_most`, then closes.
+  /// Stops to accept, lets the requests under way finish within `at_most`, then closes all connections. Returns when no
+  /// handler runs any more: what a handler waits for must end by itself, or by whoever stops.
   virtual void stop(Duration at_most) = 0;
 };
 

@@ -1,6 +1,5 @@
 #include "common/http/server.h"
 
-#include <dirent.h>
 #include <doctest/doctest.h>
 #include <poll.h>
 
@@ -10,58 +9,10 @@
 
 #include "common/http/certificate.h"
 #include "common/http/raw_client.h"
+#include "common/http/test_server.h"
 
 namespace sluice::http {
 namespace {
-
-CertifiedKey certificate(const std::string& name, const CertifiedKey* issuer = nullptr, bool ca = false) {
-  CertificateSpec spec;
-  spec.common_name = name;
-  spec.dns_names = {"localhost"};
-  spec.ca = ca;
-  spec.not_before = SystemClock().wall() - std::chrono::hours(1);
-  spec.not_after = spec.not_before + std::chrono::hours(24);
-  auto made = make_certificate(spec, issuer);
-  REQUIRE(made.ok());
-  return std::move(*made);
-}
-
-ServerOptions local(int workers = 2) {
-  ServerOptions options;
-  options.address = "127.0.0.1";
-  options.workers = workers;
-  return options;
-}
-
-ServerOptions with_tls(const CertifiedKey& identity) {
-  ServerOptions options = local();
-  options.tls = true;
-  options.cert_pem = identity.cert_pem;
-  options.key_pem = identity.key_pem;
-  options.ask_client_certificate = true;
-  return options;
-}
-
-std::unique_ptr<Server> start(ServerOptions options, Server::Handler handler) {
-  auto server = Server::start(std::move(options), std::move(handler));
-  REQUIRE_MESSAGE(server.ok(), (server.ok() ? "" : server.error().message));
-  return std::move(*server);
-}
-
-ServerResponse echo(const ServerRequest& request) {
-  return ServerResponse::text(200, request.method + " " + request.path + " ? " + request.query + " : " + request.body +
-                                       " chain=" + std::to_string(request.peer_chain_der.size()));
-}
-
-int open_descriptors() {
-  DIR* folder = ::opendir("/proc/self/fd");
-  int count = 0;
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
-
-const std::string kGet = "GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\n\r\n";
 
 TEST_CASE("requests of one connection are answered in turn") {
   const auto server = start(local(), echo);
@@ -115,9 +66,26 @@ TEST_CASE("a handler that throws is answered 500 and the connection goes on") {
   CHECK(client.receive().starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("what no handler answers is answered in the words of the options") {
+  ServerOptions options = local();
+  options.refusal = [](int status, std::string message) {
+    return ServerResponse::json(status, "{\"said\":\"" + message + "\"}");
+  };
+  const auto server = start(options, [](const ServerRequest&) -> ServerResponse { throw std::runtime_error("no"); });
+  RawClient client(server->port());
+  REQUIRE(client.send(kGet));
+  const std::string thrown = client.receive();
+  CHECK(thrown.starts_with("HTTP/1.1 500 "));
+  CHECK(thrown.find("Content-Type: application/json\r\n") != std::string::npos);
+  CHECK(thrown.ends_with("{\"said\":\"internal error\"}"));
+  REQUIRE(client.send("hello there\r\n\r\n"));
+  CHECK(client.receive().find("\r\nContent-Type: application/json\r\n") != std::string::npos);
+}
+
 TEST_CASE("input beyond the limits or not HTTP is refused and the connection closed") {
   ServerOptions options = local();
   options.header_bytes_max = 1024;
+  options.header_fields_max = 10;
   options.body_bytes_max = 16;
   const auto server = start(options, echo);
   struct Row {
@@ -127,6 +95,9 @@ TEST_CASE("input beyond the limits or not HTTP is refused and the connection clo
   };
   const Row rows[] = {
       {"a header too large", "GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n", "HTTP/1.1 431 "},
+      {"too many fields", "GET / HTTP/1.1\r\n" + repeated("a:\r\n", 11) + "\r\n", "HTTP/1.1 431 "},
+      {"too many fields before a body", "POST / HTTP/1.1\r\nContent-Length: 9\r\n" + repeated("a:\r\n", 11) + "\r\n",
+       "HTTP/1.1 431 "},
       {"a body too large", "POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\n01234567890123456", "HTTP/1.1 413 "},
       {"not HTTP", "hello there\r\n\r\n", "HTTP/1.1 400 "},
       {"two lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
@@ -186,20 +157,43 @@ TEST_CASE("silent and slow connections go away by themselves") {
   }
 }
 
-TEST_CASE("a connection above the cap is closed at once, and its place is free again later") {
+TEST_CASE("at the cap the connection that was silent longest makes room for a new one") {
+  ServerOptions options = local();
+  options.connections_max = 2;
+  const auto server = start(options, echo);
+  const auto served = [](RawClient& client) {
+    return client.send(kGet) && client.receive().starts_with("HTTP/1.1 200 ");
+  };
+  RawClient oldest(server->port()), slow(server->port());
+  REQUIRE(served(oldest));
+  REQUIRE(served(slow));
+  REQUIRE(served(oldest));
+  REQUIRE(slow.send("GET / HTTP/1.1\r\nHost:"));  // half a head is silence too
+  RawClient third(server->port());
+  REQUIRE(served(third));
+  CHECK(slow.closed_by_peer());
+  RawClient fourth(server->port());
+  REQUIRE(served(fourth));
+  CHECK(oldest.closed_by_peer());
+  CHECK(served(third));
+}
+
+TEST_CASE("a connection whose request is under way makes no room: the new one is closed") {
   ServerOptions options = local();
   options.connections_max = 1;
-  const auto server = start(options, echo);
-  auto first = std::make_unique<RawClient>(server->port());
-  REQUIRE(first->send(kGet));
-  REQUIRE(first->receive().starts_with("HTTP/1.1 200 "));
+  std::promise<void> started, release;
+  const auto server = start(options, [&](const ServerRequest&) {
+    started.set_value();
+    release.get_future().wait();
+    return ServerResponse::text(200, "ok");
+  });
+  RawClient busy(server->port());
+  REQUIRE(busy.send(kGet));
+  started.get_future().wait();
   RawClient second(server->port());
   CHECK(second.closed_by_peer());
-  first.reset();
-  for (bool served = false; !served;) {
-    RawClient third(server->port());
-    served = third.send(kGet) && third.receive().starts_with("HTTP/1.1 200 ");
-  }
+  release.set_value();
+  CHECK(busy.receive().starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("a request that finds the queue full is answered 503 with Retry-After") {
@@ -229,89 +223,6 @@ TEST_CASE("a request that finds the queue full is answered 503 with Retry-After"
   release.set_value();
   CHECK(running.receive().starts_with("HTTP/1.1 200 "));
   CHECK(queued.receive().starts_with("HTTP/1.1 200 "));
-}
-
-TEST_CASE("the handler sees the client's chain, whoever signed it") {
-  const CertifiedKey identity = certificate("server");
-  const CertifiedKey authority = certificate("authority", nullptr, true);
-  const CertifiedKey middle = certificate("middle", &authority, true);
-  const CertifiedKey client_identity = certificate("client", &middle);
-  std::vector<std::string> seen;
-  const auto server = start(with_tls(identity), [&](const ServerRequest& request) {
-    seen = request.peer_chain_der;
-    return ServerResponse::text(200, "ok");
-  });
-
-  SUBCASE("with its intermediate") {
-    RawClient client(server->port());
-    REQUIRE(client.handshake({.identity = &client_identity, .extra_chain_pem = middle.cert_pem}));
-    REQUIRE(client.send(kGet));
-    REQUIRE(client.receive().starts_with("HTTP/1.1 200 "));
-    REQUIRE(seen.size() == 2);
-    CHECK(seen[0] == pem_to_der(client_identity.cert_pem).value()[0]);
-    CHECK(seen[1] == pem_to_der(middle.cert_pem).value()[0]);
-  }
-  SUBCASE("none where it sends none") {
-    RawClient client(server->port());
-    REQUIRE(client.handshake());
-    REQUIRE(client.send(kGet));
-    REQUIRE(client.receive().starts_with("HTTP/1.1 200 "));
-    CHECK(seen.empty());
-  }
-}
-
-TEST_CASE("TLS below 1.2 is refused, HTTP/1.1 is what ALPN agrees on") {
-  const CertifiedKey identity = certificate("server");
-  const auto server = start(with_tls(identity), echo);
-  RawClient old(server->port());
-  CHECK_FALSE(old.handshake({.version_max = kTls11}));
-
-  RawClient modern(server->port());
-  REQUIRE(modern.handshake({.alpn = std::string("\x02h2\x08http/1.1")}));
-  CHECK(modern.alpn() == "http/1.1");
-
-  RawClient only_h2(server->port());
-  REQUIRE(only_h2.handshake({.alpn = std::string("\x02h2")}));
-  CHECK(only_h2.alpn().empty());
-  REQUIRE(only_h2.send(kGet));
-  CHECK(only_h2.receive().starts_with("HTTP/1.1 200 "));
-}
-
-TEST_CASE("a certificate is swapped while connections stay") {
-  const CertifiedKey before = certificate("before"), after = certificate("after");
-  const auto server = start(with_tls(before), echo);
-  RawClient open(server->port());
-  REQUIRE(open.handshake());
-  CHECK(open.server_name() == "before");
-
-  CHECK_FALSE(server->set_certificate(after.cert_pem, before.key_pem).ok());
-  CHECK_FALSE(server->set_certificate("nothing", after.key_pem).ok());
-  REQUIRE(server->set_certificate(after.cert_pem, after.key_pem).ok());
-  std::string name;
-  while (name != "after") {
-    RawClient fresh(server->port());
-    REQUIRE(fresh.handshake());
-    name = fresh.server_name();
-  }
-  REQUIRE(open.send(kGet));
-  CHECK(open.receive().starts_with("HTTP/1.1 200 "));
-}
-
-TEST_CASE("connections that end before their handshake leave nothing behind") {
-  const CertifiedKey identity = certificate("server");
-  const auto server = start(with_tls(identity), echo);
-  const int before = open_descriptors();
-  for (int i = 0; i < 300; ++i) {
-    RawClient scan(server->port());
-    REQUIRE(scan.connected());
-    if (i % 3 == 1) scan.send("\x16\x03\x01");
-    if (i % 3 == 2) scan.reset();
-  }
-  while (open_descriptors() > before) std::this_thread::yield();  // the test's time limit is the deadline
-  RawClient client(server->port());
-  REQUIRE(client.handshake());
-  REQUIRE(client.send(kGet));
-  CHECK(client.receive().starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("an answer of any size arrives whole, with and without TLS") {

@@ -6,6 +6,8 @@
 
 #include "common/base/openssl_ptr.h"
 
+#include "common/http/server.h"
+
 namespace sluice::http {
 namespace {
 
@@ -26,8 +28,18 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
   return SSL_TLSEXT_ERR_OK;
 }
 
-int accept_any_chain(X509_STORE_CTX*, void*) {
-  return 1;
+// Of its names and extensions: each takes twenty times its bytes.
+int parts_of(X509* certificate) {
+  return X509_NAME_entry_count(X509_get_subject_name(certificate)) +
+         X509_NAME_entry_count(X509_get_issuer_name(certificate)) + X509_get_ext_count(certificate);
+}
+
+// Whoever signed it. Its length is bounded in bytes too, but a certificate in memory is larger than on the wire.
+int accept_short_chain(X509_STORE_CTX* verified, void*) {
+  STACK_OF(X509)* const chain = X509_STORE_CTX_get0_untrusted(verified);
+  int parts = 0;
+  for (int i = 0; i < sk_X509_num(chain); ++i) parts += parts_of(sk_X509_value(chain, i));
+  return sk_X509_num(chain) <= kClientChainMax && parts <= kClientChainPartsMax ? 1 : 0;
 }
 
 bool use_chain(SSL_CTX* context, const std::string& cert_pem) {
@@ -78,7 +90,8 @@ Result<SSL_CTX*> make_server_context(const std::string& cert_pem, const std::str
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   if (ask_client_certificate) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_cert_verify_callback(context.get(), accept_any_chain, nullptr);
+    SSL_CTX_set_cert_verify_callback(context.get(), accept_short_chain, nullptr);
+    SSL_CTX_set_max_cert_list(context.get(), static_cast<long>(kClientChainBytesMax));
   }
   return context.release();
 }

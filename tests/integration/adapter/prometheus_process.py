@@ -49,6 +49,10 @@ class Exporter:
         with self._lock:
             self._series[(name, tuple(sorted(labels.items())))] = value
 
+    def set_at(self, unix_seconds, name, value, **labels):
+        """As a sample that was taken then, however often it is scraped."""
+        self.set(name, f"{value} {unix_seconds * 1000}", **labels)
+
     def remove(self, name, **labels):
         with self._lock:
             del self._series[(name, tuple(sorted(labels.items())))]

@@ -1,15 +1,20 @@
 """Adapters of their own, not registered with the aggregator: how they start, age, and bear bad company."""
 
+import contextlib
+import http.client
 import http.server
 import json
 import socket
 import ssl
 import threading
+import time
+import urllib.parse
 import urllib.request
 import warnings
 from pathlib import Path
 
 import pytest
+import yaml
 from adapter_process import Adapter
 from conftest import RULES
 from control_plane import eventually
@@ -24,10 +29,10 @@ def start(program, tmp_path, pki, adapter, folder):
     """Starts adapters: start(prometheus_url, "--metrics-max-age=2s")."""
     made = []
 
-    def starter(prometheus_url, *flags, rules=RULES):
+    def starter(prometheus_url, *flags, kubeconfig=folder / "adapter.kubeconfig"):
         own = tmp_path / f"adapter-{len(made)}"
         own.mkdir()
-        made.append(Adapter(program, own, pki, folder / "adapter.kubeconfig", prometheus_url, rules))
+        made.append(Adapter(program, own, pki, kubeconfig, prometheus_url, RULES))
         made[-1].start(*flags)
         return made[-1]
 
@@ -106,6 +111,19 @@ def test_a_prometheus_that_hangs_holds_up_nothing_else(start, ask, prometheus, e
         assert any("no answer within" in answer["message"] for _, answer in answers)
 
 
+def test_a_prometheus_that_hangs_from_the_start_does_not_keep_it_from_being_ready(start, ask, prometheus, namespace):
+    with Hanging(prometheus.url) as silent:
+        silent.hangs.set()
+        began = time.monotonic()
+        adapter = start(silent.url)
+        assert time.monotonic() - began < 20  # a list of series alone may take 30 s
+        status, listed = ask(adapter, f"{API}/v1beta2")
+        assert status == 200 and listed["resources"]
+        status, failure = ask(adapter, connections(namespace))
+        assert (status, failure["reason"]) == (503, "ServiceUnavailable")
+        assert "rule 1: its series are being listed" in failure["message"]
+
+
 class Hanging:
     """A proxy of Prometheus that takes queries and does not answer them, once `hangs` is set."""
 
@@ -144,6 +162,71 @@ class Hanging:
         self._server.server_close()
 
 
+def test_it_stops_in_time_although_the_api_server_does_not_answer(start, ask, prometheus, exporter, folder, tmp_path):
+    exporter.set("node_load", 1, node="frozen")
+    with Freezing(folder / "adapter.kubeconfig", tmp_path / "frozen.kubeconfig") as between:
+        adapter = start(prometheus.url, kubeconfig=between.kubeconfig)
+        eventually(lambda: ask(adapter, f"{API}/v1beta2/nodes/frozen/node_load")[0] == 200, "the metric")
+        between.freeze()
+
+        def list_nodes():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                ask(adapter, f"{API}/v1beta2/nodes/*/node_load")
+
+        waits = threading.Thread(target=list_nodes)
+        waits.start()
+        began = time.monotonic()
+        assert adapter.stop() == 0, adapter.log  # it goes on to serve for 2 s, so that request is under way
+        assert time.monotonic() - began < 20
+        waits.join()
+        assert "requests are still under way" in adapter.log
+
+
+class Freezing:
+    """A door to the API server, by a kubeconfig of its own, that stops to pass anything on once it is told to freeze."""
+
+    def __init__(self, kubeconfig, own):
+        config = yaml.safe_load(Path(kubeconfig).read_text())
+        server = urllib.parse.urlsplit(config["clusters"][0]["cluster"]["server"])
+        self._target = server.hostname, server.port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        own.write_text(yaml.safe_dump(config))
+        own.chmod(0o600)
+        self.kubeconfig = own
+        self._frozen = threading.Event()
+        self._sockets = [self._listener]
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def freeze(self):
+        self._frozen.set()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                inner, _ = self._listener.accept()
+                outer = socket.create_connection(self._target)
+                self._sockets += [inner, outer]
+                for source, sink in ((inner, outer), (outer, inner)):
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source, sink):
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                if not self._frozen.is_set():
+                    sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+
+
 def test_silent_and_rude_clients_cost_it_nothing(start, ask, prometheus, exporter, namespace):
     exporter.set("rtgw_connections", 7, namespace=namespace, realtimegateway="edge", pod="a")
     adapter = start(prometheus.url)
@@ -158,7 +241,8 @@ def test_silent_and_rude_clients_cost_it_nothing(start, ask, prometheus, exporte
     assert ask(adapter, connections(namespace))[0] == 200
     for one in silent:
         one.close()
-    eventually(lambda: open_descriptors(adapter) <= descriptors, "the descriptors to be given back")
+    # Those of 300 connections; what it opens meanwhile for itself, to Prometheus and to the API server, is a few.
+    eventually(lambda: open_descriptors(adapter) <= descriptors + 20, "the descriptors to be given back")
     assert "level=error" not in adapter.log
 
 
