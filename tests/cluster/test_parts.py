@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,25 @@ def test_a_process_that_only_has_the_pid_of_ours_is_left_alone(name, change):
         assert process.poll() is None
 
 
+def test_a_pid_that_a_thread_has_by_now_is_gone():
+    ids, started, ended = [], threading.Event(), threading.Event()
+
+    def stay():
+        ids.append(threading.get_native_id())
+        started.set()
+        ended.wait()
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    try:
+        started.wait()
+        record = processes.ProcessRecord("etcd", ids[0], processes.start_ticks(ids[0]), processes.boot_id())
+        processes.kill_all([record])
+        assert thread.is_alive()
+    finally:
+        ended.set()
+
+
 def test_records_come_back_from_their_folder(tmp_path):
     with holding_process() as process:
         processes.save(recorded(process), tmp_path)
@@ -146,6 +166,14 @@ def test_a_v2_cgroup_hands_its_controllers_down(monkeypatch, tmp_path):
     assert cgroups.create() == [tmp_path / cgroups.NAME / "node"]
     for group in (tmp_path, tmp_path / cgroups.NAME):
         assert (group / "cgroup.subtree_control").read_text() == "+cpuset +cpu +memory +pids"
+
+
+def test_processes_of_other_pid_namespaces_are_not_taken_for_our_own_group(monkeypatch, tmp_path):
+    (tmp_path / "cgroup.controllers").touch()
+    (tmp_path / cgroups.NAME / "node").mkdir(parents=True)
+    (tmp_path / cgroups.NAME / "node" / "cgroup.procs").write_text("0\n4711\n0\n")
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    assert cgroups.pids() == {4711}
 
 
 def test_missing_cgroup_controllers_are_named(monkeypatch, tmp_path):

@@ -84,12 +84,13 @@ def _groups():
 
 
 def pids():
-    """All processes in the cgroup, in any hierarchy and depth."""
+    """All processes in the cgroup, in any hierarchy and depth, but those of other PID namespaces, which read as 0: as a
+    pid to be killed that would be our own process group."""
     found = set()
     for group in _groups():
         with contextlib.suppress(OSError):  # removed meanwhile
             found.update(int(pid) for pid in (group / "cgroup.procs").read_text().split())
-    return found
+    return found - {0}
 
 
 def remove(deadline_s=10.0):

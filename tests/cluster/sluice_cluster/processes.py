@@ -7,6 +7,7 @@ change hands in between.
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import select
@@ -96,9 +97,8 @@ def kill_all(records, deadline_s=10.0):
     with contextlib.ExitStack() as descriptors:
         ending = []
         for record in records:
-            try:
-                descriptor = os.pidfd_open(record.pid)
-            except ProcessLookupError:
+            descriptor = _open(record.pid)
+            if descriptor is None:
                 continue
             descriptors.callback(os.close, descriptor)
             if is_alive(record):
@@ -106,6 +106,17 @@ def kill_all(records, deadline_s=10.0):
                 ending.append((descriptor, record))
         for descriptor, record in ending:
             _await_exit(descriptor, record, deadline_s)
+
+
+def _open(pid):
+    """A pidfd, or None where no process has that pid: not even where a thread has it by now, which kernels before 6.9
+    answer with EINVAL and later ones with ENOENT."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.ENOENT, errno.EINVAL):
+            return None
+        raise
 
 
 def _await_exit(descriptor, record, deadline_s):
