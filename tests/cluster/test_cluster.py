@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CLUSTER, cluster
+from clusters import CLUSTER, cluster
 from sluice_cluster import leftovers, processes, record
 from sluice_cluster.settings import Settings
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HERE, cluster, state_folders
+from clusters import HERE, cluster, state_folders
 from sluice_cluster import cgroups, containerd, host, leftovers, record
 from sluice_cluster.settings import Settings
 from sluice_cluster.waiting import wait_until
