@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from .errors import ClusterError
+from .stored import known_fields
 
 # Enters the cgroups before the program starts, so that not even its first child is outside.
 ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
@@ -153,8 +154,8 @@ def load_all(folder):
     records = {}
     for path in sorted(Path(folder).glob("*.json")):
         try:
-            record = ProcessRecord(**json.loads(path.read_text()))
-        except (ValueError, TypeError):
+            record = ProcessRecord(**known_fields(ProcessRecord, json.loads(path.read_text())))
+        except (ValueError, TypeError, AttributeError):
             continue
         records[record.name] = record
     return records

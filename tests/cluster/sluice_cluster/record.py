@@ -7,16 +7,22 @@ the state folder, where it survives a reboot. `cluster down` can tidy up after b
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from . import processes
 from .errors import ClusterError
 from .settings import Settings
+from .stored import known_fields
 
 RUN_DIR = Path("/run/sluice-cluster")
+# Of the file. Counted up where an older version could no longer take a cluster down by what it reads; more fields alone
+# are no reason.
+FORMAT = 1
 
 
 @dataclasses.dataclass
@@ -46,7 +52,7 @@ class Record:
 
     def save(self):
         self.process_folder.mkdir(parents=True, exist_ok=True)
-        values = {**dataclasses.asdict(self), "settings": self.settings.to_json()}
+        values = {"format": FORMAT, **dataclasses.asdict(self), "settings": self.settings.to_json()}
         for folder in (self.folder, self.settings.state):
             temporary = folder / "cluster.tmp"
             temporary.write_text(json.dumps(values, indent=1))
@@ -59,24 +65,56 @@ class Record:
 
 
 def load(settings):
-    """The record of the cluster in this state folder, or None."""
+    """The record of the cluster in this state folder, or None. ClusterError where it is there and cannot be understood."""
     return _load(RUN_DIR / settings.identity) or _load(settings.state)
 
 
 def _load(folder):
+    path = folder / "cluster.json"
     try:
-        values = json.loads((folder / "cluster.json").read_text())
+        return _understood(json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise ClusterError(f"{folder}/cluster.json cannot be read: {error}") from error
-    return Record(**{**values, "settings": Settings.from_json(values["settings"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClusterError(
+            f"{path} cannot be understood ({type(error).__name__}: {error}); take the cluster down with the version of "
+            "this tool that started it, or remove that file where nothing of the cluster runs"
+        ) from error
+
+
+def _understood(values):
+    if values.get("format", FORMAT) > FORMAT:
+        raise ValueError(f"its format is {values['format']}, this version knows {FORMAT}")
+    return Record(**{**known_fields(Record, values), "settings": Settings.from_json(values["settings"])})
+
+
+def _scan():
+    """(record, complaint) of every cluster of this machine; one of the two is None."""
+    for folder in sorted(RUN_DIR.glob("*/")):
+        try:
+            known = _load(folder)
+        except ClusterError as error:
+            yield None, str(error)
+            continue
+        if known is not None:
+            yield known, None
 
 
 def load_all():
-    """The records of all clusters of this machine."""
-    found = (_load(folder) for folder in sorted(RUN_DIR.glob("*/")))
-    return [record for record in found if record is not None]
+    """The records of all clusters of this machine. One that cannot be understood is somebody else's, and no reason for
+    us to fail: it is told once and skipped."""
+    found = []
+    for known, complaint in _scan():
+        if complaint is None:
+            found.append(known)
+        else:
+            _warn(complaint)
+    return found
+
+
+@functools.cache
+def _warn(complaint):
+    print(f"cluster: skipped: {complaint}", file=sys.stderr, flush=True)
 
 
 def load_full_node():

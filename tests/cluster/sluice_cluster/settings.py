@@ -8,6 +8,7 @@ import pwd
 from pathlib import Path
 
 from .errors import ClusterError
+from .stored import known_fields
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent  # tests/cluster
 CHECKOUT = SOURCE_DIR.parent.parent
@@ -161,7 +162,7 @@ class Settings:
 
     @staticmethod
     def from_json(values):
-        return Settings(**{**values, "state": Path(values["state"])})
+        return Settings(**{**known_fields(Settings, values), "state": Path(values["state"])})
 
 
 # What `down` removes from the state folder. Named one by one, so that a wrong --state never costs anybody a file.
