@@ -1,6 +1,8 @@
 """What is remembered about clusters, as this and as another version of the tool wrote it."""
 
+import dataclasses
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,17 @@ def test_a_record_comes_back_as_it_was(run_dir, tmp_path):
     assert record.load(known.settings) == known
     assert record.load_all() == [known]
     assert record.load_full_node() == known
+
+
+def test_a_cluster_is_abandoned_once_its_owner_has_ended(run_dir, tmp_path, monkeypatch):
+    with subprocess.Popen(["sleep", "infinity"]) as owner:
+        monkeypatch.setenv(record.OWNER_VARIABLE, str(owner.pid))
+        known = dataclasses.replace(saved(tmp_path / "ours"), owner=record.owner_from_environment())
+        known.save()
+        assert record.load(known.settings) == known
+        assert not known.abandoned
+        owner.kill()
+    assert record.load(known.settings).abandoned
 
 
 def test_fields_that_a_later_version_added_are_ignored(run_dir, tmp_path):

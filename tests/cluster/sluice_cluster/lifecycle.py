@@ -1,6 +1,7 @@
 """up, down and status: the order in which things happen."""
 
 import concurrent.futures
+import contextlib
 import functools
 import os
 import shutil
@@ -75,29 +76,52 @@ def _give_up(settings):
 
 
 def _runs_already(settings):
-    """Says so if the wanted cluster runs; tidies up if one crashed; raises ClusterError if one runs that differs."""
+    """Says so if the wanted cluster runs; tidies up what nobody needs; raises ClusterError if one runs that differs."""
     for known in _in_the_way(settings):
         alive = known.alive()
-        if known.settings == settings and alive == set(programs(settings)):
-            say(f"runs already; kubeconfig: {settings.kubeconfig}")
-            return True
-        # Of a cluster in another folder, a part that has ended may be somebody's experiment.
-        if alive == set(programs(known.settings)) or (alive and known.settings.state != settings.state):
-            what = "a control plane" if known.settings.control_plane_only else "the node of this machine"
-            raise ClusterError(
-                f"{what} with other settings runs already; first: cluster down --state {known.settings.state}"
-            )
-        say("tidying up after a cluster that ended without `cluster down`")
-        leftovers.remove(known)
+        if not known.abandoned:
+            complete = alive == set(programs(known.settings))
+            if complete and known.settings == settings:
+                say(f"runs already; kubeconfig: {settings.kubeconfig}")
+                return True
+            # Of a cluster in another folder, a part that has ended may be somebody's experiment.
+            if complete or (alive and known.settings.state != settings.state):
+                what = "a control plane" if known.settings.control_plane_only else "the node of this machine"
+                raise ClusterError(
+                    f"{what} with other settings runs already; first: cluster down --state {known.settings.state}"
+                )
+        _tidy_up(known, settings)
     return False
 
 
 def _in_the_way(settings):
-    """Records of the cluster in this state folder and, for a node, of the machine's one node; often the same."""
+    """Records of the cluster in this state folder; for a node, of the machine's one node; and of what nobody needs any
+    more: clusters whose owner has ended, and those that have ended themselves and still hold the node's address."""
+    known_ones = record.load_all()
     found = [record.load(settings)]
     if not settings.control_plane_only:
         found.append(record.load_full_node())
+    found += [known for known in known_ones if known.abandoned]
+    found += [
+        known for known in known_ones if known.settings.node_address == settings.node_address and not known.alive()
+    ]
     return {known.folder: known for known in found if known is not None}.values()
+
+
+def _tidy_up(known, ours):
+    """Takes down what is left of a cluster. Of one in another folder only if nobody is at work on it just now."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(record.locked(known.settings, beside=ours))
+        except ClusterError:
+            return  # whatever it holds then is named by the checks that follow
+        if record.load(known.settings) != known:
+            return
+        if known.abandoned and known.alive():
+            say(f"tidying up after process {known.owner.pid}, which ended without taking down {known.settings.state}")
+        else:
+            say("tidying up after a cluster that ended without `cluster down`")
+        leftovers.remove(known)
 
 
 def _check_free(settings):
@@ -121,7 +145,7 @@ def _remember(settings):
     rules = [] if settings.control_plane_only else network.needed_forward_rules(settings)
     sysctls = {} if settings.control_plane_only else host.read_sysctls()
     folders = [] if settings.control_plane_only else host.absent_folders()
-    known = record.Record(settings, processes.boot_id(), sysctls, folders, rules)
+    known = record.Record(settings, processes.boot_id(), sysctls, folders, rules, record.owner_from_environment())
     known.save()
     try:
         network.add_node_address(settings)
@@ -246,7 +270,7 @@ def down(settings):
     if known is None:
         _say_none(settings)
         return []
-    with record.locked(known.settings):
+    with record.locked(known.settings), interrupts.held_back():
         began = time.monotonic()
         leftovers.remove(known)
         left = leftovers.remaining(known)
@@ -273,7 +297,9 @@ def status(settings):
         state = "running" if name in alive else "ended"
         pid = recorded[name].pid if name in recorded else "-"
         print(f"{name:24} {state:8} pid {pid:<8} {settings.logs}/{name}.log")
-    complete = alive == set(programs(known.settings))
+    if known.owner is not None:
+        print(f"{'owner':24} {'ended' if known.abandoned else 'running':8} pid {known.owner.pid}")
+    complete = alive == set(programs(known.settings)) and not known.abandoned
     checks = [("API server", control_plane.kube_apiserver_ready)]
     if not known.settings.control_plane_only:
         checks += [(f"node {NODE_NAME}", node.node_ready), ("DNS", addons.dns_ready)]

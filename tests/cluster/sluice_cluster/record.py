@@ -23,6 +23,8 @@ RUN_DIR = Path("/run/sluice-cluster")
 # Of the file. Counted up where an older version could no longer take a cluster down by what it reads; more fields alone
 # are no reason.
 FORMAT = 1
+# Names the process (by its pid) that a cluster is started for, and without which nobody needs it.
+OWNER_VARIABLE = "SLUICE_CLUSTER_OWNER"
 
 
 @dataclasses.dataclass
@@ -34,6 +36,12 @@ class Record:
     sysctls: dict  # name -> value before the start, to be restored
     absent_folders: list  # host folders that did not exist before the start
     forward_rules: list  # iptables rules added, each the words after -I or -D
+    owner: processes.ProcessRecord | None = None  # None: the cluster lives until somebody says `down`
+
+    @property
+    def abandoned(self):
+        """Whether its owner has ended without taking it down."""
+        return self.owner is not None and not processes.is_alive(self.owner)
 
     @property
     def folder(self):
@@ -85,7 +93,25 @@ def _load(folder):
 def _understood(values):
     if values.get("format", FORMAT) > FORMAT:
         raise ValueError(f"its format is {values['format']}, this version knows {FORMAT}")
-    return Record(**{**known_fields(Record, values), "settings": Settings.from_json(values["settings"])})
+    owner = values.get("owner")
+    return Record(
+        **{
+            **known_fields(Record, values),
+            "settings": Settings.from_json(values["settings"]),
+            "owner": owner and processes.ProcessRecord(**known_fields(processes.ProcessRecord, owner)),
+        }
+    )
+
+
+def owner_from_environment():
+    """The process that OWNER_VARIABLE names, or None."""
+    pid = os.environ.get(OWNER_VARIABLE)
+    if not pid:
+        return None
+    ticks = processes.start_ticks(pid) if pid.isdigit() else None
+    if ticks is None:
+        raise ClusterError(f"{OWNER_VARIABLE} is {pid}, and no process with that pid runs; unset it")
+    return processes.ProcessRecord("owner", int(pid), ticks, processes.boot_id())
 
 
 def _scan():
@@ -123,15 +149,22 @@ def load_full_node():
 
 
 @contextlib.contextmanager
-def locked(settings):
-    """Holds a cluster's lock and, for a node, the machine's. Fails at once if taken: waiting would look like a hang."""
-    names = [settings.identity] if settings.control_plane_only else [settings.identity, "node"]
+def locked(settings, beside=None):
+    """Holds a cluster's lock and, for a node, the machine's; but for those that the caller holds for `beside`.
+
+    Fails at once if taken: waiting would look like a hang.
+    """
+    names = [name for name in _locks(settings) if beside is None or name not in _locks(beside)]
     with contextlib.ExitStack() as locks:
         locks.callback(_tidy)
         for name in names:
             lock = locks.enter_context(_lock_file(RUN_DIR / f"{name}.lock"))
             locks.callback(os.unlink, lock.name)
         yield
+
+
+def _locks(settings):
+    return [settings.identity] if settings.control_plane_only else [settings.identity, "node"]
 
 
 def _lock_file(path):
