@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from sluice_cluster import cgroups, go, host, mounts, network, processes
 from sluice_cluster.errors import ClusterError
-from sluice_cluster.settings import STATE_PATH_BYTES_MAX, Settings, cache_root
+from sluice_cluster.settings import CHECKOUT, STATE_PATH_BYTES_MAX, Settings, cache_root, default_state
 
 STATE = Path("/state")
+LONG = Path("/" + "x" * STATE_PATH_BYTES_MAX)
 
 
 @pytest.mark.parametrize(
@@ -23,12 +24,29 @@ STATE = Path("/state")
         ("node ports are kube-proxy's", Settings(STATE, port_base=29995), "overlaps the node ports"),
         ("a network is a network", Settings(STATE, network="10.96.0.1/14"), "is not an IPv4 network"),
         ("a network has four parts", Settings(STATE, network="10.0.0.0/8"), "must be a /14"),
-        ("sockets have short names", Settings(Path("/" + "x" * STATE_PATH_BYTES_MAX)), "choose another with --state"),
+        ("sockets have short names", Settings(LONG), "choose another with --state or SLUICE_CLUSTER_STATE"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(name, settings, complaint):
     with pytest.raises(ClusterError, match=complaint):
         settings.check()
+
+
+def test_a_control_plane_has_no_sockets_and_takes_any_folder():
+    Settings(LONG, control_plane_only=True).check()
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({}, CHECKOUT / "build" / "cluster"),
+        ({"SLUICE_CLUSTER_STATE": "/a"}, Path("/a")),
+        ({"SLUICE_CLUSTER_STATE": "b"}, CHECKOUT / "b"),
+    ],
+)
+def test_the_state_folder_is_where_the_environment_says(monkeypatch, environment, folder):
+    monkeypatch.setattr(os, "environ", environment)
+    assert default_state() == folder
 
 
 def test_clusters_side_by_side_share_no_address_and_no_port():

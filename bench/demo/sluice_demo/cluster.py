@@ -69,7 +69,7 @@ class Cluster:
     @property
     def load_network(self):
         """The network that load generators may take addresses from."""
-        return record.load(settings.Settings(settings.DEFAULT_STATE)).settings.cluster_cidr
+        return record.load(settings.Settings(settings.default_state())).settings.cluster_cidr
 
     def kubectl(self, *words, **options):
         return self._run(self._kubectl, "--kubeconfig", self._kubeconfig, *words, **options)

@@ -12,7 +12,7 @@ from .stored import known_fields
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent  # tests/cluster
 CHECKOUT = SOURCE_DIR.parent.parent
-DEFAULT_STATE = CHECKOUT / "build" / "cluster"
+STATE_VARIABLE = "SLUICE_CLUSTER_STATE"
 
 # Below the node ports (30000-32767) and the usual ephemeral ports (32768-60999), so neither can take them by chance.
 DEFAULT_PORT_BASE = 26400
@@ -38,12 +38,17 @@ PORT_OFFSETS = {
 }
 CONTROL_PLANE_PORTS = ("kube-apiserver", "etcd", "etcd-peer", "kube-controller-manager", "kube-scheduler")
 
-# sun_path holds 107 bytes, and this is the longest socket below the state folder.
+# sun_path holds 107 bytes, and this is the longest socket below a node's state folder. A control plane has none.
 STATE_PATH_BYTES_MAX = 107 - len("/kubelet/device-plugins/kubelet.sock")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
+def default_state():
+    """The state folder of who names none; relative to the checkout."""
+    return Path(os.path.realpath(CHECKOUT / (os.environ.get(STATE_VARIABLE) or "build/cluster")))
+
+
     """What distinguishes one cluster from another. It is recorded, so that `down` needs no flags but --state."""
 
     state: Path
@@ -66,10 +71,10 @@ class Settings:
             raise ClusterError(f"--network {self.network} is not an IPv4 network: {error}") from error
         if block.prefixlen != 14:
             raise ClusterError(f"--network {self.network} must be a /14, such as {DEFAULT_NETWORK}")
-        if len(os.fsencode(self.state)) > STATE_PATH_BYTES_MAX:
+        if not self.control_plane_only and len(os.fsencode(self.state)) > STATE_PATH_BYTES_MAX:
             raise ClusterError(
                 f"state folder {self.state} is longer than {STATE_PATH_BYTES_MAX} bytes, "
-                "too long for the sockets in it; choose another with --state"
+                f"too long for a node's sockets in it; choose another with --state or {STATE_VARIABLE}"
             )
 
     def _sixteenth(self, index):
