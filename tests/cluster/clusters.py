@@ -49,3 +49,24 @@ def _take_down(folder):
         return f"cluster down --state {folder}: {ended.stdout}"
     shutil.rmtree(folder, ignore_errors=True)
     return ""
+
+
+ALONE = """
+mount -t tmpfs none /run && mount -t tmpfs none /sys/fs/cgroup && ip link set lo up && exec "$@"
+"""
+
+
+def alone(body):
+    """Runs `body`, a function of a test file here, in a process that has network, process table, /run and cgroups to
+    itself: there it may put on the machine what it likes."""
+    module = body.__module__
+    program = f"import sys; sys.path.insert(0, {str(HERE)!r}); import {module}; {module}.{body.__name__}()"
+    isolated = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "sh", "-c", ALONE, "sh"]
+    done = subprocess.run(
+        [*isolated, sys.executable, "-B", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

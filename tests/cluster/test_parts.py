@@ -211,6 +211,9 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch, tmp_path):
         host.check_programs(control_plane_only=False)
 
 
+NO_OTHER_BLOCK = "choose another block with --network, or, where that is a leftover"
+
+
 @pytest.mark.parametrize(
     ("name", "route", "complaint"),
     [
@@ -219,16 +222,33 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch, tmp_path):
         (
             "a VPN over all of 10/8 is not",
             {"dst": "10.0.0.0/8", "dev": "tun0"},
-            "already routed to 10.0.0.0/8 dev tun0",
+            f"already routed to 10.0.0.0/8 dev tun0; {NO_OTHER_BLOCK}: ip route delete 10.0.0.0/8 dev tun0",
         ),
-        ("one address of the pods is not", {"dst": "10.98.0.7", "dev": "x0"}, "already routed to 10.98.0.7 dev x0"),
+        (
+            "nor is one address of the pods",
+            {"dst": "10.98.0.7", "dev": "x0"},
+            f"already routed to 10.98.0.7 dev x0; {NO_OTHER_BLOCK}: ip link delete x0",
+        ),
+        (
+            "nor is a route in a table of its own",
+            {"dst": "10.97.0.0/16", "dev": "lo", "table": "51"},
+            f"already routed to 10.97.0.0/16 dev lo; {NO_OTHER_BLOCK}: ip route delete 10.97.0.0/16 dev lo table 51",
+        ),
     ],
 )
-def test_networks_in_use_are_refused(monkeypatch, name, route, complaint):
-    monkeypatch.setattr(network, "_ip_json", lambda *words: [route])
+def test_networks_in_use_are_refused_with_the_command_that_frees_them(monkeypatch, name, route, complaint):
+    monkeypatch.setattr(network, "ip_json", lambda *words: [route] if "route" in words else [{"ifname": "x0"}])
     monkeypatch.setattr(network, "kube_proxy_tables", list)
     if complaint is None:
         network.check_free(Settings(STATE))
         return
-    with pytest.raises(ClusterError, match=complaint):
+    with pytest.raises(ClusterError, match=f"{complaint}$"):
+        network.check_free(Settings(STATE))
+
+
+def test_rules_of_another_node_are_refused_with_the_command_that_removes_them(monkeypatch):
+    monkeypatch.setattr(network, "ip_json", lambda *words: [])
+    monkeypatch.setattr(network, "kube_proxy_tables", lambda: ["ip kube-proxy", "ip6 kube-proxy"])
+    removal = "nft delete table ip kube-proxy && nft delete table ip6 kube-proxy"
+    with pytest.raises(ClusterError, match=f"or, where none does: {removal}$"):
         network.check_free(Settings(STATE))

@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import json
-import signal
 import sys
 import time
 
+from sluice_cluster import interrupts
 from sluice_cluster.errors import ClusterError
 
 from . import diagnose, verdict, view
@@ -27,7 +27,7 @@ def main(words):
     options.add_argument("--bench", action="store_true", help="print the figures as lines `figure NAME = VALUE UNIT`")
     options.add_argument("--keep", action="store_true", help="leave the cluster and what is in it as they are at the end")
     arguments = options.parse_args(words)
-    signal.signal(signal.SIGTERM, _interrupt)  # Tidies up after itself then as after Ctrl-C.
+    interrupts.install()  # Tidies up after itself on SIGTERM and without its terminal as after Ctrl-C.
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         with open(FOLDER / "commands.log", "wb") as log:
@@ -38,10 +38,6 @@ def main(words):
     except (DemoError, ClusterError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-
-
-def _interrupt(*_):
-    raise KeyboardInterrupt
 
 
 class Demo:
@@ -77,7 +73,7 @@ class Demo:
             self._say("starting a Kubernetes cluster on this machine")
             if not self._arguments.keep:
                 undo.callback(self._take_down)
-            self._cluster.up()
+            self._cluster.up(self._arguments.keep)
         self._cluster.find_tools()
         self._say("installing Sluice with helm, and a Prometheus")
         self._cluster.deploy()
@@ -99,7 +95,7 @@ class Demo:
             undo.callback(observer.close)
             scenario = Scenario(observer, self._view)
             scenario.first_pods()
-            namespace = undo.enter_context(LoadNamespace(self._cluster.load_network))
+            namespace = undo.enter_context(LoadNamespace(self._cluster.settings))
             log = undo.enter_context(open(FOLDER / "loadgen.log", "wb"))
             flags = ["--url", self._url(), "--source", ",".join(namespace.sources), *LOADGEN_FLAGS]
             load = Load(namespace.wrap([LOADGEN, *flags]), log, observer.report)

@@ -1,7 +1,6 @@
 """up, down and status: the order in which things happen."""
 
 import concurrent.futures
-import contextlib
 import functools
 import os
 import shutil
@@ -20,6 +19,7 @@ from . import (
     network,
     node,
     pki,
+    predecessors,
     processes,
     record,
 )
@@ -28,8 +28,6 @@ from .progress import say
 from .settings import NODE_NAME, invoking_user
 from .waiting import wait_until
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-NODE = ("containerd", "kubelet", "kube-proxy")
 # Far above what it takes, also on a machine that compiles at the same time.
 DEADLINE_S = 120
 
@@ -37,11 +35,6 @@ DEADLINE_S = 120
 STATUS_RUNS = 0
 STATUS_BROKEN = 1
 STATUS_NOTHING = 3
-
-
-def programs(settings):
-    """Names of the processes that make up this cluster."""
-    return CONTROL_PLANE if settings.control_plane_only else CONTROL_PLANE + NODE
 
 
 def up(settings):
@@ -55,9 +48,9 @@ def up(settings):
     cache = build.ensure()
     build.check_complete(cache)
     with record.locked(settings):
-        if _runs_already(settings):
+        if predecessors.wanted_one_runs(settings):
             return
-        _check_free(settings)
+        predecessors.check_free(settings)
         try:
             with interrupts.held_back():
                 Start(_remember(settings), cache).run()
@@ -73,70 +66,6 @@ def _give_up(settings):
         if known is not None:
             say(f"giving up; the logs are in {settings.logs}")
             leftovers.remove(known)
-
-
-def _runs_already(settings):
-    """Says so if the wanted cluster runs; tidies up what nobody needs; raises ClusterError if one runs that differs."""
-    for known in _in_the_way(settings):
-        alive = known.alive()
-        if not known.abandoned:
-            complete = alive == set(programs(known.settings))
-            if complete and known.settings == settings:
-                say(f"runs already; kubeconfig: {settings.kubeconfig}")
-                return True
-            # Of a cluster in another folder, a part that has ended may be somebody's experiment.
-            if complete or (alive and known.settings.state != settings.state):
-                what = "a control plane" if known.settings.control_plane_only else "the node of this machine"
-                raise ClusterError(
-                    f"{what} with other settings runs already; first: cluster down --state {known.settings.state}"
-                )
-        _tidy_up(known, settings)
-    return False
-
-
-def _in_the_way(settings):
-    """Records of the cluster in this state folder; for a node, of the machine's one node; and of what nobody needs any
-    more: clusters whose owner has ended, and those that have ended themselves and still hold the node's address."""
-    known_ones = record.load_all()
-    found = [record.load(settings)]
-    if not settings.control_plane_only:
-        found.append(record.load_full_node())
-    found += [known for known in known_ones if known.abandoned]
-    found += [
-        known for known in known_ones if known.settings.node_address == settings.node_address and not known.alive()
-    ]
-    return {known.folder: known for known in found if known is not None}.values()
-
-
-def _tidy_up(known, ours):
-    """Takes down what is left of a cluster. Of one in another folder only if nobody is at work on it just now."""
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(record.locked(known.settings, beside=ours))
-        except ClusterError:
-            return  # whatever it holds then is named by the checks that follow
-        if record.load(known.settings) != known:
-            return
-        if known.abandoned and known.alive():
-            say(f"tidying up after process {known.owner.pid}, which ended without taking down {known.settings.state}")
-        else:
-            say("tidying up after a cluster that ended without `cluster down`")
-        leftovers.remove(known)
-
-
-def _check_free(settings):
-    if not settings.control_plane_only:
-        network.check_free(settings)
-    if network.has_node_address(settings):
-        same = [
-            known.settings.state for known in record.load_all() if known.settings.node_address == settings.node_address
-        ]
-        owner = f"the cluster in {same[0]}" if same else "something else on this machine"
-        raise ClusterError(
-            f"{owner} has the address {settings.node_address} of port base {settings.port_base}; "
-            "choose another --port-base"
-        )
-    host.check_ports(settings)
 
 
 def _remember(settings):
@@ -293,13 +222,13 @@ def status(settings):
         return STATUS_NOTHING
     recorded = known.processes()
     alive = known.alive()
-    for name in programs(known.settings):
+    for name in known.settings.programs:
         state = "running" if name in alive else "ended"
         pid = recorded[name].pid if name in recorded else "-"
         print(f"{name:24} {state:8} pid {pid:<8} {settings.logs}/{name}.log")
     if known.owner is not None:
         print(f"{'owner':24} {'ended' if known.abandoned else 'running':8} pid {known.owner.pid}")
-    complete = alive == set(programs(known.settings)) and not known.abandoned
+    complete = alive == set(known.settings.programs) and not known.abandoned
     checks = [("API server", control_plane.kube_apiserver_ready)]
     if not known.settings.control_plane_only:
         checks += [(f"node {NODE_NAME}", node.node_ready), ("DNS", addons.dns_ready)]

@@ -12,7 +12,9 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -178,18 +180,40 @@ def unix_sockets(pids):
     return {fields[7] for fields in lines if len(fields) > 7 and f"socket:[{fields[6]}]" in held}
 
 
-def owner_of_port(port):
-    """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
-    inodes = set()
+def _listeners():
+    """(address, port, 'socket:[N]') of every TCP listener of this network namespace, the address as the kernel writes it."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):  # no IPv6 in this kernel
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
                 fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
-                    inodes.add(f"socket:[{fields[9]}]")
+                address, _, port = fields[1].rpartition(":")
+                if fields[3] == "0A":  # LISTEN
+                    yield address, int(port, 16), f"socket:[{fields[9]}]"
+
+
+def somebody_listens_on(address):
+    """Whether a TCP port of an IPv4 address is served, be it by a process of another PID namespace."""
+    written = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
+    return any(found == written for found, _, _ in _listeners())
+
+
+def owner_of_port(port):
+    """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
+    inodes = {inode for _, listening, inode in _listeners() if listening == port}
     if not inodes:
         return "a process that binds it without listening"
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and inodes & _socket_inodes(directory.name):
             return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
     return "a process outside this PID namespace"
+
+
+def named(name):
+    """Pids of the programs of that name that run."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit() and start_ticks(directory.name) is not None:
+            with contextlib.suppress(OSError):
+                if (directory / "comm").read_text().strip() == name:
+                    found.append(int(directory.name))
+    return found

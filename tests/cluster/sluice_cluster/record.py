@@ -148,6 +148,11 @@ def load_full_node():
     return next((record for record in load_all() if not record.settings.control_plane_only), None)
 
 
+def may_be_of_a_node():
+    """Whether a record is there that is of a node, or that cannot be understood."""
+    return any(complaint or not known.settings.control_plane_only for known, complaint in _scan())
+
+
 @contextlib.contextmanager
 def locked(settings, beside=None):
     """Holds a cluster's lock and, for a node, the machine's; but for those that the caller holds for `beside`.

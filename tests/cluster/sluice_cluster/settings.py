@@ -36,19 +36,21 @@ PORT_OFFSETS = {
     "kube-proxy-healthz": 7,
     "kube-proxy-metrics": 8,
 }
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+NODE = ("containerd", "kubelet", "kube-proxy")
 CONTROL_PLANE_PORTS = ("kube-apiserver", "etcd", "etcd-peer", "kube-controller-manager", "kube-scheduler")
 
 # sun_path holds 107 bytes, and this is the longest socket below a node's state folder. A control plane has none.
 STATE_PATH_BYTES_MAX = 107 - len("/kubelet/device-plugins/kubelet.sock")
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
 def default_state():
     """The state folder of who names none; relative to the checkout."""
     return Path(os.path.realpath(CHECKOUT / (os.environ.get(STATE_VARIABLE) or "build/cluster")))
 
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
     """What distinguishes one cluster from another. It is recorded, so that `down` needs no flags but --state."""
 
     state: Path
@@ -94,9 +96,13 @@ def default_state():
         return next(self.cluster_cidr.subnets(new_prefix=24))
 
     @property
+    def node_cidr(self):
+        return self._sixteenth(3)
+
+    @property
     def node_address(self):
         """One for each port base. Not of 127/8, which the API server refuses to advertise."""
-        return str(self._sixteenth(3)[self.port_base])
+        return str(self.node_cidr[self.port_base])
 
     @property
     def api_service_address(self):
@@ -108,6 +114,11 @@ def default_state():
 
     def port(self, name):
         return self.port_base + PORT_OFFSETS[name]
+
+    @property
+    def programs(self):
+        """Names of the processes that make up this cluster."""
+        return CONTROL_PLANE if self.control_plane_only else CONTROL_PLANE + NODE
 
     def listeners(self):
         """(address, port, program) of everything that will listen, for the check before the start."""
