@@ -85,6 +85,8 @@ def fake_go(folder, version):
     [
         ("new enough is used as it is", ["1.26.8"], None, 0, {}),
         ("a later one that is new enough beats an older first one", ["1.19.8", "1.27.0"], None, 1, {}),
+        ("a patch too old fetches", ["1.26.2"], None, 0, {"GOTOOLCHAIN": "auto"}),
+        ("a patch too old gives way to the next", ["1.26.2", "1.26.7"], None, 1, {}),
         ("1.23 fetches what go.mod names", ["1.19.8", "1.23.4"], None, 1, {"GOTOOLCHAIN": "auto"}),
         ("but not against the user's word", ["1.23.4"], "local", 0, {}),
     ],
@@ -92,6 +94,7 @@ def fake_go(folder, version):
 def test_the_go_that_can_build_is_found(monkeypatch, tmp_path, name, versions, toolchain, chosen, environment):
     candidates = [fake_go(tmp_path / str(index), version) for index, version in enumerate(versions)]
     monkeypatch.setattr(go, "_candidates", lambda: candidates)
+    monkeypatch.setattr(go, "required_version", lambda: (1, 26, 7))
     monkeypatch.delenv("GOTOOLCHAIN", raising=False)
     if toolchain:
         monkeypatch.setenv("GOTOOLCHAIN", toolchain)
