@@ -65,7 +65,8 @@ class Demo:
         self._view.say(time.monotonic(), text)
 
     def _bring_up(self, undo):
-        if self._cluster.runs():
+        ran_before = self._cluster.runs()
+        if ran_before:
             self._say("a cluster of this checkout runs already; it is used, and left as it is at the end")
             if not self._arguments.keep:
                 undo.callback(self._remove_example)
@@ -77,6 +78,8 @@ class Demo:
         self._cluster.find_tools()
         self._say("installing Sluice with helm, and a Prometheus")
         self._cluster.deploy()
+        if ran_before:
+            self._remove_example()  # A gateway of an earlier run has pods, and its HPA a past, that would be measured again.
         self._say(f"kubectl apply -f {EXAMPLE.relative_to(ROOT)}")
         self._cluster.kubectl("apply", "-f", EXAMPLE)
 
@@ -86,7 +89,7 @@ class Demo:
 
     def _remove_example(self):
         # The background cascade of the gateway drains its pods; nobody is left to be drained.
-        self._cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", "--wait=true", "--timeout=120s")
+        self._cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", "--wait=true", "--timeout=180s")
 
     def _play(self):
         api = KubeApi(self._cluster.kubectl_path, self._cluster.kubeconfig)
