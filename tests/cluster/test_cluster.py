@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from clusters import CLUSTER, cluster
 from sluice_cluster import leftovers, processes, record
-from sluice_cluster.settings import Settings
+from sluice_cluster.settings import Settings, cache_root
 
 PORT_BASE = 27000
 
@@ -231,6 +231,18 @@ def test_a_control_plane_that_somebody_is_starting_is_left_to_him(state_folder):
         refused = up(second, check=False)
     assert f"the cluster in {known.settings.state} has the address" in refused.stdout
     assert record.load(settings_of(first)) == known
+
+
+def test_under_sudo_what_stays_of_a_cluster_is_the_users(monkeypatch, state_folder):
+    monkeypatch.setenv("SLUICE_CACHE", str(cache_root()))
+    monkeypatch.setenv("SUDO_UID", "65534")
+    state = state_folder()
+    up(state)
+    assert (state / "pki" / "ca.key").stat().st_uid == 0
+    cluster("down", "--state", state)
+    left = [state, *state.rglob("*")]
+    assert state / "logs" / "etcd.log" in left
+    assert {path.lstat().st_uid for path in left} == {65534}
 
 
 def test_a_taken_port_is_named_with_its_owner(state_folder):

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sluice_cluster import cgroups, go, host, mounts, network, processes
+from sluice_cluster import cgroups, go, host, mounts, network, ownership, processes
 from sluice_cluster.errors import ClusterError
 from sluice_cluster.settings import CHECKOUT, STATE_PATH_BYTES_MAX, Settings, cache_root, default_state
 
@@ -71,6 +71,16 @@ def test_settings_come_back_from_the_record_as_they_were():
 def test_the_cache_is_where_the_environment_says(monkeypatch, environment, folder):
     monkeypatch.setattr(os, "environ", environment)
     assert cache_root() == Path(folder)
+
+
+def test_folders_that_root_makes_for_a_user_are_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUDO_UID", "65534")
+    ownership.make_folder(tmp_path / "a" / "b")
+    (tmp_path / "a" / "b" / "file").touch()
+    (tmp_path / "a" / "b" / "link").symlink_to(tmp_path)
+    assert [(tmp_path / name).stat().st_uid for name in (".", "a", "a/b", "a/b/file")] == [0, 65534, 65534, 0]
+    ownership.give_tree(tmp_path / "a")
+    assert [(tmp_path / name).lstat().st_uid for name in (".", "a", "a/b/file", "a/b/link")] == [0, 65534, 65534, 65534]
 
 
 def fake_go(folder, version):

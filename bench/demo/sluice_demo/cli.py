@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-from sluice_cluster import interrupts
+from sluice_cluster import interrupts, ownership
 from sluice_cluster.errors import ClusterError
 
 from . import diagnose, verdict, view
@@ -28,7 +28,7 @@ def main(words):
     options.add_argument("--keep", action="store_true", help="leave the cluster and what is in it as they are at the end")
     arguments = options.parse_args(words)
     interrupts.install()  # Tidies up after itself on SIGTERM and without its terminal as after Ctrl-C.
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    ownership.make_folder(FOLDER)
     try:
         with open(FOLDER / "commands.log", "wb") as log:
             return Demo(arguments, log).run()
@@ -38,6 +38,8 @@ def main(words):
     except (DemoError, ClusterError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
+    finally:
+        ownership.give_tree(FOLDER)
 
 
 class Demo:

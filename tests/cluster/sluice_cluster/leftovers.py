@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import cgroups, clients, containerd, host, mounts, network, processes, record
+from . import cgroups, clients, containerd, host, mounts, network, ownership, processes, record
 from .settings import RUNTIME_FOLDERS
 
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -46,6 +46,8 @@ def remove(known):
     settings.kubeconfig.unlink(missing_ok=True)
     host.remove_folders(known.absent_folders)
     known.forget()
+    if settings.state.exists():
+        ownership.give_tree(settings.state)
 
 
 def _remove_node(known):

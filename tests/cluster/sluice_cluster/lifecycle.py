@@ -18,6 +18,7 @@ from . import (
     leftovers,
     network,
     node,
+    ownership,
     pki,
     predecessors,
     processes,
@@ -25,7 +26,7 @@ from . import (
 )
 from .errors import ClusterError
 from .progress import say
-from .settings import NODE_NAME, invoking_user
+from .settings import NODE_NAME
 from .waiting import wait_until
 
 # Far above what it takes, also on a machine that compiles at the same time.
@@ -91,7 +92,7 @@ def _own_folder(settings):
     marker = state / "sluice-cluster"
     if state.exists() and not marker.exists() and any(state.iterdir()):
         raise ClusterError(f"{state} is not empty and not of a cluster; choose another folder with --state")
-    state.mkdir(parents=True, exist_ok=True)
+    ownership.make_folder(state)
     marker.write_text("State folder of tests/cluster/cluster.\n")
     previous = state / "logs.previous"
     if settings.logs.exists():
@@ -99,9 +100,6 @@ def _own_folder(settings):
         settings.logs.rename(previous)
     for folder in (settings.logs, settings.config):
         folder.mkdir(exist_ok=True)
-    user = invoking_user()
-    if user is not None:
-        os.chown(state, user.pw_uid, user.pw_gid)
 
 
 class Start:
