@@ -69,12 +69,13 @@ def step(*words):
     return Tally(passed=1) if run(*words) == 0 else Tally(failed=1)
 
 
-def ctest(preset):
-    """Unit tests of a preset, counted by doctest's test cases and not by its programs."""
+def ctest(preset, folder=None):
+    """Unit tests of a preset's build folder, or of another, counted by doctest's test cases and not by its programs."""
     report = _report(f"ctest-{preset}")
+    tests = ["--preset", preset] if folder is None else ["--test-dir", folder, "--output-on-failure"]
     # Of a long output the end is kept: doctest's summary is there.
     limits = ["--test-output-size-passed", "65536", "--test-output-size-failed", "65536", "--test-output-truncation", "head"]
-    status = run("ctest", "--preset", preset, "--output-junit", str(report), *limits)
+    status = run("ctest", *tests, "--output-junit", str(report), *limits)
     return _consistent(_ctest_tally(report), status)
 
 
@@ -124,6 +125,16 @@ def sanitizers():
     return built + ctest("asan") if built.failed == 0 else built
 
 
+def threads():
+    """The analysis of what each mutex guards, then ThreadSanitizer. That only for the programs' common part and the gateway: the others'
+    threads run in libraries that are not built for it (cpprest), and it would suspect them wrongly."""
+    analysis = step(sys.executable, "scripts/run_clang_tidy.py", "--threads")
+    folder = "build/threads"  # `make tsan` has its own, with everything in it
+    configured = step("cmake", "--preset", "tsan", "-B", folder, "-DSLUICE_COMPONENTS=kube;gateway")
+    built = step("cmake", "--build", folder) if configured.failed == 0 else configured
+    return analysis + built + (ctest("threads", folder) if built.failed == 0 else Tally())
+
+
 def integration():
     """Against a real API server. Each folder in a run of its own: files of two folders may have the same name."""
     folders = [folder for folder in ("tests/cluster", "tests/integration") if any((ROOT / folder).rglob("test_*.py"))]
@@ -143,6 +154,7 @@ PARTS = (
     Part("build", "release build", lambda: step("scripts/build", "release")),
     Part("unit", "unit tests", lambda: ctest("release") + pytest("bench"), ("build",)),
     Part("sanitizers", "unit tests under ASan and UBSan", sanitizers),
+    Part("threads", "thread-safety analysis, and unit tests under TSan", threads, ("build",)),
     Part("images", "container images", lambda: step("scripts/images"), ("build",)),
     Part("integration", "programs against a real control plane", integration, ("build",)),
     Part("e2e", "end to end on a real node", lambda: pytest("tests/e2e", *AS_ROOT), ("build", "images")),
