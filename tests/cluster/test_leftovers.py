@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 from clusters import alone
-from sluice_cluster import cgroups, clients, leftovers, network, predecessors, processes, record
+from sluice_cluster import cgroups, clients, network, predecessors, processes, record
 from sluice_cluster.errors import ClusterError
 from sluice_cluster.settings import CHECKOUT, Settings
 from sluice_cluster.waiting import wait_until
