@@ -1,6 +1,7 @@
 """The full node: pods, Services, DNS, images, the HPA, and that it goes without a trace."""
 
 import contextlib
+import ipaddress
 import json
 import os
 import resource
@@ -33,6 +34,17 @@ def listing(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else None
 
 
+def loopback_addresses():
+    return [entry["local"] for entry in json.loads(run("ip", "-json", "address", "show", "dev", "lo"))[0]["addr_info"]]
+
+
+def of_another_cluster(address):
+    """Control planes of others come and go beside this node."""
+    ours = Settings(Path("/any"), PORT_BASE)
+    address = ipaddress.ip_address(address)
+    return address.version == 4 and address in ours.node_cidr and str(address) != ours.node_address
+
+
 def host_snapshot():
     """What a cluster touches, seen with other eyes than those of `down`."""
     return {
@@ -40,7 +52,7 @@ def host_snapshot():
         "veths": sorted(
             link["ifname"] for link in json.loads(run("ip", "-json", "link", "show", "type", "veth") or "[]")
         ),
-        "loopback": json.loads(run("ip", "-json", "address", "show", "dev", "lo"))[0]["addr_info"],
+        "loopback": [address for address in loopback_addresses() if not of_another_cluster(address)],
         "routes": [route["dst"] for route in json.loads(run("ip", "-json", "route"))],
         "sysctls": host.read_sysctls(),
         "ports": Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(),
