@@ -27,8 +27,8 @@ def cluster(*words, check=True):
 
 @contextlib.contextmanager
 def state_folders():
-    """Makes state folders, with short names since sockets lie in them; at the end, also of a test or a setup that fails,
-    takes down what runs in them."""
+    """Makes state folders, with short names since sockets lie in them; at the end, also of a test or a setup that
+    fails, takes down what runs in them."""
     made = []
 
     def make():
@@ -61,9 +61,9 @@ def alone(body):
     itself: there it may put on the machine what it likes."""
     module = body.__module__
     program = f"import sys; sys.path.insert(0, {str(HERE)!r}); import {module}; {module}.{body.__name__}()"
-    isolated = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "sh", "-c", ALONE, "sh"]
+    isolated = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
     done = subprocess.run(
-        [*isolated, sys.executable, "-B", "-c", program],
+        [*isolated, "sh", "-c", ALONE, "sh", sys.executable, "-B", "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,4 +1,4 @@
-"""However a run of tests ends, its fixtures are torn down: else a node would stay, and every later test would meet it."""
+"""However a run of tests ends, its fixtures are torn down: else a node would stay, and later tests would meet it."""
 
 import shutil
 import signal

@@ -1,7 +1,7 @@
 """Network namespaces of clients (load generators, tests), each with a veth pair to the host.
 
-Others make them, with an address in the upper half of the cluster's network; what is killed leaves them behind, and with
-them a route that keeps the next node from starting. So a namespace is named after the process that made it.
+Others make them, with an address in the upper half of the cluster's network; what is killed leaves them behind, and
+with them a route that keeps the next node from starting. So a namespace is named after the process that made it.
 """
 
 import ipaddress

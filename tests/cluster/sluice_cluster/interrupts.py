@@ -17,8 +17,8 @@ _terminals = set()
 
 def _interrupt(number, _):
     _leave_terminal(number)
-    # Whoever is told to end tidies up, and goes on doing so when he is told again: both a shell and the kernel tell of a
-    # lost terminal. Ctrl-C stays the user's last resort.
+    # Whoever is told to end tidies up, and goes on doing so when he is told again: both a shell and the kernel tell of
+    # a lost terminal. Ctrl-C stays the user's last resort.
     for other in _handled():
         if other != signal.SIGINT:
             signal.signal(other, _go_on)

@@ -68,7 +68,8 @@ def _remove_node(known):
 
 def remove_unrecorded(settings):
     """Removes what a node has left in the network where no record of it is left, as of a container that was started
-    anew and kept its network: only where it bears our mark, and nothing of a node lives. Answers its address, or None."""
+    anew and kept its network: only where it bears our mark, and nothing of a node lives. Answers its address or None.
+    """
     address = network.unrecorded_node(settings)
     lives = address is not None and (
         record.may_be_of_a_node()

@@ -21,7 +21,7 @@ def make_folder(path):
 
 
 def give_tree(path):
-    """Gives a folder away with all that is in it. Only what nobody writes any more: keys of a cluster that runs are root's."""
+    """Gives a folder away with all that is in it. Only what has ended: the keys of a cluster that runs are root's."""
     if invoking_user() is None:
         return
     give(path)

@@ -1,4 +1,4 @@
-"""What may stand in the way of a start: the wanted cluster itself, others, and what is left of those that have ended."""
+"""What may stand in the way of a start: the wanted cluster itself, others, and what those that ended have left."""
 
 import contextlib
 

@@ -181,7 +181,7 @@ def unix_sockets(pids):
 
 
 def _listeners():
-    """(address, port, 'socket:[N]') of every TCP listener of this network namespace, the address as the kernel writes it."""
+    """(address as the kernel writes it, port, 'socket:[N]') of every TCP listener of this network namespace."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):  # no IPv6 in this kernel
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

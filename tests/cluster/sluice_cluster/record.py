@@ -73,7 +73,7 @@ class Record:
 
 
 def load(settings):
-    """The record of the cluster in this state folder, or None. ClusterError where it is there and cannot be understood."""
+    """The record of the cluster in this state folder, or None. ClusterError where it cannot be understood."""
     return _load(RUN_DIR / settings.identity) or _load(settings.state)
 
 
