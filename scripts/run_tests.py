@@ -7,15 +7,22 @@ Every part runs, even after one before it failed, unless it cannot: without a bu
 `N passed, N failed` over all parts; the exit status is 0 only where nothing failed.
 """
 
+import contextlib
 import dataclasses
 import re
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests" / "cluster"))
+
+from sluice_cluster import record  # noqa: E402  (the path has to come first)
+
 RESULTS = ROOT / "build" / "test-results"
 PYTEST = [sys.executable, "-B", "-m", "pytest"]
 AS_ROOT = ["scripts/with-root"]
@@ -36,9 +43,25 @@ class Tally:
         return Tally(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped, self.seconds + other.seconds)
 
 
+class Terminated(KeyboardInterrupt):
+    """We were told to end, and not by the terminal, which tells our children too."""
+
+
+def _terminate(*_):
+    raise Terminated
+
+
 def run(*words):
-    """Runs a command in the checkout with its output on ours; its exit status."""
-    return subprocess.run(words, cwd=ROOT, check=False).returncode
+    """Runs a command in the checkout with its output on ours; its exit status. Where we are to end, it tidies up first."""
+    child = subprocess.Popen(words, cwd=ROOT)
+    try:
+        return child.wait()
+    except KeyboardInterrupt as told:
+        if isinstance(told, Terminated):
+            with contextlib.suppress(PermissionError):  # sudo's, which then ends when its command does
+                child.terminate()
+        child.wait()
+        raise
 
 
 def step(*words):
@@ -46,12 +69,13 @@ def step(*words):
     return Tally(passed=1) if run(*words) == 0 else Tally(failed=1)
 
 
-def ctest(preset):
-    """Unit tests of a preset, counted by doctest's test cases and not by its programs."""
+def ctest(preset, folder=None):
+    """Unit tests of a preset's build folder, or of another, counted by doctest's test cases and not by its programs."""
     report = _report(f"ctest-{preset}")
+    tests = ["--preset", preset] if folder is None else ["--test-dir", folder, "--output-on-failure"]
     # Of a long output the end is kept: doctest's summary is there.
     limits = ["--test-output-size-passed", "65536", "--test-output-size-failed", "65536", "--test-output-truncation", "head"]
-    status = run("ctest", "--preset", preset, "--output-junit", str(report), *limits)
+    status = run("ctest", *tests, "--output-junit", str(report), *limits)
     return _consistent(_ctest_tally(report), status)
 
 
@@ -101,6 +125,16 @@ def sanitizers():
     return built + ctest("asan") if built.failed == 0 else built
 
 
+def threads():
+    """The analysis of what each mutex guards, then ThreadSanitizer. That only for the programs' common part and the gateway: the others'
+    threads run in libraries that are not built for it (cpprest), and it would suspect them wrongly."""
+    analysis = step(sys.executable, "scripts/run_clang_tidy.py", "--threads")
+    folder = "build/threads"  # `make tsan` has its own, with everything in it
+    configured = step("cmake", "--preset", "tsan", "-B", folder, "-DSLUICE_COMPONENTS=kube;gateway")
+    built = step("cmake", "--build", folder) if configured.failed == 0 else configured
+    return analysis + built + (ctest("threads", folder) if built.failed == 0 else Tally())
+
+
 def integration():
     """Against a real API server. Each folder in a run of its own: files of two folders may have the same name."""
     folders = [folder for folder in ("tests/cluster", "tests/integration") if any((ROOT / folder).rglob("test_*.py"))]
@@ -120,6 +154,7 @@ PARTS = (
     Part("build", "release build", lambda: step("scripts/build", "release")),
     Part("unit", "unit tests", lambda: ctest("release") + pytest("bench"), ("build",)),
     Part("sanitizers", "unit tests under ASan and UBSan", sanitizers),
+    Part("threads", "thread-safety analysis, and unit tests under TSan", threads, ("build",)),
     Part("images", "container images", lambda: step("scripts/images"), ("build",)),
     Part("integration", "programs against a real control plane", integration, ("build",)),
     Part("e2e", "end to end on a real node", lambda: pytest("tests/e2e", *AS_ROOT), ("build", "images")),
@@ -150,18 +185,33 @@ def summary(results):
     return "\n".join([*lines, f"{total.passed} passed, {total.failed} failed{skipped}"]), total
 
 
+def node_in_the_way(parts):
+    """A sentence where a node runs whose place tests/cluster needs: it may be kept for a reason, so we only name the remedy."""
+    node = record.load_full_node()
+    if node is None or node.abandoned or not node.alive() or "integration" not in [part.name for part in parts]:
+        return None
+    return f"the part integration starts this machine's one node, and another runs; first: tests/cluster/cluster down --state {node.settings.state}"
+
+
 def main(words):
     known = {part.name: part for part in PARTS}
     unknown = [word for word in words if word not in known]
     if unknown:
         print(f"test: unknown part {unknown[0]}: {', '.join(known)}", file=sys.stderr)
         return 2
-    text, total = summary(run_parts([part for part in PARTS if not words or part.name in words]))
+    parts = [part for part in PARTS if not words or part.name in words]
+    if complaint := node_in_the_way(parts):
+        print(f"test: {complaint}\n0 passed, 1 failed", flush=True)
+        return 1
+    text, total = summary(run_parts(parts))
     print(f"\n{text}", flush=True)
     return 1 if total.failed else 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # As root, in a user's checkout.
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 # The cluster's own package knows its folders and addresses.

@@ -2,6 +2,7 @@
 
 from sluice_demo.observations import EventSeen, GatewaySeen, HpaSeen, LoadReported, MemorySeen, PodSeen, Scraped
 from sluice_demo.record import DRAIN_ANNOTATION, STATE_LABEL, TRAFFIC_LABEL, Record
+from sluice_demo.scenario import ECHOES_PER_SECOND
 
 DEADLINE = "2026-11-23T09:30:00Z"
 
@@ -22,9 +23,9 @@ def pod(at, name, *, ready=True, draining=False, deleting=False, deleted=False, 
     return PodSeen(at, deleted, {"metadata": meta, "status": status})
 
 
-def scraped(at, name, connections, messages=0, queue=0, uid=None):
+def scraped(at, name, connections, messages=0, queue=0, uid=None, asked_at=None):
     values = {"rtgw_connections": connections, "rtgw_task_queue_length": queue, "rtgw_messages_received_total": messages}
-    return Scraped(at, uid or f"uid-{name}", values)
+    return Scraped(at, at if asked_at is None else asked_at, uid or f"uid-{name}", values)
 
 
 def hpa(at, desired, connections=None, queue=None, current=2):
@@ -67,8 +68,8 @@ def load(at, connected, **changes):
     return LoadReported(at, report)
 
 
-def memory(at, program, mebibytes):
-    return MemorySeen(at, program, mebibytes << 20)
+def memory(at, program, megabytes):
+    return MemorySeen(at, program, int(megabytes * 1_000_000))
 
 
 def record_of(*observations):
@@ -78,12 +79,15 @@ def record_of(*observations):
     return record
 
 
-def drained_pod(name, begin, end, initial, messages=50):
-    """A pod that drains cleanly from `begin` to `end`."""
+def drained_pod(name, begin, end, initial, messages=None):
+    """A pod that drains cleanly from `begin` to `end`; its clients say what is due in 3 s unless told otherwise."""
+    if messages is None:
+        messages = initial * ECHOES_PER_SECOND * 3
     return [
         pod(begin - 30, name),
-        scraped(begin - 0.5, name, initial, messages=100),
+        scraped(begin - 0.5, name, initial, messages=90),
         pod(begin, name, draining=True),
+        scraped(begin + 0.1, name, initial, messages=100),
         scraped(end - 0.2, name, 0, messages=100 + messages),
         pod(end, name, draining=True, deleting=True),
         scraped(end + 0.05, name, 0, messages=100 + messages),

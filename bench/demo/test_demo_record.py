@@ -6,13 +6,23 @@ from story import DEADLINE, drained_pod, event, hpa, load, pod, record_of, scrap
 
 
 def test_a_drain_runs_from_the_annotation_to_the_delete():
-    record = record_of(pod(0, "a"), pod(0, "b"), *drained_pod("c", begin=40, end=48, initial=700))
+    record = record_of(pod(0, "a"), pod(0, "b"), *drained_pod("c", begin=40, end=48, initial=700, messages=50))
     (drain,) = record.finished_drains
     assert (drain.pod, drain.reason, drain.initial, drain.duration_s) == ("c", "ScaleDown", 700, 8)
     assert (drain.receivers, drain.beside, drain.messages_during) == (2, 0, 50)
     assert drain.connections_left == 0 and not drain.cancelled
-    assert drain.samples == [(7.8, 0)]
+    assert drain.samples == [(0.1, 700), (7.8, 0)]
     assert [each.name for each in record.living] == ["a", "b"]
+
+
+def test_what_was_said_before_the_drain_is_no_message_during_it():
+    record = record_of(pod(0, "a"), scraped(39, "a", 700, messages=100), pod(40, "a", draining=True))
+    assert record.drains[0].messages_during is None
+    record.apply(scraped(40.2, "a", 700, messages=900, asked_at=39.9))
+    assert record.drains[0].messages_during is None
+    record.apply(scraped(40.4, "a", 700, messages=920))
+    record.apply(scraped(40.6, "a", 700, messages=921))
+    assert record.drains[0].messages_during == 1
 
 
 def test_a_drain_that_is_taken_back_is_not_finished_and_may_begin_again():
@@ -39,7 +49,7 @@ def test_the_first_answer_after_the_delete_says_what_was_left():
 
 def test_a_pod_that_does_not_answer_keeps_its_last_word():
     record = record_of(pod(0, "a"), scraped(1, "a", 3), pod(2, "a", deleting=True))
-    record.apply(Scraped(2.1, "uid-a", None))
+    record.apply(Scraped(2.1, 2.1, "uid-a", None))
     assert record.pods["uid-a"].left_at_deletion == 3
 
 

@@ -24,6 +24,7 @@ def good_run():
     record.apply(load(120, 4160))
     record.enter("done", 130)
     record.apply(hpa(131, 3, "1380", "0"))
+    record.apply(load(135, 0))
     return record
 
 
@@ -51,22 +52,46 @@ def test_a_run_that_never_began_fails_everywhere_without_an_exception():
 
 
 @pytest.mark.parametrize("change, failing", [
-    (lambda r: r.apply(load(140, 4160, ends__abnormal={"total": 1, "kinds": {"eof": 1}})), ["demo.abnormal_closes"]),
-    (lambda r: r.apply(load(140, 4160, echoes__lost=1)), ["demo.lost_echoes"]),
-    (lambda r: r.apply(load(140, 4160, echoes__corrupt=1)), ["echoes answered wrongly or twice"]),
-    (lambda r: r.apply(load(140, 4160, tasks__wrong=1)), ["tasks lost or answered wrongly"]),
+    (lambda r: r.apply(load(140, 0, ends__abnormal={"total": 1, "kinds": {"eof": 1}})), ["demo.abnormal_closes"]),
+    (lambda r: r.apply(load(140, 0, echoes__lost=1, echoes__sent=10)), ["demo.lost_echoes"]),
+    (lambda r: r.apply(load(140, 0, echoes__corrupt=1)), ["echoes answered wrongly or twice"]),
+    (lambda r: r.apply(load(140, 0, echoes__sent=10)), ["echoes neither answered nor lost"]),
+    (lambda r: r.apply(load(140, 0, echoes__outstanding=1)), ["echoes awaited at the end"]),
+    (lambda r: r.apply(load(140, 1)), ["clients left at the end"]),
+    (lambda r: r.apply(load(140, 0, tasks__wrong=1)), ["tasks lost or answered wrongly"]),
     (lambda r: r.apply(memory(140, "adapter", 31)), ["demo.adapter_rss_mb"]),
     (lambda r: r.apply(hpa(140, 4, "1040", "0")), ["pods beyond what the clients that stayed need"]),
     (lambda r: [r.apply(scraped(141, "a", 590)), r.apply(pod(142, "a", deleting=True))], ["demo.deleted_with_connections"]),
     (lambda r: [r.apply(seen) for seen in drained_pod("late", 200, 209, 700)], ["demo.drain_time_ratio"]),
     (lambda r: [r.apply(seen) for seen in drained_pod("small", 200, 208, 499)], ["connections of the smallest victim"]),
     (lambda r: [r.apply(seen) for seen in drained_pod("silent", 200, 208, 700, messages=0)],
-     ["messages through the quietest victim while it drained"]),
+     ["messages through the quietest victim, of those due"]),
+    # Half of 700 clients * 0.2 a second * 3 s are 210.
+    (lambda r: [r.apply(seen) for seen in drained_pod("quiet", 200, 208, 700, messages=209)],
+     ["messages through the quietest victim, of those due"]),
+    (lambda r: [r.apply(seen) for seen in drained_pod("talking", 200, 208, 700, messages=210)], []),
 ])
 def test_each_fault_fails_its_own_row(change, failing):
     record = good_run()
     change(record)
     assert [row.name for row in verdict.criteria(record) if not row.good] == failing
+
+
+@pytest.mark.parametrize("initial, messages, counted", [(500, 300, 500), (500, 149, 0), (499, 300, 0)])
+def test_connections_count_as_drained_where_many_went_on_talking(initial, messages, counted):
+    record = record_of(gateway(), *drained_pod("a", 40, 48, initial, messages))
+    assert rows_of(record)["demo.drained_connections"].value == counted
+
+
+def test_a_pod_that_was_ready_before_its_clients_came_measures_nothing():
+    record = record_of(hpa(0, 2), *(pod(2, name) for name in "abc"), load(10, 3001))
+    row = rows_of(record)["demo.scale_up_first_pod_s"]
+    assert (row.value, row.text, row.good) == (None, "not measured", False)
+
+
+def test_megabytes_are_a_million_bytes():
+    assert rows_of(record_of(memory(1, "operator", 30)))["demo.operator_rss_mb"].good
+    assert not rows_of(record_of(memory(1, "operator", 30.001)))["demo.operator_rss_mb"].good
 
 
 def test_more_pods_without_a_full_queue_are_not_scaling_by_queue():

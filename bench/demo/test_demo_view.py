@@ -1,6 +1,8 @@
 """What the user sees."""
 
+import dataclasses
 import io
+from pathlib import Path
 
 from sluice_demo import verdict, view
 from sluice_demo.verdict import Criterion
@@ -48,6 +50,16 @@ def test_the_table_and_the_figure_lines():
     assert table[2].split() == ["demo.adapter_rss_mb", "not", "measured", "MB", "<=", "30", "FAILED"]
     assert view.figures(rows) == ["figure demo.clients = 10400 connections", "figure demo.drain_time_ratio = 1.25 ratio"]
     assert not verdict.passed(rows)
+
+
+def test_the_readme_shows_the_table_as_it_is_printed():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = [line for line in readme.splitlines() if line.startswith("demo.")]
+    rows = verdict.criteria(record_of())
+    assert [line.split()[0] for line in shown] == [row.name for row in rows if row.figure]
+    measured = {line.split()[0]: float(line.split()[1]) for line in shown}
+    printed = view.table([dataclasses.replace(row, value=measured.get(row.name)) for row in rows])
+    assert shown == [view.plain(line) for line in printed[: len(shown)]]
 
 
 def test_a_screen_is_cut_to_the_terminal_and_colours_take_no_room():

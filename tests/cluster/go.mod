@@ -1,9 +1,8 @@
 // The programs of the local cluster, pinned. `go build` of the tools below needs nothing but the Go module proxy.
+// The go line is that of tests/prometheus, so that a machine without a Go fetches one toolchain and not two.
 module sluice.dev/tests/cluster
 
-go 1.26.0
-
-toolchain go1.26.2
+go 1.26.7
 
 tool (
 	go.etcd.io/etcd/server/v3

@@ -1,17 +1,19 @@
 """Control planes: start, stop, crash, side by side, and what is said where one cannot run."""
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
-from conftest import CLUSTER, cluster
+from clusters import CLUSTER, cluster
 from sluice_cluster import leftovers, processes, record
-from sluice_cluster.settings import Settings
+from sluice_cluster.settings import Settings, cache_root
 
 PORT_BASE = 27000
 
@@ -135,20 +137,112 @@ def test_other_settings_need_a_down_first(state_folder):
     assert f"runs already; first: cluster down --state {settings_of(state).state}" in refused.stdout
 
 
-def test_an_interrupted_up_leaves_nothing(state_folder):
+def process_record(state, name):
+    return record.RUN_DIR / settings_of(state).identity / "processes" / f"{name}.json"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_up_leaves_nothing(state_folder, number):
     state = state_folder()
     words = [sys.executable, CLUSTER, "up", "--control-plane-only", "--state", state, "--port-base", str(PORT_BASE)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as starting:
-        process_folder = record.RUN_DIR / settings_of(state).identity / "processes"
-        while not (process_folder / "etcd.json").exists():
+        while not process_record(state, "etcd").exists():
             assert starting.poll() is None, starting.stdout.read()
         known = record.load(settings_of(state))
-        starting.send_signal(signal.SIGINT)
+        starting.send_signal(number)
         output = starting.stdout.read()
     assert starting.returncode == 1
     assert output.splitlines()[-1] == "cluster: interrupted"
     assert leftovers.remaining(known) == []
     assert record.load(settings_of(state)) is None
+
+
+def test_an_up_whose_terminal_goes_away_leaves_nothing(state_folder):
+    state = state_folder()
+    ours, terminal = os.openpty()
+    words = [sys.executable, CLUSTER, "up", "--control-plane-only", "--state", state, "--port-base", str(PORT_BASE)]
+    with subprocess.Popen(
+        words,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # makes it the terminal that can be lost
+    ) as starting:
+        os.close(terminal)
+        while not process_record(state, "etcd").exists():
+            assert starting.poll() is None
+        known = record.load(settings_of(state))
+        os.close(ours)
+        assert starting.wait() == 1
+    assert leftovers.remaining(known) == []
+    assert record.load(settings_of(state)) is None
+
+
+def ended_process():
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process
+
+
+def test_a_cluster_whose_owner_was_killed_is_tidied_up_by_the_next_up(monkeypatch, state_folder):
+    first, second = state_folder(), state_folder()
+    with subprocess.Popen(["sleep", "infinity"]) as owner:
+        monkeypatch.setenv(record.OWNER_VARIABLE, str(owner.pid))
+        up(first)
+        assert "runs already" in up(first).stdout
+        assert cluster("status", "--state", first).returncode == 0
+        owner.kill()
+    shown = cluster("status", "--state", first, check=False)
+    assert shown.returncode == 1
+    assert f"owner                    ended    pid {owner.pid}" in shown.stdout
+    known = record.load(settings_of(first))
+    monkeypatch.delenv(record.OWNER_VARIABLE)
+    told = f"tidying up after process {owner.pid}, which ended without taking down {settings_of(first).state}"
+    assert told in up(second).stdout
+    # The second has the address that the first had.
+    assert leftovers.remaining(known) == [f"address {known.settings.node_address}"]
+    assert cluster("status", "--state", second).returncode == 0
+
+
+def test_an_owner_must_run(monkeypatch, state_folder):
+    gone = ended_process().pid
+    monkeypatch.setenv(record.OWNER_VARIABLE, str(gone))
+    refused = up(state_folder(), check=False)
+    assert f"{record.OWNER_VARIABLE} is {gone}, and no process with that pid runs; unset it" in refused.stdout
+
+
+def test_a_control_plane_of_another_folder_that_ended_gives_its_address_up(state_folder):
+    first, second = state_folder(), state_folder()
+    up(first)
+    known = record.load(settings_of(first))
+    processes.kill_all(known.processes().values())
+    assert "tidying up after a cluster that ended without" in up(second).stdout
+    assert record.load(settings_of(first)) is None
+    assert leftovers.remaining(known) == [f"address {known.settings.node_address}"]
+
+
+def test_a_control_plane_that_somebody_is_starting_is_left_to_him(state_folder):
+    first, second = state_folder(), state_folder()
+    up(first)
+    known = record.load(settings_of(first))
+    processes.kill_all(known.processes().values())
+    with record.locked(known.settings):
+        refused = up(second, check=False)
+    assert f"the cluster in {known.settings.state} has the address" in refused.stdout
+    assert record.load(settings_of(first)) == known
+
+
+def test_under_sudo_what_stays_of_a_cluster_is_the_users(monkeypatch, state_folder):
+    monkeypatch.setenv("SLUICE_CACHE", str(cache_root()))
+    monkeypatch.setenv("SUDO_UID", "65534")
+    state = state_folder()
+    up(state)
+    assert (state / "pki" / "ca.key").stat().st_uid == 0
+    cluster("down", "--state", state)
+    left = [state, *state.rglob("*")]
+    assert state / "logs" / "etcd.log" in left
+    assert {path.lstat().st_uid for path in left} == {65534}
 
 
 def test_a_taken_port_is_named_with_its_owner(state_folder):

@@ -1,6 +1,7 @@
 """The full node: pods, Services, DNS, images, the HPA, and that it goes without a trace."""
 
 import contextlib
+import ipaddress
 import json
 import os
 import resource
@@ -10,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HERE, cluster, state_folders
-from sluice_cluster import cgroups, containerd, host, leftovers, record
+from clusters import HERE, cluster, state_folders
+from sluice_cluster import cgroups, clients, containerd, host, leftovers, record
 from sluice_cluster.settings import Settings
 from sluice_cluster.waiting import wait_until
 
@@ -33,6 +34,17 @@ def listing(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else None
 
 
+def loopback_addresses():
+    return [entry["local"] for entry in json.loads(run("ip", "-json", "address", "show", "dev", "lo"))[0]["addr_info"]]
+
+
+def of_another_cluster(address):
+    """Control planes of others come and go beside this node."""
+    ours = Settings(Path("/any"), PORT_BASE)
+    address = ipaddress.ip_address(address)
+    return address.version == 4 and address in ours.node_cidr and str(address) != ours.node_address
+
+
 def host_snapshot():
     """What a cluster touches, seen with other eyes than those of `down`."""
     return {
@@ -40,7 +52,7 @@ def host_snapshot():
         "veths": sorted(
             link["ifname"] for link in json.loads(run("ip", "-json", "link", "show", "type", "veth") or "[]")
         ),
-        "loopback": json.loads(run("ip", "-json", "address", "show", "dev", "lo"))[0]["addr_info"],
+        "loopback": [address for address in loopback_addresses() if not of_another_cluster(address)],
         "routes": [route["dst"] for route in json.loads(run("ip", "-json", "route"))],
         "sysctls": host.read_sysctls(),
         "ports": Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(),
@@ -104,21 +116,25 @@ def node(programs, tmp_path_factory):
         yield running
 
 
-@contextlib.contextmanager
-def client_namespace(node):
-    """A network namespace on a veth pair with the host, as the load generator has; yields its name."""
-    name = f"sluice-{os.getpid()}"
+def make_client(name):
+    """A network namespace on a veth pair with the host, as the load generator has."""
     near, far = "sluice-near", "sluice-far"
     run("ip", "netns", "add", name)
+    run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
+    run("ip", "address", "add", f"{HOST_END_ADDRESS}/32", "dev", near)
+    run("ip", "link", "set", near, "up")
+    run("ip", "route", "add", f"{CLIENT_ADDRESS}/32", "dev", near)
+    run("ip", "-n", name, "address", "add", f"{CLIENT_ADDRESS}/32", "dev", far)
+    run("ip", "-n", name, "link", "set", far, "up")
+    run("ip", "-n", name, "route", "add", f"{HOST_END_ADDRESS}/32", "dev", far)
+    run("ip", "-n", name, "route", "add", "default", "via", HOST_END_ADDRESS)
+
+
+@contextlib.contextmanager
+def client_namespace():
+    name = clients.namespace_name("test")
     try:
-        run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
-        run("ip", "address", "add", f"{HOST_END_ADDRESS}/32", "dev", near)
-        run("ip", "link", "set", near, "up")
-        run("ip", "route", "add", f"{CLIENT_ADDRESS}/32", "dev", near)
-        run("ip", "-n", name, "address", "add", f"{CLIENT_ADDRESS}/32", "dev", far)
-        run("ip", "-n", name, "link", "set", far, "up")
-        run("ip", "-n", name, "route", "add", f"{HOST_END_ADDRESS}/32", "dev", far)
-        run("ip", "-n", name, "route", "add", "default", "via", HOST_END_ADDRESS)
+        make_client(name)
         yield name
     finally:
         run("ip", "netns", "delete", name)
@@ -162,7 +178,7 @@ def test_pods_reach_the_api_server_through_its_service(node):
 
 def test_a_client_in_a_namespace_of_its_own_reaches_services_by_its_own_address(node):
     address = node.get("service", "probe")["spec"]["clusterIP"]
-    with client_namespace(node) as name:
+    with client_namespace() as name:
         answer = run("ip", "netns", "exec", name, node.probe, "get", address, 80)
     assert answer.split()[1] == CLIENT_ADDRESS
 
@@ -194,6 +210,9 @@ def test_down_after_a_crash_of_containerd_and_kubelet_leaves_the_host_as_it_was(
         known = record.load(Settings(second.state))
         sockets = containerd.shim_sockets(known.settings, cgroups.pids())
         assert sockets
+        with subprocess.Popen(["true"]) as killed_client:
+            killed_client.wait()
+        make_client(f"sluice-load-{killed_client.pid}")
         for name in ("containerd", "kubelet"):
             os.kill(known.processes()[name].pid, signal.SIGKILL)
         assert "nothing is left" in cluster("down", "--state", second.state).stdout

@@ -8,7 +8,7 @@ import sys
 import tarfile
 
 import pytest
-from conftest import HERE
+from clusters import HERE
 from sluice_cluster import elf, oci
 from sluice_cluster.errors import ClusterError
 

@@ -15,6 +15,13 @@ def connections_metric(gateway, target):
     }
 
 
+def served_connections(gateway):
+    """What the adapter answers an HPA for the gateway's connections; None where it has no answer yet."""
+    path = f"/apis/custom.metrics.k8s.io/v1beta2/namespaces/{gateway.namespace}/realtimegateways.sluice.dev/{gateway.name}/{CONNECTIONS}"
+    asked = gateway.node.try_kubectl("get", "--raw", path)
+    return int(json.loads(asked.stdout)["items"][0]["value"]) if asked.returncode == 0 else None
+
+
 def queue_metric(target):
     return {"type": "Pods", "pods": {"metric": {"name": QUEUE}, "target": {"type": "AverageValue", "averageValue": str(target)}}}
 

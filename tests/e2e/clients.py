@@ -7,6 +7,7 @@ import dataclasses
 import json
 import random
 import threading
+import time
 
 import websockets
 from waiting import eventually
@@ -22,7 +23,8 @@ GO_WITHIN = 0.8
 @dataclasses.dataclass
 class Account:
     """What the clients met, all together. `ends` counts how connections ended: "left" (the client's own 1000), "moved" (1000 after a
-    hint), "released" (1012 with a hint), and what is abnormal by its code."""
+    hint), "released" (1012 with a hint), and what is abnormal by its code. `hinted_at` and `ended_at` are the times, by time.monotonic(),
+    at which a hint was read and a connection had ended: never too early, on a slow machine too late."""
 
     sent: int = 0
     echoed: int = 0
@@ -31,6 +33,8 @@ class Account:
     hints: int = 0
     refused: int = 0
     ends: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    hinted_at: list = dataclasses.field(default_factory=list)
+    ended_at: list = dataclasses.field(default_factory=list)
 
     @property
     def abnormal(self):
@@ -227,11 +231,13 @@ class _Place:
             pass
         self._account.lost += len(self._waiting)
         self._account.ends[self._ending()] += 1
+        self._account.ended_at.append(time.monotonic())
         self.ended.set()
 
     def _take(self, message):
         if message.startswith("{"):
             self._account.hints += 1
+            self._account.hinted_at.append(time.monotonic())
             self.after_ms = json.loads(message)["reconnect"]["after_ms"]
             self.hinted.set()
         elif message in self._waiting:

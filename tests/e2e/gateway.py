@@ -1,6 +1,5 @@
 """A RealtimeGateway of a test: made, watched, asked and changed through the API server, as its users do."""
 
-import contextlib
 import json
 import threading
 import urllib.request
@@ -65,6 +64,9 @@ class Gateway:
     def pods(self):
         return self.core.list_namespaced_pod(self.namespace, label_selector=f"sluice.dev/gateway={self.name}").items
 
+    def services(self):
+        return self.core.list_namespaced_service(self.namespace, label_selector=f"sluice.dev/gateway={self.name}").items
+
     def pods_in(self, state):
         return [pod for pod in self.pods() if pod.metadata.labels.get("sluice.dev/state") == state]
 
@@ -124,10 +126,16 @@ def connections_of(pod):
     return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("rtgw_connections{")))
 
 
+def _is_expired(error):
+    """The API server has forgotten where the watch was; it begins again."""
+    return isinstance(error, kubernetes.client.ApiException) and error.status == 410
+
+
 class Watcher:
     """Follows a gateway and its pods from its start to its end: what a test says about "at any moment" is read here.
 
-    `replicas` are the values of spec.replicas in order; `cut` names pods that were being deleted while they held connections.
+    `replicas` are the values of spec.replicas in order; `cut` names pods that were being deleted while they held connections. A watch
+    that could not go on is raised at the end: it has seen nothing, and nothing is what tests want to read in `cut`.
     """
 
     def __init__(self, gateway):
@@ -136,6 +144,7 @@ class Watcher:
         self.deleted = []
         self._gateway = gateway
         self._stop = threading.Event()
+        self._broken = []
         self._watches = [kubernetes.watch.Watch(), kubernetes.watch.Watch()]
         self._threads = [threading.Thread(target=self._follow_gateway, daemon=True), threading.Thread(target=self._follow_pods, daemon=True)]
 
@@ -144,12 +153,14 @@ class Watcher:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self._stop.set()
         for watch in self._watches:
             watch.stop()
         for thread in self._threads:
             thread.join(timeout=10)
+        if self._broken and kind is None:
+            raise self._broken[0]
 
     def _follow_gateway(self):
         arguments = (GROUP, VERSION, self._gateway.namespace, PLURAL)
@@ -161,10 +172,16 @@ class Watcher:
     def _follow(self, watch, call, see, *arguments):
         """Until the end. A watch that ends before, as it does every few minutes, is begun again with the state; seeing that twice is harmless."""
         while not self._stop.is_set():
-            # Stopping a watch from another thread closes its connection in the middle of an answer.
-            with contextlib.suppress(urllib3.exceptions.ProtocolError):
+            try:
                 for event in watch.stream(call, *arguments, timeout_seconds=300):
                     see(event["object"])
+            except urllib3.exceptions.ProtocolError:
+                continue
+            except Exception as error:  # whatever it is: a thread's exception is nobody's
+                # Stopping a watch from another thread closes its connection in the middle of an answer.
+                if not self._stop.is_set() and not _is_expired(error):
+                    self._broken.append(error)
+                    return
 
     def _see_gateway(self, seen):
         if seen["metadata"]["name"] == self._gateway.name and self.replicas[-1:] != [seen["spec"]["replicas"]]:

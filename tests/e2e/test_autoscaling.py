@@ -2,7 +2,7 @@
 
 import math
 
-from autoscaler import Autoscaler, connections_metric, queue_metric
+from autoscaler import Autoscaler, connections_metric, queue_metric, served_connections
 from clients import Fleet
 from gateway import Watcher
 from tasks import TaskBurst
@@ -57,6 +57,8 @@ def test_a_slow_drain_never_makes_the_hpa_cut_further(gateways):
     with Fleet(edge.url(), clients) as fleet, Watcher(edge) as watcher:
         fleet.wait_connected()
         eventually(lambda: sum(edge.connections().values()) == clients, "the pods counting every client")
+        # A new HPA decides at once, and by what was scraped while the clients were still coming it would cut.
+        eventually(lambda: served_connections(edge) == clients, "the adapter counting every client", within_s=REACTION_S)
         autoscaler = Autoscaler(edge, connections_metric(edge, target))
         eventually(autoscaler.is_active, "the HPA reading its metric", within_s=REACTION_S)
         # One a second: a pod's thirty clients keep it for half a minute, six times as long as the HPA takes to decide again.

@@ -1,5 +1,7 @@
 """The chart by real helm: what it refuses, and an upgrade and an uninstall under clients that go on talking."""
 
+import shutil
+
 import pytest
 import yaml
 from clients import Fleet
@@ -107,6 +109,25 @@ def test_programs_are_never_refused_what_they_ask_for(node, gateways):
         assert "forbidden" not in logs.lower()
 
 
+def spec_fields(crd):
+    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+
+
+def test_an_upgrade_brings_the_fields_of_its_crd(node, tmp_path):
+    """What helm's own crds/ folder would not do: an operator that acts on fields which the API server refuses."""
+    older = shutil.copytree(CHART, tmp_path / "sluice")
+    path = older / "files" / f"{CRD}.yaml"
+    crd = yaml.safe_load(path.read_text())
+    del spec_fields(crd)["disruption"]
+    path.write_text(yaml.safe_dump(crd))
+    try:
+        node.helm("upgrade", "sluice", older, "--namespace", SYSTEM, "--reuse-values", "--wait")
+        assert "disruption" not in spec_fields(node.get("crd", CRD))
+    finally:
+        deploy()
+    assert "disruption" in spec_fields(node.get("crd", CRD))
+
+
 def test_upgrade_and_uninstall_disturb_no_client(node, gateways):
     edge = gateways("edge", replicas=2)
     with Fleet(edge.url(), 30) as fleet, Watcher(edge) as watcher:
@@ -116,8 +137,8 @@ def test_upgrade_and_uninstall_disturb_no_client(node, gateways):
         assert secret_and_trust(node) == certificate
         assert "debug" in str(node.get("deployment", "sluice-operator", "--namespace", SYSTEM)["spec"]["template"]["spec"]["containers"])
 
-        node.helm("uninstall", "sluice", "--namespace", SYSTEM, "--wait")
         try:
+            node.helm("uninstall", "sluice", "--namespace", SYSTEM, "--wait")
             assert node.get("crd", CRD)
             assert node.try_kubectl("get", "apiservice", "v1beta2.custom.metrics.k8s.io").returncode != 0
             heard = fleet.heard_since()

@@ -61,10 +61,16 @@ class ControlPlane(os.PathLike):
         words = Path(f"/proc/{part.pid}/cmdline").read_bytes().split(b"\0")[:-1]
         folder = os.readlink(f"/proc/{part.pid}/cwd")
         processes.kill_all([part])
-        yield
-        again = processes.spawn(name, map(os.fsdecode, words), self._record.settings.logs / f"{name}.log", folder)
-        processes.save(again, self._record.process_folder)
-        eventually(self._answers, "an API server that answers")
+        try:
+            yield
+        finally:
+            again = processes.spawn(name, map(os.fsdecode, words), self._record.settings.logs / f"{name}.log", folder)
+            processes.save(again, self._record.process_folder)
+            eventually(self._answers, "an API server that answers")
+
+    def running_parts(self):
+        """Names of the processes that run."""
+        return self._record.alive()
 
     def restart_api_server(self):
         with self.without("kube-apiserver"):

@@ -26,6 +26,12 @@ def test_one_version():
     assert f"sluice-operator:{version}" in read("Dockerfile")
 
 
+def test_one_go_toolchain():
+    """Two go.mod with two versions make a machine without a Go fetch two toolchains."""
+    lines = {path: re.findall(r"^(?:go|toolchain) \S+$", read(path), re.MULTILINE) for path in ("tests/cluster/go.mod", "tests/prometheus/go.mod")}
+    assert lines["tests/cluster/go.mod"] == lines["tests/prometheus/go.mod"] != []
+
+
 def test_every_value_has_a_schema_and_every_schema_a_value():
     values = yaml.safe_load(read("charts/sluice/values.yaml"))
     schema = json.loads(read("charts/sluice/values.schema.json"))

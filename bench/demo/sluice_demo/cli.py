@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import json
-import signal
 import sys
 import time
 
+from sluice_cluster import interrupts, ownership
 from sluice_cluster.errors import ClusterError
 
 from . import diagnose, verdict, view
@@ -27,8 +27,8 @@ def main(words):
     options.add_argument("--bench", action="store_true", help="print the figures as lines `figure NAME = VALUE UNIT`")
     options.add_argument("--keep", action="store_true", help="leave the cluster and what is in it as they are at the end")
     arguments = options.parse_args(words)
-    signal.signal(signal.SIGTERM, _interrupt)  # Tidies up after itself then as after Ctrl-C.
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    interrupts.install()  # Tidies up after itself on SIGTERM and without its terminal as after Ctrl-C.
+    ownership.make_folder(FOLDER)
     try:
         with open(FOLDER / "commands.log", "wb") as log:
             return Demo(arguments, log).run()
@@ -38,10 +38,8 @@ def main(words):
     except (DemoError, ClusterError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-
-
-def _interrupt(*_):
-    raise KeyboardInterrupt
+    finally:
+        ownership.give_tree(FOLDER)
 
 
 class Demo:
@@ -69,7 +67,8 @@ class Demo:
         self._view.say(time.monotonic(), text)
 
     def _bring_up(self, undo):
-        if self._cluster.runs():
+        ran_before = self._cluster.runs()
+        if ran_before:
             self._say("a cluster of this checkout runs already; it is used, and left as it is at the end")
             if not self._arguments.keep:
                 undo.callback(self._remove_example)
@@ -77,10 +76,12 @@ class Demo:
             self._say("starting a Kubernetes cluster on this machine")
             if not self._arguments.keep:
                 undo.callback(self._take_down)
-            self._cluster.up()
+            self._cluster.up(self._arguments.keep)
         self._cluster.find_tools()
         self._say("installing Sluice with helm, and a Prometheus")
         self._cluster.deploy()
+        if ran_before:
+            self._remove_example()  # A gateway of an earlier run has pods, and its HPA a past, that would be measured again.
         self._say(f"kubectl apply -f {EXAMPLE.relative_to(ROOT)}")
         self._cluster.kubectl("apply", "-f", EXAMPLE)
 
@@ -90,7 +91,7 @@ class Demo:
 
     def _remove_example(self):
         # The background cascade of the gateway drains its pods; nobody is left to be drained.
-        self._cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", "--wait=true", "--timeout=120s")
+        self._cluster.kubectl("delete", "-f", EXAMPLE, "--ignore-not-found", "--wait=true", "--timeout=180s")
 
     def _play(self):
         api = KubeApi(self._cluster.kubectl_path, self._cluster.kubeconfig)
@@ -99,7 +100,7 @@ class Demo:
             undo.callback(observer.close)
             scenario = Scenario(observer, self._view)
             scenario.first_pods()
-            namespace = undo.enter_context(LoadNamespace(self._cluster.load_network))
+            namespace = undo.enter_context(LoadNamespace(self._cluster.settings))
             log = undo.enter_context(open(FOLDER / "loadgen.log", "wb"))
             flags = ["--url", self._url(), "--source", ",".join(namespace.sources), *LOADGEN_FLAGS]
             load = Load(namespace.wrap([LOADGEN, *flags]), log, observer.report)

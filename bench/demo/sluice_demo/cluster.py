@@ -44,8 +44,10 @@ class Cluster:
     def runs():
         return subprocess.run([CLUSTER, "status"], capture_output=True, check=False).returncode == 0
 
-    def up(self):
-        self._run(CLUSTER, "up")
+    def up(self, keep):
+        """Unless it is to be kept, the cluster is ours: should we be killed, the next `cluster up` tidies it up."""
+        owner = {} if keep else {record.OWNER_VARIABLE: str(os.getpid())}
+        self._run(CLUSTER, "up", environment=owner)
 
     def down(self):
         self._run(CLUSTER, "down")
@@ -67,12 +69,12 @@ class Cluster:
         return self._kubeconfig
 
     @property
-    def load_network(self):
-        """The network that load generators may take addresses from."""
-        return record.load(settings.Settings(settings.DEFAULT_STATE)).settings.cluster_cidr
+    def settings(self):
+        """The cluster's, as it was started: its networks are in there."""
+        return record.load(settings.Settings(settings.default_state())).settings
 
-    def kubectl(self, *words, **options):
-        return self._run(self._kubectl, "--kubeconfig", self._kubeconfig, *words, **options)
+    def kubectl(self, *words):
+        self._run(self._kubectl, "--kubeconfig", self._kubeconfig, *words)
 
     def ask(self, *words):
         """kubectl's output, whatever its exit code."""
@@ -96,11 +98,13 @@ class Cluster:
             raise DemoError(f"{_name(words)} failed: {done.stderr.strip()}")
         return done.stdout
 
-    def _run(self, *words):
+    def _run(self, *words, environment=None):
         self._log.write(f"\n$ {_name(words)}\n".encode())
         self._log.flush()
         start = self._log.tell()
-        done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            words, cwd=ROOT, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, check=False
+        )
         if done.returncode == 0:
             return
         with open(self._log.name, "rb") as written:

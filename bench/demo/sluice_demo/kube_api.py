@@ -70,15 +70,18 @@ class KubeApi:
         finally:
             connection.close()
 
-    def watch(self, path, stop, take):
-        """Calls take("ADDED"|"MODIFIED"|"DELETED", object) for what is there and for every change, until `stop` is set."""
-        threading.Thread(target=self._watch, args=(path, stop, take), daemon=True, name=f"watch {path}").start()
+    def watch(self, path, stop, take, changes_only=False):
+        """Calls take("ADDED"|"MODIFIED"|"DELETED", object) for what is there and for every change, until `stop` is set; with
+        `changes_only` not for what is there when it begins."""
+        threading.Thread(target=self._watch, args=(path, stop, take, changes_only), daemon=True, name=f"watch {path}").start()
 
-    def _watch(self, path, stop, take):
+    def _watch(self, path, stop, take, changes_only):
         known = {}
+        listed = _ignore if changes_only else take
         while not stop.is_set():
             try:
-                version = self._list(path, known, take)
+                version = self._list(path, known, listed)
+                listed = take
                 while not stop.is_set():
                     version = self._follow(path, version, stop, known, take)
             except (OSError, http.client.HTTPException, ValueError, _Expired):
@@ -128,6 +131,10 @@ class KubeApi:
 
     def _connect(self, timeout_s):
         return http.client.HTTPSConnection(*self._address, timeout=timeout_s, context=self._context)
+
+
+def _ignore(*_):
+    pass
 
 
 class _Expired(Exception):

@@ -1,10 +1,11 @@
 """A network namespace for the load generator: its own addresses, routed by the host to the Services, like clients from outside."""
 
 import contextlib
-import ipaddress
 import os
 import subprocess
 from pathlib import Path
+
+from sluice_cluster import clients
 
 from .errors import DemoError
 
@@ -20,13 +21,17 @@ def _ip(*words, check=True):
 
 
 class LoadNamespace:
-    """`with LoadNamespace(network) as namespace`: everything of it is gone at the end, the veth pair with it."""
+    """`with LoadNamespace(settings of the cluster) as namespace`: everything of it is gone at the end, the veth pair with it.
 
-    def __init__(self, cluster_cidr):
+    What a demo that was killed has left behind goes first; the names say whose it is (sluice_cluster/clients.py).
+    """
+
+    def __init__(self, settings):
         # The upper half of the cluster's network is meant for load generators (tests/cluster): kube-proxy leaves the
         # sources of packets from there as they are. The last /24 of it.
-        self._network = list(ipaddress.IPv4Network(cluster_cidr).subnets(new_prefix=24))[-1]
-        self.name = f"sluice-load-{os.getpid()}"
+        self._settings = settings
+        self._network = list(settings.cluster_cidr.subnets(new_prefix=24))[-1]
+        self.name = clients.namespace_name("load")
         self._outer = f"slo{os.getpid()}"
         self._inner = f"sli{os.getpid()}"
         self._undo = contextlib.ExitStack()
@@ -36,6 +41,7 @@ class LoadNamespace:
         return [str(self._network[2 + i]) for i in range(SOURCES)]
 
     def __enter__(self):
+        clients.remove_abandoned(self._settings)
         with contextlib.ExitStack() as undo:
             self._set_up(undo)
             self._undo = undo.pop_all()

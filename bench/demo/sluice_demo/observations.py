@@ -33,6 +33,7 @@ class Scraped:
     """A pod's own /metrics, asked for by the demo and not by way of Prometheus. `values` is None where nobody answered."""
 
     at: float
+    asked_at: float  # The answer was made after it.
     pod: str
     values: dict | None
 

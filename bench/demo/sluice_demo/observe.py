@@ -29,7 +29,8 @@ class Observer:
         selector = f"labelSelector=sluice.dev%2Fgateway%3D{gateway}"
         base = f"/namespaces/{namespace}"
         self._watch(f"/api/v1{base}/pods?{selector}", lambda kind, item: PodSeen(time.monotonic(), kind == "DELETED", item))
-        self._watch(f"/api/v1{base}/events", lambda _, item: EventSeen(time.monotonic(), item))
+        # Those of another run on the same cluster are not news.
+        self._watch(f"/api/v1{base}/events", lambda _, item: EventSeen(time.monotonic(), item), changes_only=True)
         self._watch(f"/apis/autoscaling/v2{base}/horizontalpodautoscalers", lambda _, item: HpaSeen(time.monotonic(), item))
         self._watch(
             f"/apis/sluice.dev/v1alpha1{base}/realtimegateways?fieldSelector=metadata.name%3D{gateway}",
@@ -37,8 +38,8 @@ class Observer:
         )
         threading.Thread(target=self._sample_memory, daemon=True, name="memory").start()
 
-    def _watch(self, path, wrap):
-        self._api.watch(path, self._stop, lambda kind, item: self._seen.put(wrap(kind, item)))
+    def _watch(self, path, wrap, changes_only=False):
+        self._api.watch(path, self._stop, lambda kind, item: self._seen.put(wrap(kind, item)), changes_only)
 
     def report(self, observation):
         """For sources of others. Threads: any."""

@@ -26,13 +26,13 @@ class Drain:
     initial: int  # Connections of the pod's last answer before the drain began.
     receivers: int  # Ready pods that take new connections, at the beginning.
     beside: int  # Other drains under way at the beginning.
-    messages_before: float
+    messages_before: float | None = None  # Of the first answer that was made after the beginning.
+    messages_during: float | None = None  # Since that one; None without one.
     samples: list = dataclasses.field(default_factory=list)  # (seconds since the start, connections) of every answer.
     ended_at: float | None = None  # DELETE was asked for, or the drain was taken back.
     cancelled: bool = False
     past_deadline: bool = False
     connections_left: int | None = None  # When DELETE was asked for.
-    messages_during: float = 0.0
 
     @property
     def duration_s(self):
@@ -174,7 +174,7 @@ class Record:
             said = json.loads(text)
             pod.drain = Drain(
                 pod.name, pod.uid, said.get("reason", ""), unix_time(said["deadline"]), at, pod.connections,
-                self.receivers, len(self.open_drains), pod.messages,
+                self.receivers, len(self.open_drains),
             )
             self.drains.append(pod.drain)
         elif not text and pod.drain is not None and pod.deleting_at is None:
@@ -205,10 +205,18 @@ class Record:
         pod.queue = seen.values.get(QUEUE_METRIC, 0.0)
         pod.messages = seen.values.get("rtgw_messages_received_total", pod.messages)
         if pod.drain is not None and pod.drain.ended_at is None:
-            pod.drain.messages_during = pod.messages - pod.drain.messages_before
-            pod.drain.samples.append((round(seen.at - pod.drain.started_at, 3), pod.connections))
+            self._scraped_while_draining(pod, pod.drain, seen)
         if pod.deleting_at is not None:
             self._answered_since_deletion(pod, pod.connections)
+
+    @staticmethod
+    def _scraped_while_draining(pod, drain, seen):
+        drain.samples.append((round(seen.at - drain.started_at, 3), pod.connections))
+        # What was said in the second before the drain must not pass for what is said during it.
+        if drain.messages_before is None and seen.asked_at >= drain.started_at:
+            drain.messages_before = pod.messages
+        if drain.messages_before is not None:
+            drain.messages_during = pod.messages - drain.messages_before
 
     def _last_words(self, seen):
         self._answered_since_deletion(self.pods[seen.pod], seen.connections)

@@ -14,10 +14,11 @@ RAMP_S = 25
 CHURN_MEAN_S = 30
 BURST = {"clients": 28, "megabytes": 8, "per_client": 4, "for": "35s"}
 LEAVE_S = 45
+ECHOES_PER_SECOND = 0.2
 # Two in a hundred understand no hints; they talk rarely, since what is on its way when their Close frame comes is lost by RFC 6455's own
 # rules (bench/loadgen/README.md, "What a deaf client can lose").
 LOADGEN_FLAGS = [
-    "--rate", "0.2", "--deaf-share", "0.02", "--deaf-rate", "0.02", "--query-share", "0.3", "--connect-rate", "800", "--ping-interval", "30s",
+    "--rate", str(ECHOES_PER_SECOND), "--deaf-share", "0.02", "--deaf-rate", "0.02", "--query-share", "0.3", "--connect-rate", "800", "--ping-interval", "30s",
 ]
 
 

@@ -59,8 +59,9 @@ class Scraper:
                 self._wake.wait(wait_s)
                 self._wake.clear()
                 continue
+            asked_at = time.monotonic()
             values = fetch(address)
-            self._report(Scraped(time.monotonic(), pod, values))
+            self._report(Scraped(time.monotonic(), asked_at, pod, values))
 
     def _take(self):
         """The pod that is due, or how long to wait for one."""

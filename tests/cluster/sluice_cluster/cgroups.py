@@ -83,13 +83,23 @@ def _groups():
             yield Path(folder)
 
 
-def pids():
-    """All processes in the cgroup, in any hierarchy and depth."""
+def _listed():
+    """What all groups say that is in them. 0 stands for a process of another PID namespace."""
     found = set()
     for group in _groups():
         with contextlib.suppress(OSError):  # removed meanwhile
             found.update(int(pid) for pid in (group / "cgroup.procs").read_text().split())
     return found
+
+
+def occupied():
+    return bool(_listed())
+
+
+def pids():
+    """All processes in the cgroup, in any hierarchy and depth, but those of other PID namespaces: as a pid to be killed
+    their 0 would be our own process group."""
+    return _listed() - {0}
 
 
 def remove(deadline_s=10.0):

@@ -21,9 +21,9 @@ def parser():
     common.add_argument(
         "--state",
         type=Path,
-        default=settings.DEFAULT_STATE,
+        default=settings.default_state(),
         metavar="DIR",
-        help="state folder (default: build/cluster in the checkout)",
+        help=f"state folder (default: ${settings.STATE_VARIABLE}, else build/cluster in the checkout)",
     )
 
     commands.add_parser("build", help="compile the programs into the cache; minutes when cold, nothing when warm")

@@ -17,8 +17,13 @@ ERROR_LINES_SHOWN = 30
 
 def required_version():
     """The `go` line of go.mod, as numbers."""
-    match = re.search(r"^go (\d+)\.(\d+)", (SOURCE_DIR / "go.mod").read_text(), re.MULTILINE)
-    return int(match[1]), int(match[2])
+    return _numbers(re.search(r"^go (\S+)", (SOURCE_DIR / "go.mod").read_text(), re.MULTILINE)[1])
+
+
+def _numbers(version):
+    """(1, 26, 7) of "1.26.7"; also of "1.26rc1", whose patch counts as 0."""
+    major, minor, patch = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version).groups()
+    return int(major), int(minor), int(patch or 0)
 
 
 def _candidates():
@@ -30,11 +35,11 @@ def _candidates():
 
 
 def _probe(go):
-    """(version, GOTOOLCHAIN) of the Go itself, not of a toolchain that it would fetch."""
+    """The version of the Go itself, not of a toolchain that it would fetch."""
     env = {**os.environ, "GOTOOLCHAIN": "local"}
     asked = subprocess.run([go, "version"], env=env, cwd="/", capture_output=True, text=True, check=False)
-    match = re.search(r"go(\d+)\.(\d+)", asked.stdout)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+    match = re.search(r"go(\d+\.\d+\S*)", asked.stdout)
+    return _numbers(match[1]) if match else (0, 0, 0)
 
 
 def find():
@@ -51,7 +56,7 @@ def find():
             # An explicit GOTOOLCHAIN of the user is left alone: it may forbid fetching on purpose.
             return go, {} if os.environ.get("GOTOOLCHAIN") else {"GOTOOLCHAIN": "auto"}
     wanted = ".".join(map(str, needed))
-    found = ", ".join(f"{go} is {version[0]}.{version[1]}" for go, version in seen) or "no go command found"
+    found = ", ".join(f"{go} is {'.'.join(map(str, version))}" for go, version in seen) or "no go command found"
     raise ClusterError(
         f"Go {wanted} is needed, or 1.21 and later to fetch it ({found}); "
         "on Debian 12: golang-1.23 from bookworm-backports"

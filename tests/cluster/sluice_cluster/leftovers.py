@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import cgroups, containerd, host, mounts, network, processes
+from . import cgroups, clients, containerd, host, mounts, network, ownership, processes, record
 from .settings import RUNTIME_FOLDERS
 
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -46,6 +46,8 @@ def remove(known):
     settings.kubeconfig.unlink(missing_ok=True)
     host.remove_folders(known.absent_folders)
     known.forget()
+    if settings.state.exists():
+        ownership.give_tree(settings.state)
 
 
 def _remove_node(known):
@@ -56,11 +58,31 @@ def _remove_node(known):
         path.unlink(missing_ok=True)
     mounts.unmount_below(settings.state)
     network.remove_pod_interfaces(settings)
+    clients.remove_for(settings)
     network.remove_service_route(settings)
     network.remove_kube_proxy_tables()
     network.remove_forward_rules(known.forward_rules)
     network.forget_connections(settings)
     cgroups.remove()
+
+
+def remove_unrecorded(settings):
+    """Removes what a node has left in the network where no record of it is left, as of a container that was started
+    anew and kept its network: only where it bears our mark, and nothing of a node lives. Answers its address or None.
+    """
+    address = network.unrecorded_node(settings)
+    lives = address is not None and (
+        record.may_be_of_a_node()
+        or processes.named("kube-proxy")
+        or processes.somebody_listens_on(address)
+        or cgroups.occupied()
+    )
+    if address is None or lives:
+        return None
+    clients.remove_for(settings)
+    network.remove_unrecorded_node(settings, address)
+    cgroups.remove()
+    return address
 
 
 def _remove_folder(folder):
@@ -97,6 +119,7 @@ def remaining(known):
         found += [f"process {pid} (in cgroup {cgroups.NAME})" for pid in sorted(cgroups.pids())]
         found += [f"cgroup {group}" for group in cgroups.remaining()]
         found += [f"interface {name}" for name in network.pod_interfaces(settings)]
+        found += clients.remaining(settings)
         found += [f"route {route['dst']}" for route in network.service_routes(settings)]
         found += [f"nft table {table}" for table in network.kube_proxy_tables()]
         found += [f"iptables rule {' '.join(rule)}" for rule in network.remaining_forward_rules(known.forward_rules)]

@@ -18,17 +18,17 @@ from . import (
     leftovers,
     network,
     node,
+    ownership,
     pki,
+    predecessors,
     processes,
     record,
 )
 from .errors import ClusterError
 from .progress import say
-from .settings import NODE_NAME, invoking_user
+from .settings import NODE_NAME
 from .waiting import wait_until
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-NODE = ("containerd", "kubelet", "kube-proxy")
 # Far above what it takes, also on a machine that compiles at the same time.
 DEADLINE_S = 120
 
@@ -36,11 +36,6 @@ DEADLINE_S = 120
 STATUS_RUNS = 0
 STATUS_BROKEN = 1
 STATUS_NOTHING = 3
-
-
-def programs(settings):
-    """Names of the processes that make up this cluster."""
-    return CONTROL_PLANE if settings.control_plane_only else CONTROL_PLANE + NODE
 
 
 def up(settings):
@@ -54,9 +49,9 @@ def up(settings):
     cache = build.ensure()
     build.check_complete(cache)
     with record.locked(settings):
-        if _runs_already(settings):
+        if predecessors.wanted_one_runs(settings):
             return
-        _check_free(settings)
+        predecessors.check_free(settings)
         try:
             with interrupts.held_back():
                 Start(_remember(settings), cache).run()
@@ -74,54 +69,13 @@ def _give_up(settings):
             leftovers.remove(known)
 
 
-def _runs_already(settings):
-    """Says so if the wanted cluster runs; tidies up if one crashed; raises ClusterError if one runs that differs."""
-    for known in _in_the_way(settings):
-        alive = known.alive()
-        if known.settings == settings and alive == set(programs(settings)):
-            say(f"runs already; kubeconfig: {settings.kubeconfig}")
-            return True
-        # Of a cluster in another folder, a part that has ended may be somebody's experiment.
-        if alive == set(programs(known.settings)) or (alive and known.settings.state != settings.state):
-            what = "a control plane" if known.settings.control_plane_only else "the node of this machine"
-            raise ClusterError(
-                f"{what} with other settings runs already; first: cluster down --state {known.settings.state}"
-            )
-        say("tidying up after a cluster that ended without `cluster down`")
-        leftovers.remove(known)
-    return False
-
-
-def _in_the_way(settings):
-    """Records of the cluster in this state folder and, for a node, of the machine's one node; often the same."""
-    found = [record.load(settings)]
-    if not settings.control_plane_only:
-        found.append(record.load_full_node())
-    return {known.folder: known for known in found if known is not None}.values()
-
-
-def _check_free(settings):
-    if not settings.control_plane_only:
-        network.check_free(settings)
-    if network.has_node_address(settings):
-        same = [
-            known.settings.state for known in record.load_all() if known.settings.node_address == settings.node_address
-        ]
-        owner = f"the cluster in {same[0]}" if same else "something else on this machine"
-        raise ClusterError(
-            f"{owner} has the address {settings.node_address} of port base {settings.port_base}; "
-            "choose another --port-base"
-        )
-    host.check_ports(settings)
-
-
 def _remember(settings):
     """Prepares the state folder and writes down what will have to be undone, before anything is done."""
     _own_folder(settings)
     rules = [] if settings.control_plane_only else network.needed_forward_rules(settings)
     sysctls = {} if settings.control_plane_only else host.read_sysctls()
     folders = [] if settings.control_plane_only else host.absent_folders()
-    known = record.Record(settings, processes.boot_id(), sysctls, folders, rules)
+    known = record.Record(settings, processes.boot_id(), sysctls, folders, rules, record.owner_from_environment())
     known.save()
     try:
         network.add_node_address(settings)
@@ -138,7 +92,7 @@ def _own_folder(settings):
     marker = state / "sluice-cluster"
     if state.exists() and not marker.exists() and any(state.iterdir()):
         raise ClusterError(f"{state} is not empty and not of a cluster; choose another folder with --state")
-    state.mkdir(parents=True, exist_ok=True)
+    ownership.make_folder(state)
     marker.write_text("State folder of tests/cluster/cluster.\n")
     previous = state / "logs.previous"
     if settings.logs.exists():
@@ -146,9 +100,6 @@ def _own_folder(settings):
         settings.logs.rename(previous)
     for folder in (settings.logs, settings.config):
         folder.mkdir(exist_ok=True)
-    user = invoking_user()
-    if user is not None:
-        os.chown(state, user.pw_uid, user.pw_gid)
 
 
 class Start:
@@ -246,7 +197,7 @@ def down(settings):
     if known is None:
         _say_none(settings)
         return []
-    with record.locked(known.settings):
+    with record.locked(known.settings), interrupts.held_back():
         began = time.monotonic()
         leftovers.remove(known)
         left = leftovers.remaining(known)
@@ -269,11 +220,13 @@ def status(settings):
         return STATUS_NOTHING
     recorded = known.processes()
     alive = known.alive()
-    for name in programs(known.settings):
+    for name in known.settings.programs:
         state = "running" if name in alive else "ended"
         pid = recorded[name].pid if name in recorded else "-"
         print(f"{name:24} {state:8} pid {pid:<8} {settings.logs}/{name}.log")
-    complete = alive == set(programs(known.settings))
+    if known.owner is not None:
+        print(f"{'owner':24} {'ended' if known.abandoned else 'running':8} pid {known.owner.pid}")
+    complete = alive == set(known.settings.programs) and not known.abandoned
     checks = [("API server", control_plane.kube_apiserver_ready)]
     if not known.settings.control_plane_only:
         checks += [(f"node {NODE_NAME}", node.node_ready), ("DNS", addons.dns_ready)]

@@ -26,21 +26,21 @@ def _run(*words):
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
-def _checked(*words):
+def checked(*words):
     done = _run(*words)
     if done.returncode != 0:
         raise ClusterError(f"{' '.join(words)} failed: {done.stderr.strip()}")
     return done.stdout
 
 
-def _ip_json(*words):
-    return json.loads(_checked("ip", "-json", *words) or "[]")
+def ip_json(*words):
+    return json.loads(checked("ip", "-json", *words) or "[]")
 
 
 def check_free(settings):
-    """The three address ranges are not routed anywhere, and no other Kubernetes node has its rules here."""
+    """The address ranges are not routed anywhere, and no other Kubernetes node has its rules here."""
     ours = (settings.service_cidr, settings.cluster_cidr)
-    for route in _ip_json("-4", "route", "show", "table", "all"):
+    for route in ip_json("-4", "route", "show", "table", "all"):
         if route["dst"] == "default" or route.get("type") in ("broadcast", "local"):
             continue
         destination = ipaddress.IPv4Network(route["dst"], strict=False)
@@ -48,10 +48,24 @@ def check_free(settings):
             if destination.overlaps(network):
                 raise ClusterError(
                     f"{network}, which the cluster needs, is already routed to {route['dst']} "
-                    f"dev {route.get('dev', '?')}; choose another block with --network"
+                    f"dev {route.get('dev', '?')}; choose another block with --network, "
+                    f"or, where that is a leftover: {_removal(route)}"
                 )
     if tables := kube_proxy_tables():
-        raise ClusterError(f"nft table {tables[0]} is here already: another Kubernetes node runs on this machine")
+        removal = " && ".join(f"nft delete table {table}" for table in tables)
+        raise ClusterError(
+            f"nft table {tables[0]} is here already: another Kubernetes node runs on this machine, "
+            f"or, where none does: {removal}"
+        )
+
+
+def _removal(route):
+    """The command that takes a route away: with its interface where that was made for it."""
+    device = route.get("dev", "?")
+    if any(link["ifname"] == device for link in ip_json("link", "show", "type", "veth")):
+        return f"ip link delete {device}"
+    table = f" table {route['table']}" if "table" in route else ""
+    return f"ip route delete {route['dst']} dev {device}{table}"
 
 
 def has_node_address(settings):
@@ -59,7 +73,7 @@ def has_node_address(settings):
 
 
 def _interface_of(address):
-    for link in _ip_json("-4", "address", "show"):
+    for link in ip_json("-4", "address", "show"):
         if any(entry.get("local") == address for entry in link.get("addr_info", [])):
             return link["ifname"]
     return None
@@ -67,12 +81,16 @@ def _interface_of(address):
 
 def add_node_address(settings):
     """Puts the node's address on the loopback interface, which every kernel has; packets to it stay on the host."""
-    _checked("ip", "address", "add", f"{settings.node_address}/32", "dev", "lo")
+    checked("ip", "address", "add", f"{settings.node_address}/32", "dev", "lo")
 
 
 def remove_node_address(settings):
     if has_node_address(settings):
-        _checked("ip", "address", "delete", f"{settings.node_address}/32", "dev", "lo")
+        _remove_address(settings.node_address)
+
+
+def _remove_address(address):
+    checked("ip", "address", "delete", f"{address}/32", "dev", "lo")
 
 
 def add_service_route(settings):
@@ -80,16 +98,36 @@ def add_service_route(settings):
 
     kube-proxy's rules then send them where they belong; what no rule takes ends on the loopback interface.
     """
-    _checked("ip", "route", "add", str(settings.service_cidr), "dev", "lo", "src", settings.node_address)
+    checked("ip", "route", "add", str(settings.service_cidr), "dev", "lo", "src", settings.node_address)
 
 
 def service_routes(settings):
-    return _ip_json("-4", "route", "show", "exact", str(settings.service_cidr))
+    return ip_json("-4", "route", "show", "exact", str(settings.service_cidr))
 
 
 def remove_service_route(settings):
     if service_routes(settings):
-        _checked("ip", "route", "delete", str(settings.service_cidr))
+        checked("ip", "route", "delete", str(settings.service_cidr))
+
+
+def unrecorded_node(settings):
+    """The address of a node that has left its Services' route behind, which nobody but us makes like that; or None."""
+    for route in service_routes(settings):
+        source = route.get("prefsrc")
+        if route.get("dev") == "lo" and source and ipaddress.ip_address(source) in settings.node_cidr:
+            return source
+    return None
+
+
+def remove_unrecorded_node(settings, address):
+    """Everything of such a node that is in the way of the next one."""
+    remove_pod_interfaces(settings)
+    remove_service_route(settings)
+    remove_kube_proxy_tables()
+    remove_forward_rules(needed_forward_rules(settings))
+    if _interface_of(address) == "lo":
+        _remove_address(address)
+    forget_connections(settings)
 
 
 def configure_cni(settings):
@@ -115,7 +153,7 @@ def pod_interfaces(settings):
     gateway = str(settings.pod_cidr[1])
     return [
         link["ifname"]
-        for link in _ip_json("-4", "address", "show", "type", "veth")
+        for link in ip_json("-4", "address", "show", "type", "veth")
         if any(entry.get("local") == gateway for entry in link.get("addr_info", []))
     ]
 
@@ -123,19 +161,23 @@ def pod_interfaces(settings):
 def remove_pod_interfaces(settings):
     """A veth goes with its namespace, but the kernel does that later, in its own time; this does it now."""
     for name in pod_interfaces(settings):
-        deleted = _run("ip", "link", "delete", name)
-        if deleted.returncode != 0 and "Cannot find device" not in deleted.stderr:
-            raise ClusterError(f"ip link delete {name} failed: {deleted.stderr.strip()}")
+        remove_interface(name)
+
+
+def remove_interface(name):
+    deleted = _run("ip", "link", "delete", name)
+    if deleted.returncode != 0 and "Cannot find device" not in deleted.stderr:
+        raise ClusterError(f"ip link delete {name} failed: {deleted.stderr.strip()}")
 
 
 def kube_proxy_tables():
-    tables = _checked("nft", "list", "tables").splitlines()
+    tables = checked("nft", "list", "tables").splitlines()
     return [f"{family} {name}" for family, name in KUBE_PROXY_TABLES if f"table {family} {name}" in tables]
 
 
 def remove_kube_proxy_tables():
     for table in kube_proxy_tables():
-        _checked("nft", "delete", "table", *table.split())
+        checked("nft", "delete", "table", *table.split())
 
 
 def forget_connections(settings):
@@ -159,7 +201,7 @@ def needed_forward_rules(settings):
 
 def add_forward_rules(rules):
     for rule in rules:
-        _checked("iptables", "--wait", "-I", *rule)
+        checked("iptables", "--wait", "-I", *rule)
 
 
 def remaining_forward_rules(rules):
@@ -168,4 +210,4 @@ def remaining_forward_rules(rules):
 
 def remove_forward_rules(rules):
     for rule in remaining_forward_rules(rules):
-        _checked("iptables", "--wait", "-D", *rule)
+        checked("iptables", "--wait", "-D", *rule)

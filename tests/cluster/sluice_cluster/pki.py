@@ -13,8 +13,9 @@ import json
 import os
 import subprocess
 
+from . import ownership
 from .errors import ClusterError
-from .settings import CLUSTER_DOMAIN, NODE_NAME, invoking_user
+from .settings import CLUSTER_DOMAIN, NODE_NAME
 
 DAYS = "3650"
 # openssl's own configuration file would add extensions that contradict ours.
@@ -76,9 +77,7 @@ def create(settings):
         if leaf.kubeconfig:
             _write_private(pki / f"{leaf.name}.kubeconfig", kubeconfig(settings, leaf.name))
     _write_private(settings.kubeconfig, kubeconfig(settings, "admin"))
-    user = invoking_user()
-    if user is not None:
-        os.chown(settings.kubeconfig, user.pw_uid, user.pw_gid)
+    ownership.give(settings.kubeconfig)
 
 
 def _openssl(*words):

@@ -7,15 +7,19 @@ change hands in between.
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from .errors import ClusterError
+from .stored import known_fields
 
 # Enters the cgroups before the program starts, so that not even its first child is outside.
 ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
@@ -96,9 +100,8 @@ def kill_all(records, deadline_s=10.0):
     with contextlib.ExitStack() as descriptors:
         ending = []
         for record in records:
-            try:
-                descriptor = os.pidfd_open(record.pid)
-            except ProcessLookupError:
+            descriptor = _open(record.pid)
+            if descriptor is None:
                 continue
             descriptors.callback(os.close, descriptor)
             if is_alive(record):
@@ -106,6 +109,17 @@ def kill_all(records, deadline_s=10.0):
                 ending.append((descriptor, record))
         for descriptor, record in ending:
             _await_exit(descriptor, record, deadline_s)
+
+
+def _open(pid):
+    """A pidfd, or None where no process has that pid: not even where a thread has it by now, which kernels before 6.9
+    answer with EINVAL and later ones with ENOENT."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.ENOENT, errno.EINVAL):
+            return None
+        raise
 
 
 def _await_exit(descriptor, record, deadline_s):
@@ -142,8 +156,8 @@ def load_all(folder):
     records = {}
     for path in sorted(Path(folder).glob("*.json")):
         try:
-            record = ProcessRecord(**json.loads(path.read_text()))
-        except (ValueError, TypeError):
+            record = ProcessRecord(**known_fields(ProcessRecord, json.loads(path.read_text())))
+        except (ValueError, TypeError, AttributeError):
             continue
         records[record.name] = record
     return records
@@ -166,18 +180,40 @@ def unix_sockets(pids):
     return {fields[7] for fields in lines if len(fields) > 7 and f"socket:[{fields[6]}]" in held}
 
 
-def owner_of_port(port):
-    """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
-    inodes = set()
+def _listeners():
+    """(address as the kernel writes it, port, 'socket:[N]') of every TCP listener of this network namespace."""
     for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):  # no IPv6 in this kernel
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
                 fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:  # 0A is LISTEN
-                    inodes.add(f"socket:[{fields[9]}]")
+                address, _, port = fields[1].rpartition(":")
+                if fields[3] == "0A":  # LISTEN
+                    yield address, int(port, 16), f"socket:[{fields[9]}]"
+
+
+def somebody_listens_on(address):
+    """Whether a TCP port of an IPv4 address is served, be it by a process of another PID namespace."""
+    written = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
+    return any(found == written for found, _, _ in _listeners())
+
+
+def owner_of_port(port):
+    """'name (pid N)' of the process that listens on a TCP port, or a phrase that says why it is not known."""
+    inodes = {inode for _, listening, inode in _listeners() if listening == port}
     if not inodes:
         return "a process that binds it without listening"
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and inodes & _socket_inodes(directory.name):
             return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
     return "a process outside this PID namespace"
+
+
+def named(name):
+    """Pids of the programs of that name that run."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit() and start_ticks(directory.name) is not None:
+            with contextlib.suppress(OSError):
+                if (directory / "comm").read_text().strip() == name:
+                    found.append(int(directory.name))
+    return found

@@ -8,10 +8,11 @@ import pwd
 from pathlib import Path
 
 from .errors import ClusterError
+from .stored import known_fields
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent  # tests/cluster
 CHECKOUT = SOURCE_DIR.parent.parent
-DEFAULT_STATE = CHECKOUT / "build" / "cluster"
+STATE_VARIABLE = "SLUICE_CLUSTER_STATE"
 
 # Below the node ports (30000-32767) and the usual ephemeral ports (32768-60999), so neither can take them by chance.
 DEFAULT_PORT_BASE = 26400
@@ -35,10 +36,17 @@ PORT_OFFSETS = {
     "kube-proxy-healthz": 7,
     "kube-proxy-metrics": 8,
 }
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+NODE = ("containerd", "kubelet", "kube-proxy")
 CONTROL_PLANE_PORTS = ("kube-apiserver", "etcd", "etcd-peer", "kube-controller-manager", "kube-scheduler")
 
-# sun_path holds 107 bytes, and this is the longest socket below the state folder.
+# sun_path holds 107 bytes, and this is the longest socket below a node's state folder. A control plane has none.
 STATE_PATH_BYTES_MAX = 107 - len("/kubelet/device-plugins/kubelet.sock")
+
+
+def default_state():
+    """The state folder of who names none; relative to the checkout."""
+    return Path(os.path.realpath(CHECKOUT / (os.environ.get(STATE_VARIABLE) or "build/cluster")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +73,10 @@ class Settings:
             raise ClusterError(f"--network {self.network} is not an IPv4 network: {error}") from error
         if block.prefixlen != 14:
             raise ClusterError(f"--network {self.network} must be a /14, such as {DEFAULT_NETWORK}")
-        if len(os.fsencode(self.state)) > STATE_PATH_BYTES_MAX:
+        if not self.control_plane_only and len(os.fsencode(self.state)) > STATE_PATH_BYTES_MAX:
             raise ClusterError(
                 f"state folder {self.state} is longer than {STATE_PATH_BYTES_MAX} bytes, "
-                "too long for the sockets in it; choose another with --state"
+                f"too long for a node's sockets in it; choose another with --state or {STATE_VARIABLE}"
             )
 
     def _sixteenth(self, index):
@@ -88,9 +96,13 @@ class Settings:
         return next(self.cluster_cidr.subnets(new_prefix=24))
 
     @property
+    def node_cidr(self):
+        return self._sixteenth(3)
+
+    @property
     def node_address(self):
         """One for each port base. Not of 127/8, which the API server refuses to advertise."""
-        return str(self._sixteenth(3)[self.port_base])
+        return str(self.node_cidr[self.port_base])
 
     @property
     def api_service_address(self):
@@ -102,6 +114,11 @@ class Settings:
 
     def port(self, name):
         return self.port_base + PORT_OFFSETS[name]
+
+    @property
+    def programs(self):
+        """Names of the processes that make up this cluster."""
+        return CONTROL_PLANE if self.control_plane_only else CONTROL_PLANE + NODE
 
     def listeners(self):
         """(address, port, program) of everything that will listen, for the check before the start."""
@@ -161,7 +178,7 @@ class Settings:
 
     @staticmethod
     def from_json(values):
-        return Settings(**{**values, "state": Path(values["state"])})
+        return Settings(**{**known_fields(Settings, values), "state": Path(values["state"])})
 
 
 # What `down` removes from the state folder. Named one by one, so that a wrong --state never costs anybody a file.
