@@ -68,7 +68,9 @@ void Connection::reply(BlockRef frame) {
 
 bool Connection::push(const BlockRef& frame) {
   if (phase_ != Phase::kOpen || slow_) return false;
-  if (queue_.cost() + frame.size() + kBlockOverheadBytes > shard_.config.limits.send_queue_max_bytes) {
+  // Who has nothing queued is not slow, however long the frame is.
+  const std::size_t cost = queue_.cost() + frame.size() + kBlockOverheadBytes;
+  if (!queue_.empty() && cost > shard_.config.limits.send_queue_max_bytes) {
     slow_ = true;
     touch();
     return false;

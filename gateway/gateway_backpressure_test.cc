@@ -103,6 +103,28 @@ TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memo
   CHECK(close.reason() == "slow consumer");
 }
 
+TEST_CASE("a message that no queue can take is refused to its publisher, and no subscriber is closed for it") {
+  TestGateway gateway([](Config& config) {
+    config.limits.message_bytes = 16 * kKiB;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
+    config.limits.send_queue_max_bytes = 48 * kKiB;
+  });
+  WebSocketClient subscriber = gateway.connect("/topics");
+  WebSocketClient publisher = gateway.connect("/topics");
+  CHECK(subscriber.text(R"({"op":"subscribe","topic":"t"})"));
+  CHECK(subscriber.next_text() == R"({"ok":"subscribe","topic":"t"})");
+  // 4 bytes each as it comes, 13 as it is written anew.
+  std::string numbers = "[1E9";
+  while (numbers.size() < 15 * kKiB) numbers += ",1E9";
+  CHECK(publisher.text(R"({"op":"publish","topic":"t","data":)" + numbers + "]}"));
+  CHECK(publisher.next_text() == R"({"error":"data is too large"})");
+  CHECK(publisher.text(R"({"op":"publish","topic":"t","data":1})"));
+  CHECK(publisher.next_text() == R"({"ok":"publish","topic":"t"})");
+  CHECK(subscriber.next_text() == R"({"data":1,"topic":"t"})");
+  CHECK(gateway.metric("rtgw_slow_consumer_closes_total") == 0);
+}
+
 TEST_CASE("a client that never reads and never moves is stale, paused or not") {
   TestGateway gateway([](Config& config) {
     config.limits.send_queue_high_bytes = 32 * kKiB;
