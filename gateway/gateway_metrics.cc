@@ -65,6 +65,8 @@ void register_connections(MetricsRegistry& registry, Registrar& add, const Shard
             MetricType::kCounter, "reason", kCloseCauseNames, &ShardStats::closed);
   add.array("rtgw_handshakes_total", "Accepted sockets by the outcome of their handshake.", MetricType::kCounter,
             "result", kHandshakeResultNames, &ShardStats::handshakes);
+  add.number("rtgw_accept_failures_total", "Times that no descriptor or memory was left to accept a socket.",
+             MetricType::kCounter, reader(&ShardStats::accept_failures));
   registry.add_histogram_collector("rtgw_handshake_seconds", "From accepting a socket to its 101 answer.", [&shards] {
     HistogramSample sample;
     sample.bounds.assign(kHandshakeSecondsBounds.begin(), kHandshakeSecondsBounds.end());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "gateway/descriptors.h"
 #include "gateway/websocket/frame.h"
 
 namespace sluice::gateway {
@@ -16,8 +17,6 @@ constexpr Token kTlsListener = 2;
 constexpr Token kDrainTimer = 3;
 constexpr Token kAcceptTimer = 4;
 
-/// Sockets beyond limits.connections that are taken to be told 503; more are cut.
-constexpr std::uint32_t kRefusalsMax = 256;
 /// How often a drain releases connections: fine enough for a smooth rate, rare enough to cost nothing.
 constexpr Duration kDrainTick{20};
 /// Connections released or evicted a tick and shard.
@@ -132,26 +131,32 @@ void Shard::on_completion(const Completion& completion) {
 void Shard::accepted(const Completion& completion) {
   accepts_failing_ = false;
   stats_.accepted.add(1);
-  const bool refused =
-      shared_.sockets.fetch_add(1, std::memory_order_relaxed) >= std::int64_t{shared_.config.limits.connections};
-  std::unique_ptr<Transport> transport;
-  const bool tls = completion.token == kTlsListener;
-  if (tls) transport = shared_.tls->make();
-  const auto [id, connection] =
-      tls && !transport
-          ? std::pair<SlabId, Connection*>{0, nullptr}
-          : connections_.make(context_, connections_.next_id(), completion.accepted, refused, std::move(transport));
-  if (connection == nullptr) {
-    shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
-    stats_.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].add(1);
-    loop_.io().submit_close(completion.accepted, 0);
+  const std::int64_t before = shared_.sockets.fetch_add(1, std::memory_order_relaxed);
+  const std::int64_t limit = shared_.config.limits.connections;
+  // Judged before anything is made for it: a flood costs descriptors that others need, and no memory.
+  Connection* connection = before < limit + kRefusalsMax ? admit(completion, before >= limit) : nullptr;
+  if (connection != nullptr) {
+    connection->start();
     return;
   }
-  connection->start();
+  shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
+  stats_.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].add(1);
+  loop_.io().submit_close(completion.accepted, 0);
+}
+
+/// Nothing where no memory is left for it.
+Connection* Shard::admit(const Completion& completion, bool refused) {
+  std::unique_ptr<Transport> transport;
+  if (completion.token == kTlsListener) {
+    transport = shared_.tls->make();
+    if (!transport) return nullptr;
+  }
+  return connections_.make(context_, connections_.next_id(), completion.accepted, refused, std::move(transport)).second;
 }
 
 void Shard::accept_failed(std::int32_t error) {
   // No descriptor or memory is left. The connection waits in the backlog; trying again at once would only spin.
+  stats_.accept_failures.add(1);
   if (!accepts_failing_) log_warn("accept fails", {{"error", std::strerror(error)}, {"shard", index_}});
   accepts_failing_ = true;  // Said once, not ten times a second.
   loop_.timers().arm(accept_timer_, loop_.now() + kAcceptPause);

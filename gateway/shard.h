@@ -30,8 +30,8 @@ struct ShardShared {
   DrainController& drain;
   Random& random;
   TaskPool& tasks;
-  TransportFactory* tls = nullptr;  ///< Null where TLS is off.
-  std::atomic<std::int64_t> sockets = 0;
+  TransportFactory* tls = nullptr;        ///< Null where TLS is off.
+  std::atomic<std::int64_t> sockets = 0;  ///< Clients' sockets, upgraded or not.
 };
 
 class Shard final : public LoopHandler {
@@ -64,6 +64,7 @@ class Shard final : public LoopHandler {
   class Host;  // A protocol's view of this shard.
 
   void accepted(const Completion& completion);
+  Connection* admit(const Completion& completion, bool refused);
   void accept_failed(std::int32_t error);
   void rearm_accepts();
   void drain_tick();

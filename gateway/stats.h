@@ -63,6 +63,7 @@ using HandshakeBuckets = std::array<LocalNumber, kHandshakeSecondsBounds.size() 
 struct ShardStats {
   std::array<LocalNumber, kConnectionStateNames.size()> connections;  ///< By state, now.
   LocalNumber accepted;                                               ///< Sockets.
+  LocalNumber accept_failures;                                        ///< accept() found no descriptor or memory.
   LocalNumber opened;                                                 ///< Upgraded.
   std::array<LocalNumber, kCloseCauseNames.size()> closed;            ///< Upgraded ones that ended.
   std::array<LocalNumber, kHandshakeResultNames.size()> handshakes;

@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::uint32_t kSocketsMax = 1u << 22;
 constexpr std::size_t kEventsPerPoll = 256;
-constexpr std::size_t kAcceptsPerPoll = 64;
 constexpr std::size_t kCompletionsPerPoll = 1024;
 /// Unsent bytes that the kernel takes from us: what a slow reader costs beyond our own send queue.
 constexpr int kUnsentBytesMax = 128 * 1024;
@@ -318,7 +317,7 @@ bool EpollIo::step(SocketState& state) {
 }
 
 void EpollIo::accept_some(SocketState& state) {
-  for (std::size_t i = 0; i < kAcceptsPerPoll; ++i) {
+  for (std::size_t i = 0; i < kAcceptsPerPollMax; ++i) {
     sockaddr_storage storage;
     socklen_t length = sizeof(storage);
     const int descriptor =

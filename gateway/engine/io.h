@@ -64,6 +64,9 @@ inline constexpr std::size_t kChunkBytesMax = std::size_t{16} * 1024;
 inline constexpr std::size_t kChunksBytesMax = std::size_t{256} * 1024;
 static_assert(kChunksBytesMax >= 4 * kChunkBytesMax, "several connections must get their turn in one poll");
 
+/// Connections that one listener accepts in one poll.
+inline constexpr std::size_t kAcceptsPerPollMax = 64;
+
 struct ListenOptions {
   int backlog = 4096;
   bool share_port = false;  ///< SO_REUSEPORT: several shards listen on one port and the kernel spreads connections.

@@ -25,6 +25,24 @@ struct HttpAnswer {
 HttpAnswer http_call(std::uint16_t port, std::string_view method, std::string_view path, std::string_view headers = {},
                      std::string_view body = {});
 
+/// A connection that is kept for many requests.
+class KeptConnection {
+ public:
+  explicit KeptConnection(std::uint16_t port) : socket_(port) {}
+  HttpAnswer get(std::string_view path);
+  bool send(std::string_view bytes) { return socket_.send(bytes); }
+  /// The next answer, whose Content-Length says where it ends; its status is 0 where none comes.
+  HttpAnswer next();
+  [[nodiscard]] ClientSocket& socket() { return socket_; }
+
+ private:
+  ClientSocket socket_;
+  std::string buffer_;
+};
+
+/// The value of a series of /metrics by its line's beginning. The series must be there.
+[[nodiscard]] double metric_in(std::string_view text, std::string_view series);
+
 class TestGateway {
  public:
   explicit TestGateway(const std::function<void(Config&)>& change = {});
@@ -41,7 +59,7 @@ class TestGateway {
   HttpAnswer admin(std::string_view method, std::string_view path, std::string_view body = {});
   /// Starts a drain through the admin API.
   void drain(double rate, Duration jitter, Duration deadline);
-  /// The value of a series by its line's beginning, as in /metrics; -1 where it is not there.
+  /// The value of a series by its line's beginning, as in /metrics. The series must be there.
   [[nodiscard]] double metric(std::string_view series);
   [[nodiscard]] std::int64_t active();
 
