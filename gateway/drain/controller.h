@@ -30,7 +30,7 @@ struct DrainView {
   bool active = false;
   std::uint32_t epoch = 0;  ///< Tells one drain from the next: what an earlier one released is not released now.
   SteadyTime deadline{};
-  Duration spread{};
+  Duration spread{};  ///< Of who is released now; never beyond the deadline.
   Duration hint_jitter{};
   std::uint16_t close_code = 1012;
 };
@@ -62,6 +62,8 @@ class DrainController {
   [[nodiscard]] bool active() const { return active_.load(std::memory_order_acquire); }
   [[nodiscard]] bool terminating() const { return terminating_.load(std::memory_order_acquire); }
   [[nodiscard]] DrainView view() const;
+  /// Of the drain that runs, or of the last one.
+  [[nodiscard]] std::uint32_t epoch() const;
   /// At most `wanted` tokens, each for one connection to release.
   std::size_t take(std::size_t wanted, SteadyTime now);
   /// Nothing where no drain runs. `remaining` connections are left, `waiting` of them have no token yet.
@@ -69,6 +71,7 @@ class DrainController {
 
  private:
   void begin_locked(const DrainRequest& request, std::size_t connections, SteadyTime now, WallTime wall);
+  [[nodiscard]] Duration spread_locked(SteadyTime now) const;
 
   const Clock& clock_;
   std::atomic<bool> active_ = false;
@@ -83,7 +86,7 @@ class DrainController {
   SteadyTime termination_deadline_ = SteadyTime::max();
   WallTime termination_wall_ = WallTime::max();
   SteadyTime last_taken_{};
-  TokenPacer pacer_;
+  DrainPace pace_;
 };
 
 /// Seconds until the last of `remaining` connections is gone, as far as pacing decides it: the `waiting` ones get a
