@@ -18,6 +18,7 @@ class FakeIo final : public Io {
  public:
   // What the test decides.
   bool takes_all = true;             ///< A send completes whole with the next poll.
+  std::size_t kernel_bytes = 0;      ///< What unacknowledged() answers.
   std::vector<Completion> arriving;  ///< What the next poll answers.
 
   // What was done.
@@ -61,6 +62,7 @@ class FakeIo final : public Io {
   }
   void cancel(Socket, Operation) override { receiving = false; }
   void shutdown_send(Socket) override { ended = true; }
+  std::size_t unacknowledged(Socket) override { return kernel_bytes; }
   std::span<const Completion> poll(Duration at_most) override {
     waits.push_back(at_most);
     answered_ = std::exchange(arriving, {});
