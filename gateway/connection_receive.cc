@@ -24,10 +24,7 @@ std::string_view view_of(std::span<const char> bytes) {
 void Connection::on_receive(const Completion& completion) {
   if (phase_ == Phase::kClosed) return;
   if (completion.result <= 0) {
-    if (phase_ == Phase::kHandshake) {
-      shard_.stats.handshakes[static_cast<std::size_t>(HandshakeResult::kDisconnected)].add(1);
-    }
-    finish(phase_ == Phase::kClosing ? cause_ : CloseCause::kReset);
+    fail(HandshakeResult::kDisconnected);
     return;
   }
   shard_.stats.bytes_received.add(completion.result);
@@ -162,6 +159,15 @@ void Connection::pause(std::span<const char> unused) {
   cold_->held.append(unused.data(), unused.size());
 }
 
+void Connection::resume() {
+  paused_ = false;
+  if (cold_) {
+    const std::unique_ptr<Cold> cold = std::move(cold_);
+    consume(cold->held);  // May set in back-pressure again.
+  }
+  if (!paused_ && phase_ != Phase::kClosed) shard_.loop.io().submit_receive(socket_, id_);
+}
+
 void Connection::on_event(const ReaderEvent& event) {
   const bool open = phase_ == Phase::kOpen;
   switch (event.kind) {
@@ -177,7 +183,6 @@ void Connection::on_event(const ReaderEvent& event) {
       break;
     case ReaderEvent::Kind::kPong:
       last_pong_ = shard_.loop.now();
-      awaiting_pong_ = false;
       break;
     case ReaderEvent::Kind::kClose:
       on_peer_close(event);

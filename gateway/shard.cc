@@ -225,9 +225,8 @@ void Shard::evict_some() {
   for (std::uint32_t visited = 0; evicted < kDrainBatchMax && visited < connections_.slots(); ++visited) {
     drain_cursor_ = (drain_cursor_ + 1) % connections_.slots();
     Connection* connection = connections_.find(connections_.slot_id(drain_cursor_));
-    if (connection == nullptr || !connection->is_open()) continue;
-    connection->evict(Duration(static_cast<Duration::rep>(shared_.random.below(jitter_ms + 1))));
-    ++evicted;
+    if (connection == nullptr) continue;
+    if (connection->evict(Duration(static_cast<Duration::rep>(shared_.random.below(jitter_ms + 1))))) ++evicted;
   }
 }
 
