@@ -137,7 +137,7 @@ void Connection::on_send(std::int32_t result) {
     shard_.stats.send_queue_bytes.add(static_cast<std::int64_t>(queue_.cost()) - static_cast<std::int64_t>(before));
   }
   if (phase_ == Phase::kClosing) arm_close_timer();
-  if (paused_) {
+  if (paused_ && !deferred_) {
     // We do not read now, so that no PONG can be seen: that the peer takes what we send is its sign of life.
     last_alive_ = shard_.loop.now();
     if (queue_.cost() <= shard_.config.limits.send_queue_low_bytes) resume();

@@ -22,7 +22,8 @@
 //
 // Heartbeat: nothing received for heartbeat.pingInterval -> PING; no PONG within heartbeat.staleAfter -> closed.
 // Back-pressure: a send queue above its high mark stops the reading until it is below the low mark; what was read but
-// not used waits in `cold_`. Leaving: a drain that wants to close a connection waits for the answers it is
+// not used waits in `cold_`. So does what is left of a chunk once its messages have made kWorkPerTick of work: it goes
+// on in the next tick, after the others. Leaving: a drain that wants to close a connection waits for the answers it is
 // owed, and for a quiet moment. Closing: the peer has kCloseTimeout to answer, which begins anew whenever it takes
 // something of what is queued ahead of the close frame.
 //
@@ -66,6 +67,9 @@ inline constexpr Duration kHintGrace{2'000};
 /// long: most likely no request of it is on its way at that moment, and none is lost.
 inline constexpr Duration kQuietWait{1'000};
 inline constexpr Duration kTalksWithin{2'000};
+/// Messages that one connection has handled in a tick, and frames that they sent, before the others have their turn. A
+/// message that is sent to many more goes to all of them.
+inline constexpr std::int64_t kWorkPerTick = 512;
 
 class Connection {
  public:
@@ -81,6 +85,8 @@ class Connection {
   void on_receive(const Completion& completion);
   void on_send(std::int32_t result);
   void on_timer();
+  /// The tick after one in which it had done enough: goes on with what was read.
+  void on_next_tick();
   /// At the end of a tick in which the connection was touched: tells the protocol about its end, sends what is queued.
   void settle();
 
@@ -178,7 +184,8 @@ class Connection {
   bool hints_ : 1 = false;
   bool session_open_ : 1 = false;  ///< The protocol has heard on_open and not yet on_close.
   bool touched_ : 1 = false;
-  bool paused_ : 1 = false;  ///< Not read from: the send queue is above its high mark.
+  bool paused_ : 1 = false;    ///< Not read from: the send queue is above its high mark, or it has worked enough.
+  bool deferred_ : 1 = false;  ///< Goes on in the next tick.
   bool leaving_ : 1 = false;
   bool talked_ : 1 = false;    ///< A message has come.
   bool answered_ : 1 = false;  ///< The protocol has answered in this tick.

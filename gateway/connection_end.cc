@@ -88,7 +88,8 @@ void Connection::release(Duration wait) {
 bool Connection::may_leave_now() {
   const SteadyTime now = shard_.loop.now();
   const bool talks = talked_ && now - last_alive_ < kTalksWithin;
-  if (talks && !answered_ && now < leave_at_ + kQuietWait) return false;
+  const bool all_answered = answered_ && !paused_;  // Where it is paused, requests may wait in `cold_`.
+  if (talks && !all_answered && now < leave_at_ + kQuietWait) return false;
   return !protocol().owes_answers(Session(*this));
 }
 

@@ -136,16 +136,24 @@ void Connection::refuse(const HttpResponse& response, HandshakeResult result) {
 }
 
 void Connection::consume_frames(std::span<char> input) {
+  const auto work = [&stats = shard_.stats] { return stats.messages_received.get() + stats.messages_sent.get(); };
+  const std::int64_t enough = work() + kWorkPerTick;
   while (phase_ == Phase::kOpen || (phase_ == Phase::kClosing && !discarding_)) {
     if (phase_ == Phase::kOpen && queue_.cost() > shard_.config.limits.send_queue_high_bytes) {
       pause(input);
-      return;
+      break;
+    }
+    if (phase_ == Phase::kOpen && !input.empty() && work() >= enough) {
+      pause(input);
+      deferred_ = true;
+      shard_.deferred.push_back(id_);
+      break;
     }
     const ReaderEvent event = reader_.next(input, shard_.config.limits.message_bytes);
     if (event.kind == ReaderEvent::Kind::kNone) break;
     on_event(event);
   }
-  reader_.release();
+  reader_.release();  // Also of the message that set in back-pressure: it may have to wait for long.
 }
 
 /// Stops the reading; `unused` was read already and is kept.
@@ -166,6 +174,11 @@ void Connection::resume() {
     consume(cold->held);  // May set in back-pressure again.
   }
   if (!paused_ && phase_ != Phase::kClosed) shard_.loop.io().submit_receive(socket_, id_);
+}
+
+void Connection::on_next_tick() {
+  deferred_ = false;
+  if (paused_ && phase_ != Phase::kClosed) resume();
 }
 
 void Connection::on_event(const ReaderEvent& event) {

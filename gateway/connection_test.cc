@@ -51,6 +51,7 @@ struct Fixture final : LoopHandler {
   testing::FakeIo* io = new testing::FakeIo;
   EventLoop loop{std::unique_ptr<Io>(io), clock};
   ShardContext context{.loop = loop, .config = config, .stats = stats, .drain = drain, .random = random};
+  std::vector<ConnectionId> resuming;
   std::unique_ptr<Connection> connection;
 
   explicit Fixture(std::unique_ptr<Transport> transport = nullptr) {
@@ -72,8 +73,12 @@ struct Fixture final : LoopHandler {
   }
   void on_timer(Token) override { connection->on_timer(); }
   void on_tick_end() override {
+    for (std::size_t i = resuming.size(); i > 0; --i) connection->on_next_tick();
+    resuming.clear();
     if (connection && !context.touched.empty()) connection->settle();
     context.touched.clear();
+    resuming.swap(context.deferred);
+    if (!resuming.empty()) loop.tick_again();
   }
   void tick(Duration later = Duration::zero()) {
     clock.advance(later);
@@ -202,6 +207,62 @@ TEST_CASE("a frame that is longer than a send queue may be makes no slow consume
   fixture.tick();
   CHECK(fixture.io->sent.size() > 200'000);
   CHECK(fixture.stats.slow_consumer_closes.get() == 0);
+}
+
+TEST_CASE("a paused slow reader holds nothing but its queue") {
+  Fixture fixture;
+  fixture.upgrade();
+  fixture.io->takes_all = false;
+  const std::string frame = client_frame(0x1, std::string(60'000, 'x'));
+  fixture.receive(frame.substr(0, 40'000));
+  CHECK(fixture.connection->held_bytes() >= 40'000 - 20);
+  fixture.receive(frame.substr(40'000));
+  CHECK(!fixture.io->receiving);
+  CHECK(fixture.stats.send_queue_bytes.get() > 60'000);
+  CHECK(fixture.connection->held_bytes() == 0);
+}
+
+TEST_CASE("a chunk of many small messages is handled in portions, a tick each, in their order") {
+  Fixture fixture;
+  fixture.config.limits.send_queue_high_bytes = 1 << 20;  // Back-pressure is not what holds it up here.
+  fixture.upgrade();
+  constexpr int kMessages = 1000;
+  std::string chunk;
+  std::string answers;
+  for (int i = 0; i < kMessages; ++i) {
+    chunk += client_frame(0x1, std::to_string(i));
+    answers += make_frame(Opcode::kText, std::to_string(i)).view();
+  }
+  fixture.receive(chunk);
+  // A message and its answer are two pieces of work.
+  CHECK(fixture.stats.messages_received.get() == kWorkPerTick / 2);
+  CHECK(!fixture.io->receiving);
+  fixture.tick();
+  CHECK(fixture.io->waits.back() == 0ms);
+  CHECK(fixture.stats.messages_received.get() == kWorkPerTick);
+  fixture.tick();
+  fixture.tick();
+  CHECK(fixture.stats.messages_received.get() == kMessages);
+  CHECK(fixture.io->receiving);
+  for (int i = 0; i < kMessages && fixture.io->sent.size() < answers.size(); ++i) fixture.tick();
+  CHECK(fixture.io->sent == answers);
+  CHECK(fixture.connection->held_bytes() == 0);
+}
+
+TEST_CASE("a drain does not close a client behind one answer while others of its requests wait") {
+  Fixture fixture;
+  fixture.upgrade();
+  std::string chunk;
+  for (int i = 0; i < kWorkPerTick; ++i) chunk += client_frame(0x1, "x");
+  fixture.receive(client_frame(0x1, "talks"));
+  fixture.begin_drain(60s);
+  fixture.connection->release(0ms);
+  fixture.tick(100ms);  // It wants to go, behind its next answer.
+  fixture.receive(chunk);
+  CHECK(fixture.connection->is_open());
+  for (int i = 0; i < 4; ++i) fixture.tick();
+  CHECK(fixture.stats.messages_received.get() == kWorkPerTick + 1);
+  CHECK(!fixture.connection->is_open());
 }
 
 TEST_CASE("a socket that is refused is idle to its end: no drain waits for it") {

@@ -173,11 +173,18 @@ void Shard::on_timer(Token token) {
 }
 
 void Shard::on_tick_end() {
+  // Those of the last tick: who has worked enough in this one waits for the next.
+  for (const ConnectionId id : resuming_) {
+    if (Connection* connection = connections_.find(id)) connection->on_next_tick();
+  }
+  resuming_.clear();
   // By index: settling one connection may touch another.
   for (std::size_t i = 0; i < context_.touched.size(); ++i) {
     if (Connection* connection = connections_.find(context_.touched[i])) connection->settle();
   }
   context_.touched.clear();
+  resuming_.swap(context_.deferred);
+  if (!resuming_.empty()) loop_.tick_again();
 }
 
 // Drain.

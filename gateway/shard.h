@@ -81,6 +81,7 @@ class Shard final : public LoopHandler {
   std::vector<std::pair<Socket, Token>> listeners_;
   TimerNode drain_timer_;
   TimerNode accept_timer_;
+  std::vector<ConnectionId> resuming_;  ///< Connections whose work was put off in the last tick.
   std::uint32_t drain_cursor_ = 0;
   bool accepts_failing_ = false;
   Slab<Connection> connections_;
