@@ -67,8 +67,8 @@ inline constexpr Duration kHintGrace{2'000};
 /// long: most likely no request of it is on its way at that moment, and none is lost.
 inline constexpr Duration kQuietWait{1'000};
 inline constexpr Duration kTalksWithin{2'000};
-/// Messages that one connection has handled in a tick, and frames that they sent, before the others have their turn. A
-/// message that is sent to many more goes to all of them.
+/// Pieces of work that one connection does in a tick before the others have their turn: messages and control frames,
+/// and messages that these send. A message that is sent to many more goes to all of them.
 inline constexpr std::int64_t kWorkPerTick = 512;
 
 class Connection {

@@ -136,14 +136,13 @@ void Connection::refuse(const HttpResponse& response, HandshakeResult result) {
 }
 
 void Connection::consume_frames(std::span<char> input) {
-  const auto work = [&stats = shard_.stats] { return stats.messages_received.get() + stats.messages_sent.get(); };
-  const std::int64_t enough = work() + kWorkPerTick;
+  std::int64_t work = -shard_.stats.messages_sent.get();
   while (phase_ == Phase::kOpen || (phase_ == Phase::kClosing && !discarding_)) {
     if (phase_ == Phase::kOpen && queue_.cost() > shard_.config.limits.send_queue_high_bytes) {
       pause(input);
       break;
     }
-    if (phase_ == Phase::kOpen && !input.empty() && work() >= enough) {
+    if (phase_ == Phase::kOpen && !input.empty() && work + shard_.stats.messages_sent.get() >= kWorkPerTick) {
       pause(input);
       deferred_ = true;
       shard_.deferred.push_back(id_);
@@ -152,6 +151,7 @@ void Connection::consume_frames(std::span<char> input) {
     const ReaderEvent event = reader_.next(input, shard_.config.limits.message_bytes);
     if (event.kind == ReaderEvent::Kind::kNone) break;
     on_event(event);
+    ++work;
   }
   reader_.release();  // Also of the message that set in back-pressure: it may have to wait for long.
 }

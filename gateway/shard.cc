@@ -203,6 +203,7 @@ void Shard::drain_tick() {
   if (!before.active || before.epoch != view.epoch) {
     stats_.drain_hinted.set(0);
     stats_.drain_released.set(0);
+    stats_.drain_epoch.store(view.epoch, std::memory_order_release);
   }
   if (loop_.now() >= view.deadline) {
     evict_some();

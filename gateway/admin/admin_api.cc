@@ -74,11 +74,11 @@ std::int64_t GatewaySnapshot::remaining() const {
 
 std::string state_json(const GatewaySnapshot& snapshot) {
   json by_state = json::object();
-  std::int64_t total = 0;
   for (std::size_t i = 0; i < snapshot.connections.size(); ++i) {
     by_state[kConnectionStateNames[i]] = snapshot.connections[i];
-    total += snapshot.connections[i];
   }
+  // Sockets that were never upgraded are no connections: a drain is over without them.
+  const std::int64_t total = snapshot.remaining();
   json drain = nullptr;
   if (snapshot.drain) {
     drain = {{"startedAt", format_rfc3339(snapshot.drain->started_at)},
