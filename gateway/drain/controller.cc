@@ -29,12 +29,12 @@ void DrainController::begin_locked(const DrainRequest& request, std::size_t conn
 }
 
 void DrainController::start(const DrainRequest& request, std::size_t connections) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   begin_locked(request, connections, clock_.steady(), clock_.wall());
 }
 
 Status DrainController::cancel() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (terminating_.load(std::memory_order_relaxed)) {
     return Error{ErrorCode::kConflict, "the process is terminating: its drain cannot be taken back"};
   }
@@ -43,7 +43,7 @@ Status DrainController::cancel() {
 }
 
 void DrainController::terminate(std::size_t connections, Duration grace, Duration hint_jitter) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (terminating_.exchange(true)) return;
   const SteadyTime now = clock_.steady();
   const WallTime wall = clock_.wall();
@@ -63,7 +63,7 @@ void DrainController::terminate(std::size_t connections, Duration grace, Duratio
 }
 
 DrainView DrainController::view() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   DrainView view;
   view.active = active_.load(std::memory_order_relaxed);
   view.epoch = epoch_;
@@ -81,12 +81,12 @@ Duration DrainController::spread_locked(SteadyTime now) const {
 }
 
 std::uint32_t DrainController::epoch() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return epoch_;
 }
 
 std::size_t DrainController::take(std::size_t wanted, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!active_.load(std::memory_order_relaxed)) return 0;
   const std::size_t taken = pace_.take(wanted, now);
   if (taken > 0) last_taken_ = now;
@@ -94,7 +94,7 @@ std::size_t DrainController::take(std::size_t wanted, SteadyTime now) {
 }
 
 std::optional<DrainReport> DrainController::report(std::size_t remaining, std::size_t waiting) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!active_.load(std::memory_order_relaxed)) return std::nullopt;
   const SteadyTime now = clock_.steady();
   DrainReport report;

@@ -2,12 +2,12 @@
 // Threads: any may post; one takes.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <vector>
+
+#include "common/base/mutex.h"
 
 namespace sluice::gateway {
 
@@ -34,15 +34,15 @@ class Mailbox {
     Mail mail;
     std::size_t bytes = 0;
   };
-  [[nodiscard]] bool full() const { return mails_.size() >= mails_max_ || bytes_ >= bytes_max_; }
+  [[nodiscard]] bool full() const REQUIRES(mutex_) { return mails_.size() >= mails_max_ || bytes_ >= bytes_max_; }
 
   const std::size_t mails_max_;
   const std::size_t bytes_max_;
-  std::mutex mutex_;  // Guards all below.
-  std::condition_variable room_;
-  std::deque<Letter> mails_;
-  std::size_t bytes_ = 0;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition room_;
+  std::deque<Letter> mails_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sluice::gateway

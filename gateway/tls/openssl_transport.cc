@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <mutex>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 
 namespace sluice::gateway {
 namespace {
@@ -156,8 +156,8 @@ struct OpensslTransportFactory::Impl {
   std::string cert_file;
   std::string key_file;
   std::string seen;  ///< Both files' content at the last look.
-  std::mutex mutex;  ///< Guards `context`.
-  Context context;
+  Mutex mutex;
+  Context context GUARDED_BY(mutex);
 
   [[nodiscard]] std::string content() const {
     return read_file(cert_file).value_or("") + '\0' + read_file(key_file).value_or("");
@@ -175,14 +175,17 @@ Result<std::unique_ptr<OpensslTransportFactory>> OpensslTransportFactory::load(c
   impl->seen = impl->content();
   Result<Context> context = make_context(cert_file, key_file);
   if (!context) return context.error();
-  impl->context = *std::move(context);
+  {
+    const MutexLock lock(impl->mutex);
+    impl->context = *std::move(context);
+  }
   return std::unique_ptr<OpensslTransportFactory>(new OpensslTransportFactory(std::move(impl)));
 }
 
 std::unique_ptr<Transport> OpensslTransportFactory::make() {
   SSL* session = nullptr;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     session = SSL_new(impl_->context.get());  // Holds a reference: a reload does not take the context from under it.
   }
   BIO* in = BIO_new(BIO_s_mem());
@@ -208,8 +211,10 @@ void OpensslTransportFactory::reload_if_changed() {
     log_warn("certificate not reloaded", {{"error", context.error().message}});
     return;
   }
-  const std::lock_guard lock(impl_->mutex);
-  impl_->context = *std::move(context);
+  {
+    const MutexLock lock(impl_->mutex);
+    impl_->context = *std::move(context);
+  }
   log_info("certificate reloaded", {{"file", impl_->cert_file}});
 }
 
