@@ -105,8 +105,8 @@ void register_tasks(MetricsRegistry& registry, Registrar& add, const TaskPool& t
     const auto sample = [](const char* result, std::uint64_t value) {
       return MetricSample{{{"tenant", "default"}, {"result", result}}, static_cast<double>(value)};
     };
-    return std::vector<MetricSample>{sample("ok", tasks.completed()), sample("queue_full", tasks.rejected()),
-                                     sample("dropped", tasks.dropped())};
+    return std::vector<MetricSample>{sample("ok", tasks.completed()), sample("failed", tasks.failed()),
+                                     sample("queue_full", tasks.rejected()), sample("dropped", tasks.dropped())};
   });
 }
 
