@@ -153,8 +153,9 @@ void Connection::arm_close_timer() {
 }
 
 void Connection::check_close_timer() {
-  const bool reads = shard_.loop.io().unacknowledged(socket_) < unacknowledged_;
-  if (reads && shard_.loop.now() < close_by()) {
+  // Once its machine has everything, the peer has the close frame: it only has to answer.
+  const std::size_t left = shard_.loop.io().unacknowledged(socket_);
+  if (left > 0 && left < unacknowledged_ && shard_.loop.now() < close_by()) {
     arm_close_timer();
   } else {
     finish(cause_);

@@ -116,7 +116,7 @@ void Gateway::run() {
 }
 
 void Gateway::wake() {
-  tell_shards();
+  for (const auto& shard : shards_) shard->pass_tick();
 }
 
 void Gateway::sample() {

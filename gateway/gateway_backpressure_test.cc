@@ -137,8 +137,10 @@ TEST_CASE("a client that never reads and never moves is stale, paused or not") {
   CHECK(eventually([&] { return queued(gateway) > before; }));  // The PING.
   gateway.advance(31s);
   CHECK(eventually([&] { return gateway.active() == 0; }));
-  gateway.advance(6s);
-  CHECK(eventually([&] { return queued(gateway) == 0; }));
+  CHECK(eventually([&] {
+    gateway.advance(6s);  // Its kernel may still take a little, which looks like reading.
+    return queued(gateway) == 0;
+  }));
   CHECK(gateway.metric("rtgw_connections_closed_total{reason=\"stale\"}") == 1);
 }
 

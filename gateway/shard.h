@@ -51,6 +51,8 @@ class Shard final : public LoopHandler {
   /// Has the shard look at the drain controller again. Waits for room in its mailbox; never call it on a shard's
   /// thread.
   void drain_changed();
+  /// Returns once a tick that began after the call is over. Never on a shard's thread.
+  void pass_tick();
   void stop();  ///< Ends and joins the thread; connections that are left are cut.
   [[nodiscard]] const ShardStats& stats() const { return stats_; }
   [[nodiscard]] SteadyTime last_tick() const { return loop_.last_tick(); }

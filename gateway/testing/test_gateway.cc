@@ -83,6 +83,7 @@ void TestGateway::drain(double rate, Duration jitter, Duration deadline) {
                                       R"(","ratePerSecond":)" + std::to_string(rate) +
                                       R"(,"closeCode":1012,"hintJitterMs":)" + std::to_string(jitter.count()) + "}");
   REQUIRE(answer.status == 200);
+  gateway_->wake();
 }
 
 double TestGateway::metric(std::string_view series) {

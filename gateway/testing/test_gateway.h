@@ -53,11 +53,11 @@ class TestGateway {
   [[nodiscard]] WebSocketClient connect(std::string_view path, std::string_view headers = {}, int receive_buffer = 0) {
     return WebSocketClient(ports().listen, path, headers, receive_buffer);
   }
-  /// Moves the clock and has every shard look at it.
+  /// Moves the clock; every shard has done what that makes it do.
   void advance(Duration by);
   /// A call of the admin API with a valid token.
   HttpAnswer admin(std::string_view method, std::string_view path, std::string_view body = {});
-  /// Starts a drain through the admin API.
+  /// Starts a drain through the admin API; every shard has begun with it.
   void drain(double rate, Duration jitter, Duration deadline);
   /// The value of a series by its line's beginning, as in /metrics. The series must be there.
   [[nodiscard]] double metric(std::string_view series);
