@@ -149,6 +149,7 @@ std::size_t Connection::held_bytes() const {
   std::size_t bytes = reader_.held_bytes();
   if (cold_) bytes += sizeof(Cold) + cold_->held.capacity();
   if (wire_) bytes += wire_.size();
+  if (transport_) bytes += transport_->held_bytes();
   return bytes;
 }
 

@@ -38,6 +38,7 @@ struct Greeter final : Transport {
   std::size_t send(std::span<const Slice>) override { return 0; }
   void end() override {}
   BlockRef take_wire() override { return std::exchange(wire, {}); }
+  std::size_t held_bytes() const override { return 0; }
   BlockRef wire;
 };
 
@@ -160,6 +161,10 @@ TEST_CASE("what the peer's machine still acknowledges counts as reading, too") {
     fixture.io->kernel_bytes -= 100;
     fixture.tick(5100ms);
     REQUIRE(!fixture.gone());
+  }
+  SUBCASE("it stops") {}
+  SUBCASE("all is there: it only has to answer") {
+    fixture.io->kernel_bytes = 0;
   }
   fixture.tick(5100ms);
   CHECK(fixture.gone());

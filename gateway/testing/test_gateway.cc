@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "common/base/duration_text.h"
+#include "gateway/testing/certificate.h"
+#include "gateway/testing/tls_socket.h"
 
 namespace sluice::gateway::testing {
 
@@ -52,12 +54,16 @@ double metric_in(std::string_view text, std::string_view series) {
   return std::atof(all.c_str() + at + line.size());
 }
 
-TestGateway::TestGateway(const std::function<void(Config&)>& change) : key_(*SigningKey::generate()) {
+TestGateway::TestGateway(const std::function<void(Config&)>& change, Wire wire) : key_(*SigningKey::generate()) {
   set_log_level(LogLevel::kError);
   keys_.write("operator.pem", key_.public_pem());
   Config config;
   config.listen = {"127.0.0.1", 0};
   config.tls.port = 0;
+  if (wire == Wire::kTls) {
+    write_certificate(certificate_, "test");
+    config.tls = {0, certificate_.file("server.crt"), certificate_.file("server.key")};
+  }
   config.admin = {"127.0.0.1", 0, keys_.path(), "pod-1"};
   config.metrics = {"127.0.0.1", 0};
   config.limits.connections = 1000;
@@ -65,6 +71,11 @@ TestGateway::TestGateway(const std::function<void(Config&)>& change) : key_(*Sig
   auto started = Gateway::start(config, clock_, 1);
   REQUIRE(started);
   gateway_ = *std::move(started);
+}
+
+WebSocketClient TestGateway::connect(std::string_view path, std::string_view headers, int receive_buffer) {
+  if (ports().tls == 0) return {ports().listen, path, headers, receive_buffer};
+  return {std::make_unique<TlsClientSocket>(ports().tls, receive_buffer), path, headers};
 }
 
 void TestGateway::advance(Duration by) {

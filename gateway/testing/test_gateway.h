@@ -43,16 +43,17 @@ class KeptConnection {
 /// The value of a series of /metrics by its line's beginning. The series must be there.
 [[nodiscard]] double metric_in(std::string_view text, std::string_view series);
 
+/// What its clients speak.
+enum class Wire { kPlain, kTls };
+
 class TestGateway {
  public:
-  explicit TestGateway(const std::function<void(Config&)>& change = {});
+  explicit TestGateway(const std::function<void(Config&)>& change = {}, Wire wire = Wire::kPlain);
 
   [[nodiscard]] const Ports& ports() const { return gateway_->ports(); }
   [[nodiscard]] Gateway& gateway() { return *gateway_; }
   [[nodiscard]] ManualClock& clock() { return clock_; }
-  [[nodiscard]] WebSocketClient connect(std::string_view path, std::string_view headers = {}, int receive_buffer = 0) {
-    return WebSocketClient(ports().listen, path, headers, receive_buffer);
-  }
+  [[nodiscard]] WebSocketClient connect(std::string_view path, std::string_view headers = {}, int receive_buffer = 0);
   /// Moves the clock; every shard has done what that makes it do.
   void advance(Duration by);
   /// A call of the admin API with a valid token.
@@ -66,6 +67,7 @@ class TestGateway {
  private:
   ManualClock clock_;
   TemporaryFolder keys_;
+  TemporaryFolder certificate_;
   SigningKey key_;
   std::unique_ptr<Gateway> gateway_;
 };
