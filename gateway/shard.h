@@ -78,8 +78,8 @@ class Shard final : public LoopHandler {
   const std::vector<std::unique_ptr<Shard>>& all_;
   EventLoop loop_;
   ShardStats stats_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // Before what holds the protocols: a host outlives its protocol.
   ShardContext context_;
-  std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::pair<Socket, Token>> listeners_;
   TimerNode drain_timer_;
   TimerNode accept_timer_;

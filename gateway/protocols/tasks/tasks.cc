@@ -99,11 +99,12 @@ std::string Tasks::submit(Session session, const Request& request) {
   }
   Task task;
   task.owner = owner(session);
-  task.run = [this, id = session.id(), request, queued_at = host_.clock().steady()](const std::atomic<bool>& stopping) {
-    const auto done = run_digest(request.id, request.megabytes, queued_at, host_.clock(), stopping);
+  task.run = [&host = host_, id = session.id(), request,
+              queued_at = host_.clock().steady()](const std::atomic<bool>& stopping) {
+    const auto done = run_digest(request.id, request.megabytes, queued_at, host.clock(), stopping);
     std::string text = done ? *done : error_text(request.id, done.error().message);
     // The host outlives the pool's workers; false only says that the shard has ended, and with it the connection.
-    static_cast<void>(host_.post_waiting(
+    static_cast<void>(host.post_waiting(
         [id, text = std::move(text)](Protocol& protocol) { static_cast<Tasks&>(protocol).answer(id, text); }));
     return done.ok();
   };
