@@ -1,10 +1,12 @@
 #include "gateway/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
 #include "common/base/config_file.h"
 #include "gateway/engine/address.h"
+#include "gateway/engine/block.h"
 
 namespace sluice::gateway {
 namespace {
@@ -71,8 +73,8 @@ void read_limits(const ConfigNode& root, Config::Limits& limits) {
   if (limits.send_queue_low_bytes >= limits.send_queue_high_bytes) {
     node.fail("sendQueueLowBytes must be below sendQueueHighBytes");
   }
-  if (limits.send_queue_high_bytes > limits.send_queue_max_bytes) {
-    node.fail("sendQueueHighBytes must not be above sendQueueMaxBytes");
+  if (limits.send_queue_max_bytes < limits.send_queue_high_bytes + limits.message_bytes) {
+    node.fail("sendQueueMaxBytes must be at least sendQueueHighBytes and messageBytes together");
   }
 }
 
@@ -117,6 +119,11 @@ Result<Config> read_config(const ConfigFile& file, const Environment& environmen
 }
 
 }  // namespace
+
+std::size_t Config::Limits::pushed_frame_bytes_max() const {
+  const std::size_t room = send_queue_max_bytes - std::min(send_queue_high_bytes, send_queue_max_bytes);
+  return room - std::min(kBlockOverheadBytes, room);
+}
 
 Environment process_environment() {
   return [](const char* name) -> std::optional<std::string> {

@@ -48,7 +48,10 @@ struct Config {
     Duration handshake_timeout{10'000};
     std::size_t send_queue_high_bytes = std::size_t{64} * 1024;
     std::size_t send_queue_low_bytes = std::size_t{16} * 1024;
-    std::size_t send_queue_max_bytes = std::size_t{1024} * 1024;
+    std::size_t send_queue_max_bytes = std::size_t{2048} * 1024;  ///< At least the high mark and a message.
+    /// The longest frame that may be pushed to many: it fits beside a queue at its high mark, so that no single message
+    /// makes a slow consumer of a client that keeps up.
+    [[nodiscard]] std::size_t pushed_frame_bytes_max() const;
   } limits;
 
   struct Heartbeat {

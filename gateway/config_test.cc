@@ -26,6 +26,7 @@ TEST_CASE("an empty file means the defaults") {
   CHECK(config->limits.connections == 100'000);
   CHECK(config->limits.header_bytes == 8192);
   CHECK(config->limits.message_bytes == 1 << 20);
+  CHECK(config->limits.send_queue_max_bytes >= config->limits.send_queue_high_bytes + config->limits.message_bytes);
   CHECK(config->heartbeat.stale_after == 30s);
   CHECK(config->drain.termination_grace == 600s);
 }
@@ -89,6 +90,7 @@ TEST_CASE("a broken file is one line that names file, line and field") {
       {"a certificate without a key", "tls: {certFile: a}\n", "c.yaml:1: tls: "},
       {"watermarks crossed", "limits: {sendQueueLowBytes: 64KiB}\n", "c.yaml:1: limits: "},
       {"a high mark above the maximum", "limits: {sendQueueMaxBytes: 32KiB}\n", "c.yaml:1: limits: "},
+      {"no room for a message above the high mark", "limits: {messageBytes: 2MiB}\n", "c.yaml:1: limits: "},
       {"a log level that is none", "log: {level: loud}\n", "c.yaml:1: log.level: "},
       {"a list for a section", "listen: []\n", "c.yaml:1: listen: "},
   };

@@ -1,6 +1,6 @@
+// A connection's life and its sending half. connection_receive.cc reads, connection_end.cc lets go.
 #include "gateway/connection.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -68,7 +68,9 @@ void Connection::reply(BlockRef frame) {
 
 bool Connection::push(const BlockRef& frame) {
   if (phase_ != Phase::kOpen || slow_) return false;
-  if (queue_.cost() + frame.size() + kBlockOverheadBytes > shard_.config.limits.send_queue_max_bytes) {
+  // Who has nothing queued is not slow, however long the frame is.
+  const std::size_t cost = queue_.cost() + frame.size() + kBlockOverheadBytes;
+  if (!queue_.empty() && cost > shard_.config.limits.send_queue_max_bytes) {
     slow_ = true;
     touch();
     return false;
@@ -119,7 +121,7 @@ void Connection::on_send(std::int32_t result) {
   sending_ = 0;
   if (phase_ == Phase::kClosed) return;
   if (result < 0) {
-    finish(phase_ == Phase::kClosing ? cause_ : CloseCause::kReset);
+    fail(HandshakeResult::kDisconnected);
     return;
   }
   shard_.stats.bytes_sent.add(result);
@@ -134,7 +136,8 @@ void Connection::on_send(std::int32_t result) {
     queue_.consume(static_cast<std::size_t>(result));
     shard_.stats.send_queue_bytes.add(static_cast<std::int64_t>(queue_.cost()) - static_cast<std::int64_t>(before));
   }
-  if (paused_) {
+  if (phase_ == Phase::kClosing) arm_close_timer();
+  if (paused_ && !deferred_) {
     // We do not read now, so that no PONG can be seen: that the peer takes what we send is its sign of life.
     last_alive_ = shard_.loop.now();
     if (queue_.cost() <= shard_.config.limits.send_queue_low_bytes) resume();
@@ -142,85 +145,18 @@ void Connection::on_send(std::int32_t result) {
   if (!queue_.empty() || transport_ || phase_ == Phase::kClosing) touch();
 }
 
-void Connection::resume() {
-  paused_ = false;
-  if (cold_) {
-    const std::unique_ptr<Cold> cold = std::move(cold_);
-    consume(cold->held);  // May set in back-pressure again.
-  }
-  if (!paused_ && phase_ != Phase::kClosed) shard_.loop.io().submit_receive(socket_, id_);
-}
-
-// Ending.
-
-void Connection::close(std::uint16_t code, std::string_view reason) {
-  start_close(code, reason, CloseCause::kProtocol);
-}
-
-void Connection::start_close(std::uint16_t code, std::string_view reason, CloseCause cause) {
-  if (phase_ != Phase::kOpen) return;
-  cause_ = cause;
-  enqueue(make_close_frame(code, reason));
-  begin_closing();
-}
-
-void Connection::begin_closing() {
-  if (phase_ == Phase::kOpen && drain_applies()) shard_.stats.drain_released.add(-1);
-  phase_ = Phase::kClosing;
-  set_state(ConnectionState::kClosing);
-  shard_.loop.timers().arm(timer_, shard_.loop.now() + kCloseTimeout);
-  touch();
-}
-
-/// Tells the peer's record layer that nothing follows. True where that left something to send.
-bool Connection::end_transport() {
-  if (!transport_ || transport_ended_) return false;
-  transport_ended_ = true;
-  transport_->end();
-  flush_through_transport();
-  return sending_ > 0;
-}
-
-/// Everything queued is sent: what remains to do in phase kClosing.
-void Connection::when_flushed() {
-  if (phase_ != Phase::kClosing || (!peer_done_ && !discarding_)) return;
-  if (end_transport()) return;
-  if (peer_done_) {
-    finish(cause_);
-  } else if (!fin_sent_) {
-    // The peer reads our last words and then our end of the stream; closing now could reset the connection under
-    // them, because it may still be sending.
-    fin_sent_ = true;
-    shard_.loop.io().shutdown_send(socket_);
-  }
-}
-
-void Connection::finish(CloseCause cause) {
-  if (phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kOpen && drain_applies()) shard_.stats.drain_released.add(-1);
-  if (upgraded_) shard_.stats.closed[static_cast<std::size_t>(cause)].add(1);
-  shard_.stats.connections[static_cast<std::size_t>(state_)].add(-1);
-  phase_ = Phase::kClosed;
-  shard_.loop.timers().cancel(timer_);
-  shard_.loop.io().submit_close(socket_, id_);
-  if (session_open_) touch();
+std::size_t Connection::held_bytes() const {
+  std::size_t bytes = reader_.held_bytes();
+  if (cold_) bytes += sizeof(Cold) + cold_->held.capacity();
+  if (wire_) bytes += wire_.size();
+  if (transport_) bytes += transport_->held_bytes();
+  return bytes;
 }
 
 void Connection::settle() {
-  if (phase_ == Phase::kOpen && slow_) {
-    // What waits would only keep memory busy: the close frame goes next.
-    const std::size_t before = queue_.cost();
-    queue_.drop_unsent(transport_ ? 0 : sending_);
-    shard_.stats.send_queue_bytes.add(static_cast<std::int64_t>(queue_.cost()) - static_cast<std::int64_t>(before));
-    shard_.stats.slow_consumer_closes.add(1);
-    start_close(kCloseTryAgainLater, "slow consumer", CloseCause::kSlowConsumer);
-  }
-  if (phase_ == Phase::kOpen && leaving_) {
-    if (!drain_applies()) {
-      leaving_ = false;  // The drain was taken back while we waited for answers.
-    } else if (may_leave_now()) {
-      start_close(shard_.drain_view.close_code, "reconnect-after-ms=0", CloseCause::kDrain);
-    }
+  if (phase_ == Phase::kOpen && slow_) close_slow_consumer();
+  if (phase_ == Phase::kOpen && leaving() && may_leave_now()) {
+    start_close(shard_.drain_view.close_code, "reconnect-after-ms=0", CloseCause::kDrain);
   }
   if (phase_ >= Phase::kClosing && session_open_) {
     session_open_ = false;
@@ -230,96 +166,6 @@ void Connection::settle() {
   flush();
   answered_ = false;
   touched_ = false;
-}
-
-// Timers.
-
-SteadyTime Connection::heartbeat_due() const {
-  if (!awaiting_pong_) return last_alive_ + shard_.config.heartbeat.ping_interval;
-  // A PONG cannot overtake a long frame that is still coming, nor can we see it while we do not read.
-  const bool excused = (paused_ || reader_.mid_message()) && last_alive_ > ping_sent_;
-  return (excused ? last_alive_ : ping_sent_) + shard_.config.heartbeat.stale_after;
-}
-
-bool Connection::drain_applies() const {
-  return shard_.drain_view.active && drain_epoch_ == shard_.drain_view.epoch;
-}
-
-void Connection::arm_open_timers() {
-  SteadyTime due = heartbeat_due();
-  if (drain_applies()) {
-    const SteadyTime quiet = leave_at_ + kQuietWait;
-    // Past that only answers that are owed keep the connection: they will touch it, not the time.
-    if (!leaving_) due = std::min(due, leave_at_);
-    if (leaving_ && quiet > shard_.loop.now()) due = std::min(due, quiet);
-  }
-  shard_.loop.timers().arm(timer_, due);
-}
-
-bool Connection::may_leave_now() {
-  const SteadyTime now = shard_.loop.now();
-  const bool talks = talked_ && now - last_alive_ < kTalksWithin;
-  if (talks && !answered_ && now < leave_at_ + kQuietWait) return false;
-  return !protocol().owes_answers(Session(*this));
-}
-
-void Connection::on_timer() {
-  switch (phase_) {
-    case Phase::kHandshake:
-      shard_.stats.handshakes[static_cast<std::size_t>(HandshakeResult::kTimeout)].add(1);
-      finish(CloseCause::kReset);
-      break;
-    case Phase::kOpen:
-      check_open_timers();
-      break;
-    case Phase::kClosing:
-      finish(cause_);
-      break;
-    case Phase::kClosed:
-      break;
-  }
-}
-
-void Connection::check_open_timers() {
-  const SteadyTime now = shard_.loop.now();
-  if (drain_applies() && now >= leave_at_) {
-    leaving_ = true;
-    touch();
-  }
-  if (now >= heartbeat_due()) {
-    if (awaiting_pong_) {
-      start_close(kCloseInternalError, "keepalive ping timeout", CloseCause::kStale);
-      return;
-    }
-    awaiting_pong_ = true;
-    ping_sent_ = now;
-    enqueue(shard_.ping);
-  }
-  arm_open_timers();
-}
-
-// Drain.
-
-bool Connection::can_be_released(std::uint32_t epoch) const {
-  return phase_ == Phase::kOpen && drain_epoch_ != epoch;
-}
-
-void Connection::release(Duration wait) {
-  drain_epoch_ = shard_.drain_view.epoch;
-  // Waiting for the answer behind which a talking client is closed is part of its wait: the drain ends when it should.
-  leave_at_ = shard_.loop.now() + (hints_ ? wait + kHintGrace : std::max(Duration::zero(), wait - kQuietWait));
-  shard_.stats.drain_released.add(1);
-  if (hints_) {
-    shard_.stats.drain_hinted.add(1);
-    reply(make_frame(Opcode::kText, R"({"reconnect":{"after_ms":)" + std::to_string(wait.count()) +
-                                        R"(,"reason":"drain","resume":""}})"));
-  }
-  arm_open_timers();
-}
-
-void Connection::evict(Duration reconnect_after) {
-  start_close(shard_.drain_view.close_code, "reconnect-after-ms=" + std::to_string(reconnect_after.count()),
-              CloseCause::kDrain);
 }
 
 // Session: the narrow view that protocols have.

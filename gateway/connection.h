@@ -17,12 +17,15 @@
 //        +-----+        a drain, staleness, a slow       both sides' close frames,
 //      PING / PONG      consumer (1013), the protocol    end of stream, time-out
 //
-// In brackets: the label `state` of rtgw_connections (closing and closed count as closing).
+// In brackets: the label `state` of rtgw_connections (closing counts as closing; a socket that is refused stays idle to
+// its end, so that no drain waits for it).
 //
 // Heartbeat: nothing received for heartbeat.pingInterval -> PING; no PONG within heartbeat.staleAfter -> closed.
 // Back-pressure: a send queue above its high mark stops the reading until it is below the low mark; what was read but
-// not used waits in `cold_`. Leaving: a drain that wants to close a connection waits for the answers it is owed, and
-// for a quiet moment.
+// not used waits in `cold_`. So does what is left of a chunk once its messages have made kWorkPerTick of work: it goes
+// on in the next tick, after the others. Leaving: a drain that wants to close a connection waits for the answers it is
+// owed, and for a quiet moment. Closing: the peer has kCloseTimeout to answer, which begins anew whenever it takes
+// something of what is queued ahead of the close frame.
 //
 // An idle open connection holds no buffer: receive buffers are the shard's, and handshake, send queue and reader state
 // are freed when they are empty. Threads: its shard's.
@@ -50,8 +53,13 @@ namespace sluice::gateway {
 
 struct ShardContext;
 
-/// How long a connection may take to answer our close frame, or to go away after a refusal.
+/// How long a connection may take to answer our close frame, or to go away after a refusal, since it last made
+/// progress.
 inline constexpr Duration kCloseTimeout{5'000};
+/// How long it may make progress. A drain's close lasts until the drain's deadline at most; a slow consumer has
+/// kCloseTimeout in all.
+inline constexpr Duration kClosingMax{60'000};
+static_assert(kClosingMax > kCloseTimeout);
 /// How much longer than it was told a hinted client may stay: moving over takes it some time, and its clock began
 /// later.
 inline constexpr Duration kHintGrace{2'000};
@@ -59,6 +67,9 @@ inline constexpr Duration kHintGrace{2'000};
 /// long: most likely no request of it is on its way at that moment, and none is lost.
 inline constexpr Duration kQuietWait{1'000};
 inline constexpr Duration kTalksWithin{2'000};
+/// Pieces of work that one connection does in a tick before the others have their turn: messages and control frames,
+/// and messages that these send. A message that is sent to many more goes to all of them.
+inline constexpr std::int64_t kWorkPerTick = 512;
 
 class Connection {
  public:
@@ -74,6 +85,8 @@ class Connection {
   void on_receive(const Completion& completion);
   void on_send(std::int32_t result);
   void on_timer();
+  /// The tick after one in which it had done enough: goes on with what was read.
+  void on_next_tick();
   /// At the end of a tick in which the connection was touched: tells the protocol about its end, sends what is queued.
   void settle();
 
@@ -82,41 +95,53 @@ class Connection {
   [[nodiscard]] bool can_be_released(std::uint32_t epoch) const;
   /// Spends a token: the connection goes after `wait` (with a hint that says so, where the client understands hints).
   void release(Duration wait);
-  /// The deadline has come: closes at once, whatever is owed. `reconnect_after` tells the client when to come back.
-  void evict(Duration reconnect_after);
+  /// The deadline has come: closes at once, whatever is owed, and cuts who has had the time to answer.
+  /// `reconnect_after` tells the client when to come back. Answers whether there was something to do.
+  bool evict(Duration reconnect_after);
 
   // What Session does.
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] std::uint64_t& word() { return word_; }
   [[nodiscard]] bool is_open() const { return phase_ == Phase::kOpen; }
-  [[nodiscard]] bool leaving() const { return leaving_; }
+  /// A drain that was taken back, or an earlier one, makes nobody leave.
+  [[nodiscard]] bool leaving() const { return leaving_ && drain_applies(); }
   void reply(BlockRef frame);
   bool push(const BlockRef& frame);
   void close(std::uint16_t code, std::string_view reason);
+
+  /// Memory held for what is half received or half sent, beyond the object and its send queue; 0 where it is idle.
+  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   enum class Phase : std::uint8_t { kHandshake, kOpen, kClosing, kClosed };
   struct Cold;
 
-  // connection.cc: life and sending.
+  // connection.cc: sending.
   void enqueue(BlockRef block);
   void touch();
   void flush();
   void flush_through_transport();
   void submit(std::span<const Slice> slices);
-  void when_flushed();
-  bool end_transport();
-  void start_close(std::uint16_t code, std::string_view reason, CloseCause cause);
-  void begin_closing();
-  void finish(CloseCause cause);
   void set_state(ConnectionState state);
-  void arm_open_timers();
-  void resume();
+  [[nodiscard]] Protocol& protocol() const;
+
+  // connection_end.cc: time-outs, drain and closing.
+  [[nodiscard]] bool awaiting_pong() const { return ping_sent_ > last_pong_; }
   [[nodiscard]] SteadyTime heartbeat_due() const;
   [[nodiscard]] bool drain_applies() const;
+  void arm_open_timers();
   void check_open_timers();
   [[nodiscard]] bool may_leave_now();
-  [[nodiscard]] Protocol& protocol() const;
+  void start_close(std::uint16_t code, std::string_view reason, CloseCause cause);
+  void begin_closing();
+  [[nodiscard]] SteadyTime close_by() const;
+  void arm_close_timer();
+  void check_close_timer();
+  void close_slow_consumer();
+  void when_flushed();
+  bool end_transport();
+  void finish(CloseCause cause);
+  void fail(HandshakeResult handshake);
 
   // connection_receive.cc: from bytes to events.
   void consume(std::span<char> input);
@@ -126,6 +151,7 @@ class Connection {
   void refuse(const HttpResponse& response, HandshakeResult result);
   void consume_frames(std::span<char> input);
   void pause(std::span<const char> unused);
+  void resume();
   void on_event(const ReaderEvent& event);
   void on_peer_close(const ReaderEvent& event);
   void on_wire(std::span<const char> wire);
@@ -143,9 +169,11 @@ class Connection {
   SteadyTime last_pong_;   ///< When the connection was accepted, until the first PONG.
   SteadyTime ping_sent_{};
   SteadyTime leave_at_{};  ///< When a drain's release ends.
+  SteadyTime closing_since_{};
   Socket socket_;
-  std::uint32_t sending_ = 0;    ///< Bytes in the send under way; 0 where there is none.
-  std::uint32_t wire_sent_ = 0;  ///< Bytes of wire_ that were sent.
+  std::uint32_t sending_ = 0;         ///< Bytes in the send under way; 0 where there is none.
+  std::uint32_t wire_sent_ = 0;       ///< Bytes of wire_ that were sent.
+  std::uint32_t unacknowledged_ = 0;  ///< Closing: what the kernel still held when the timer was armed.
   std::uint32_t drain_epoch_ = 0;
   Phase phase_ = Phase::kHandshake;
   ConnectionState state_ = ConnectionState::kIdle;
@@ -156,8 +184,8 @@ class Connection {
   bool hints_ : 1 = false;
   bool session_open_ : 1 = false;  ///< The protocol has heard on_open and not yet on_close.
   bool touched_ : 1 = false;
-  bool paused_ : 1 = false;  ///< Not read from: the send queue is above its high mark.
-  bool awaiting_pong_ : 1 = false;
+  bool paused_ : 1 = false;    ///< Not read from: the send queue is above its high mark, or it has worked enough.
+  bool deferred_ : 1 = false;  ///< Goes on in the next tick.
   bool leaving_ : 1 = false;
   bool talked_ : 1 = false;    ///< A message has come.
   bool answered_ : 1 = false;  ///< The protocol has answered in this tick.

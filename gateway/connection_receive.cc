@@ -24,10 +24,7 @@ std::string_view view_of(std::span<const char> bytes) {
 void Connection::on_receive(const Completion& completion) {
   if (phase_ == Phase::kClosed) return;
   if (completion.result <= 0) {
-    if (phase_ == Phase::kHandshake) {
-      shard_.stats.handshakes[static_cast<std::size_t>(HandshakeResult::kDisconnected)].add(1);
-    }
-    finish(phase_ == Phase::kClosing ? cause_ : CloseCause::kReset);
+    fail(HandshakeResult::kDisconnected);
     return;
   }
   shard_.stats.bytes_received.add(completion.result);
@@ -139,16 +136,24 @@ void Connection::refuse(const HttpResponse& response, HandshakeResult result) {
 }
 
 void Connection::consume_frames(std::span<char> input) {
+  std::int64_t work = -shard_.stats.messages_sent.get();
   while (phase_ == Phase::kOpen || (phase_ == Phase::kClosing && !discarding_)) {
     if (phase_ == Phase::kOpen && queue_.cost() > shard_.config.limits.send_queue_high_bytes) {
       pause(input);
-      return;
+      break;
+    }
+    if (phase_ == Phase::kOpen && !input.empty() && work + shard_.stats.messages_sent.get() >= kWorkPerTick) {
+      pause(input);
+      deferred_ = true;
+      shard_.deferred.push_back(id_);
+      break;
     }
     const ReaderEvent event = reader_.next(input, shard_.config.limits.message_bytes);
     if (event.kind == ReaderEvent::Kind::kNone) break;
     on_event(event);
+    ++work;
   }
-  reader_.release();
+  reader_.release();  // Also of the message that set in back-pressure: it may have to wait for long.
 }
 
 /// Stops the reading; `unused` was read already and is kept.
@@ -160,6 +165,20 @@ void Connection::pause(std::span<const char> unused) {
   if (unused.empty()) return;
   if (!cold_) cold_ = std::make_unique<Cold>(HttpRequestParser({}));
   cold_->held.append(unused.data(), unused.size());
+}
+
+void Connection::resume() {
+  paused_ = false;
+  if (cold_) {
+    const std::unique_ptr<Cold> cold = std::move(cold_);
+    consume(cold->held);  // May set in back-pressure again.
+  }
+  if (!paused_ && phase_ != Phase::kClosed) shard_.loop.io().submit_receive(socket_, id_);
+}
+
+void Connection::on_next_tick() {
+  deferred_ = false;
+  if (paused_ && phase_ != Phase::kClosed) resume();
 }
 
 void Connection::on_event(const ReaderEvent& event) {
@@ -177,7 +196,6 @@ void Connection::on_event(const ReaderEvent& event) {
       break;
     case ReaderEvent::Kind::kPong:
       last_pong_ = shard_.loop.now();
-      awaiting_pong_ = false;
       break;
     case ReaderEvent::Kind::kClose:
       on_peer_close(event);

@@ -116,7 +116,7 @@ void Gateway::run() {
 }
 
 void Gateway::wake() {
-  tell_shards();
+  for (const auto& shard : shards_) shard->pass_tick();
 }
 
 void Gateway::sample() {
@@ -174,10 +174,12 @@ bool Gateway::drained() const {
 
 GatewaySnapshot Gateway::snapshot() {
   GatewaySnapshot snapshot;
+  const std::uint32_t epoch = drain_.epoch();
   std::int64_t released = 0;
   for (const auto& shard : shards_) {
     const ShardStats& stats = shard->stats();
     for (std::size_t i = 0; i < snapshot.connections.size(); ++i) snapshot.connections[i] += stats.connections[i].get();
+    if (stats.drain_epoch.load(std::memory_order_acquire) != epoch) continue;  // It has not heard of this drain yet.
     snapshot.drain_hinted += stats.drain_hinted.get();
     released += stats.drain_released.get();
   }

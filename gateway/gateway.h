@@ -45,8 +45,10 @@ class Gateway final : public GatewayControl {
   [[nodiscard]] std::int64_t count(ConnectionState state) const;
   /// Whether no upgraded connection is left.
   [[nodiscard]] bool drained() const;
-  /// Has every loop look at the clock again: for tests that move it by hand.
+  /// For tests that move the clock by hand: returns once every shard has been through a whole tick at its time.
   void wake();
+  /// For tests that keep a worker busy.
+  [[nodiscard]] TaskPool& tasks() { return tasks_; }
 
   // GatewayControl.
   GatewaySnapshot snapshot() override;

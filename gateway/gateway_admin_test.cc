@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "gateway/descriptors.h"
+#include "gateway/testing/descriptor_limit.h"
 #include "gateway/testing/test_gateway.h"
 
 namespace sluice::gateway {
@@ -12,8 +14,11 @@ namespace {
 
 using nlohmann::json;
 using testing::ClientSocket;
+using testing::DescriptorLimit;
 using testing::eventually;
 using testing::http_call;
+using testing::KeptConnection;
+using testing::metric_in;
 using testing::TestGateway;
 using testing::WebSocketClient;
 
@@ -37,39 +42,16 @@ TEST_CASE("the admin API answers 401 without a token and the state with one") {
   CHECK(gateway.admin("PUT", "/admin/v1/drain", std::string(100'000, ' ')).status == 413);
 }
 
-/// Reads one answer with a Content-Length from a connection that stays open.
-std::string one_answer(ClientSocket& socket, std::string& buffer) {
-  std::size_t size = std::string::npos;
-  while (size == std::string::npos || buffer.size() < size) {
-    const std::size_t end = buffer.find("\r\n\r\n");
-    if (end != std::string::npos) {
-      const std::size_t length = buffer.find("Content-Length: ");
-      size = end + 4 + static_cast<std::size_t>(std::atoi(buffer.c_str() + length + 16));
-      if (buffer.size() >= size) break;
-    }
-    const std::string piece = socket.read_waiting();
-    if (piece.empty()) return {};
-    buffer += piece;
-  }
-  std::string answer = buffer.substr(0, size);
-  buffer.erase(0, size);
-  return answer;
-}
-
 TEST_CASE("a connection is kept for many requests, in a row or at once") {
   TestGateway gateway;
-  ClientSocket socket(gateway.ports().metrics);
+  KeptConnection kept(gateway.ports().metrics);
   const std::string request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-  std::string buffer;
-  for (int i = 0; i < 3; ++i) {
-    CHECK(socket.send(request));
-    CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 200");
-  }
-  CHECK(socket.send(request + request + request));
-  for (int i = 0; i < 3; ++i) CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 200");
-  CHECK(socket.send("nonsense\r\n\r\n"));
-  CHECK(one_answer(socket, buffer).substr(0, 12) == "HTTP/1.1 400");
-  CHECK(socket.read_to_end().empty());
+  for (int i = 0; i < 3; ++i) CHECK(kept.get("/healthz").status == 200);
+  CHECK(kept.send(request + request + request));
+  for (int i = 0; i < 3; ++i) CHECK(kept.next().status == 200);
+  CHECK(kept.send("nonsense\r\n\r\n"));
+  CHECK(kept.next().status == 400);
+  CHECK(kept.socket().read_to_end().empty());
 }
 
 TEST_CASE("probes and metrics need no token; other paths and methods are refused") {
@@ -84,12 +66,12 @@ TEST_CASE("probes and metrics need no token; other paths and methods are refused
   CHECK(metrics.head.find("text/plain; version=0.0.4") != std::string::npos);
   for (const char* name :
        {"rtgw_connections{protocol=\"ws\",state=\"idle\"}", "rtgw_connections_opened_total",
-        "rtgw_connections_closed_total{reason=\"drain\"}", "rtgw_handshakes_total{result=\"ok\"}",
-        "rtgw_handshake_seconds_count", "rtgw_resumes_total{result=\"ok\"}", "rtgw_messages_received_total",
-        "rtgw_messages_sent_total", "rtgw_send_queue_bytes", "rtgw_task_queue_length{tenant=\"default\"}",
-        "rtgw_in_flight_requests{tenant=\"default\"}", "rtgw_draining", "rtgw_drain_remaining_connections",
-        "rtgw_tasks_completed_total{tenant=\"default\",result=\"ok\"}", "rtgw_slow_consumer_closes_total",
-        "rtgw_received_bytes_total", "rtgw_sent_bytes_total"}) {
+        "rtgw_accept_failures_total", "rtgw_connections_closed_total{reason=\"drain\"}",
+        "rtgw_handshakes_total{result=\"ok\"}", "rtgw_handshake_seconds_count", "rtgw_resumes_total{result=\"ok\"}",
+        "rtgw_messages_received_total", "rtgw_messages_sent_total", "rtgw_send_queue_bytes",
+        "rtgw_task_queue_length{tenant=\"default\"}", "rtgw_in_flight_requests{tenant=\"default\"}", "rtgw_draining",
+        "rtgw_drain_remaining_connections", "rtgw_tasks_completed_total{tenant=\"default\",result=\"ok\"}",
+        "rtgw_slow_consumer_closes_total", "rtgw_received_bytes_total", "rtgw_sent_bytes_total"}) {
     CAPTURE(name);
     CHECK(gateway.metric(name) == 0);  // There, and at 0, before anything has happened.
   }
@@ -113,6 +95,44 @@ TEST_CASE("a request that does not come in time ends its connection") {
     slow.read_some();
     return slow.at_end();
   }));
+}
+
+TEST_CASE(
+    "more sockets than the gateway has room for are cut, on whichever shard they arrive, and probes are answered") {
+  constexpr int kSockets = 350;
+  TestGateway gateway([](Config& config) {
+    config.shards = 4;
+    config.limits.connections = 10;
+  });
+  std::vector<std::unique_ptr<ClientSocket>> sockets;
+  sockets.reserve(kSockets);
+  for (int i = 0; i < kSockets; ++i) sockets.push_back(std::make_unique<ClientSocket>(gateway.ports().listen));
+  constexpr int kTaken = 10 + static_cast<int>(kRefusalsMax);
+  CHECK(eventually([&] { return gateway.metric("rtgw_handshakes_total{result=\"refused\"}") == kSockets - kTaken; }));
+  CHECK(gateway.gateway().count(ConnectionState::kIdle) == kTaken);
+  CHECK(http_call(gateway.ports().metrics, "GET", "/healthz").status == 200);
+  sockets.clear();
+  CHECK(eventually([&] { return gateway.connect("/echo").status() == 101; }));
+}
+
+TEST_CASE("a client waits while no descriptor is left, probes that are connected do not, and it is served at last") {
+  TestGateway gateway([](Config& config) { config.limits.handshake_timeout = 2h; });
+  KeptConnection probe(gateway.ports().metrics);
+  REQUIRE(probe.get("/healthz").status == 200);
+  const auto failures = [&] { return metric_in(probe.get("/metrics").body, "rtgw_accept_failures_total"); };
+  auto limit = std::make_unique<DescriptorLimit>(1);  // The client's own.
+  ClientSocket waiting(gateway.ports().listen);
+  CHECK(waiting.send("GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n"));
+  CHECK(eventually([&] { return failures() > 0; }));
+  CHECK(probe.get("/healthz").status == 200);
+  limit.reset();
+  std::string answer;
+  CHECK(eventually([&] {
+    gateway.advance(100ms);  // The gateway looks again after a pause.
+    answer += waiting.read_some();
+    return !answer.empty();
+  }));
+  CHECK(answer.substr(0, 12) == "HTTP/1.1 404");
 }
 
 TEST_CASE("a port that is taken stops the start with a sentence") {

@@ -9,14 +9,22 @@
 namespace sluice::gateway {
 namespace {
 
+using testing::client_close;
 using testing::client_frame;
 using testing::eventually;
 using testing::ServerFrame;
 using testing::TestGateway;
 using testing::WebSocketClient;
+using testing::Wire;
 
 constexpr std::size_t kKiB = 1024;
 constexpr int kSmallWindow = 4096;
+
+void small_queues(Config& config) {
+  config.limits.send_queue_high_bytes = 32 * kKiB;
+  config.limits.send_queue_low_bytes = 8 * kKiB;
+  config.limits.send_queue_max_bytes = 128 * kKiB;
+}
 
 double queued(TestGateway& gateway) {
   return gateway.metric("rtgw_send_queue_bytes");
@@ -37,10 +45,12 @@ double stuff(TestGateway& gateway, WebSocketClient& client, const std::string& f
 }
 
 TEST_CASE("an echo client that does not read cannot grow its queue beyond the high mark and one read") {
-  TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * kKiB;
-    config.limits.send_queue_low_bytes = 8 * kKiB;
-  });
+  Wire wire = Wire::kPlain;
+  SUBCASE("in plain text") {}
+  SUBCASE("through TLS") {
+    wire = Wire::kTls;
+  }
+  TestGateway gateway(small_queues, wire);
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   const double most = stuff(gateway, slow, client_frame(0x2, std::string(1000, 'x')));
   CHECK(most > 8 * kKiB);              // It waits between the marks.
@@ -59,10 +69,7 @@ TEST_CASE("an echo client that does not read cannot grow its queue beyond the hi
 }
 
 TEST_CASE("pings cannot be used to grow a queue either") {
-  TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * kKiB;
-    config.limits.send_queue_low_bytes = 8 * kKiB;
-  });
+  TestGateway gateway(small_queues);
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   std::string burst;
   for (int i = 0; i < 1000; ++i) burst += client_frame(0x9, "");
@@ -72,11 +79,12 @@ TEST_CASE("pings cannot be used to grow a queue either") {
 }
 
 TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memory is free at once") {
-  TestGateway gateway([](Config& config) {
-    config.limits.send_queue_high_bytes = 32 * kKiB;
-    config.limits.send_queue_low_bytes = 8 * kKiB;
-    config.limits.send_queue_max_bytes = 128 * kKiB;
-  });
+  Wire wire = Wire::kPlain;
+  SUBCASE("in plain text") {}
+  SUBCASE("through TLS") {
+    wire = Wire::kTls;
+  }
+  TestGateway gateway(small_queues, wire);
   WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
   WebSocketClient reader = gateway.connect("/topics");
   WebSocketClient publisher = gateway.connect("/topics");
@@ -103,11 +111,35 @@ TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memo
   CHECK(close.reason() == "slow consumer");
 }
 
-TEST_CASE("a client that never reads and never moves is stale, paused or not") {
+TEST_CASE("a message that no queue can take is refused to its publisher, and no subscriber is closed for it") {
   TestGateway gateway([](Config& config) {
+    config.limits.message_bytes = 16 * kKiB;
     config.limits.send_queue_high_bytes = 32 * kKiB;
     config.limits.send_queue_low_bytes = 8 * kKiB;
+    config.limits.send_queue_max_bytes = 48 * kKiB;
   });
+  WebSocketClient subscriber = gateway.connect("/topics");
+  WebSocketClient publisher = gateway.connect("/topics");
+  CHECK(subscriber.text(R"({"op":"subscribe","topic":"t"})"));
+  CHECK(subscriber.next_text() == R"({"ok":"subscribe","topic":"t"})");
+  // 4 bytes each as it comes, 13 as it is written anew.
+  std::string numbers = "[1E9";
+  while (numbers.size() < 15 * kKiB) numbers += ",1E9";
+  CHECK(publisher.text(R"({"op":"publish","topic":"t","data":)" + numbers + "]}"));
+  CHECK(publisher.next_text() == R"({"error":"data is too large"})");
+  CHECK(publisher.text(R"({"op":"publish","topic":"t","data":1})"));
+  CHECK(publisher.next_text() == R"({"ok":"publish","topic":"t"})");
+  CHECK(subscriber.next_text() == R"({"data":1,"topic":"t"})");
+  CHECK(gateway.metric("rtgw_slow_consumer_closes_total") == 0);
+}
+
+TEST_CASE("a client that never reads and never moves is stale, paused or not") {
+  Wire wire = Wire::kPlain;
+  SUBCASE("in plain text") {}
+  SUBCASE("through TLS") {
+    wire = Wire::kTls;
+  }
+  TestGateway gateway(small_queues, wire);
   WebSocketClient stuck = gateway.connect("/echo", "", kSmallWindow);
   CHECK(stuff(gateway, stuck, client_frame(0x2, std::string(1000, 'x'))) > 8 * kKiB);
   const double before = queued(gateway);
@@ -115,9 +147,52 @@ TEST_CASE("a client that never reads and never moves is stale, paused or not") {
   CHECK(eventually([&] { return queued(gateway) > before; }));  // The PING.
   gateway.advance(31s);
   CHECK(eventually([&] { return gateway.active() == 0; }));
-  gateway.advance(6s);
-  CHECK(eventually([&] { return queued(gateway) == 0; }));
+  CHECK(eventually([&] {
+    gateway.advance(6s);  // Its kernel may still take a little, which looks like reading.
+    return queued(gateway) == 0;
+  }));
   CHECK(gateway.metric("rtgw_connections_closed_total{reason=\"stale\"}") == 1);
+}
+
+TEST_CASE("a drain gives a client that reads slowly all that was queued for it, and its close frame") {
+  Wire wire = Wire::kPlain;
+  SUBCASE("in plain text") {}
+  SUBCASE("through TLS") {
+    wire = Wire::kTls;
+  }
+  TestGateway gateway([](Config& config) { config.limits.send_queue_max_bytes = 4096 * kKiB; }, wire);
+  WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
+  WebSocketClient publisher = gateway.connect("/topics");
+  CHECK(slow.text(R"({"op":"subscribe","topic":"t"})"));
+  CHECK(slow.next_text() == R"({"ok":"subscribe","topic":"t"})");
+  const std::string publish = R"({"op":"publish","topic":"t","data":")" + std::string(40'000, 'd') + "\"}";
+  int published = 0;
+  for (; queued(gateway) < 1024 * kKiB; ++published) {
+    REQUIRE(publisher.text(publish));
+    REQUIRE(publisher.next_text() == R"({"ok":"publish","topic":"t"})");
+  }
+  CHECK(publisher.raw(client_close(1000)));
+  CHECK(publisher.next_close().code() == 1000);
+  gateway.drain(1000, 0s, 1h);
+  gateway.advance(2s);
+  REQUIRE(gateway.active() == 0);
+  // Whenever it has taken something, four seconds pass: more than five in all.
+  int read = 0;
+  int pauses = 0;
+  for (; queued(gateway) > 256 * kKiB; ++pauses) {
+    const double before = queued(gateway);
+    while (queued(gateway) >= before) {
+      REQUIRE(slow.next_text().size() > 40'000);
+      ++read;
+    }
+    gateway.advance(4s);
+  }
+  CHECK(pauses > 1);
+  for (; read < published; ++read) REQUIRE(slow.next_text().size() > 40'000);
+  CHECK(slow.next().code() == 1012);
+  CHECK(slow.raw(client_close(1012)));
+  CHECK(eventually([&] { return gateway.gateway().drained(); }));
+  CHECK(gateway.metric("rtgw_connections_closed_total{reason=\"drain\"}") == 1);
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ void register_connections(MetricsRegistry& registry, Registrar& add, const Shard
             MetricType::kCounter, "reason", kCloseCauseNames, &ShardStats::closed);
   add.array("rtgw_handshakes_total", "Accepted sockets by the outcome of their handshake.", MetricType::kCounter,
             "result", kHandshakeResultNames, &ShardStats::handshakes);
+  add.number("rtgw_accept_failures_total", "Times that no descriptor or memory was left to accept a socket.",
+             MetricType::kCounter, reader(&ShardStats::accept_failures));
   registry.add_histogram_collector("rtgw_handshake_seconds", "From accepting a socket to its 101 answer.", [&shards] {
     HistogramSample sample;
     sample.bounds.assign(kHandshakeSecondsBounds.begin(), kHandshakeSecondsBounds.end());
@@ -103,8 +105,8 @@ void register_tasks(MetricsRegistry& registry, Registrar& add, const TaskPool& t
     const auto sample = [](const char* result, std::uint64_t value) {
       return MetricSample{{{"tenant", "default"}, {"result", result}}, static_cast<double>(value)};
     };
-    return std::vector<MetricSample>{sample("ok", tasks.completed()), sample("queue_full", tasks.rejected()),
-                                     sample("dropped", tasks.dropped())};
+    return std::vector<MetricSample>{sample("ok", tasks.completed()), sample("failed", tasks.failed()),
+                                     sample("queue_full", tasks.rejected()), sample("dropped", tasks.dropped())};
   });
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/testing/gate.h"
 #include "gateway/testing/test_gateway.h"
 
 namespace sluice::gateway {
@@ -108,20 +109,26 @@ TEST_CASE("a task request that is wrong is answered with an error and its id") {
     const char* request;
     bool with_id;
   };
-  const Row rows[] = {{"no JSON", "hello", false},
-                      {"no id", R"({"digest":{"megabytes":1}})", false},
-                      {"an id that is text", R"({"id":"a","digest":{"megabytes":1}})", false},
-                      {"nothing to do", R"({"id":7})", true},
-                      {"no size", R"({"id":7,"digest":{}})", true},
-                      {"no megabyte", R"({"id":7,"digest":{"megabytes":0}})", true},
-                      {"a broken number", R"({"id":7,"digest":{"megabytes":1.5}})", true},
-                      {"too many megabytes", R"({"id":7,"digest":{"megabytes":5}})", true}};
+  const Row rows[] = {
+      {"no JSON", "hello", false},
+      {"no id", R"({"digest":{"megabytes":1}})", false},
+      {"an id that is text", R"({"id":"a","digest":{"megabytes":1}})", false},
+      {"an id that is no 64-bit integer", R"({"id":9223372036854775808,"digest":{"megabytes":1}})", false},
+      {"nothing to do", R"({"id":7})", true},
+      {"no size", R"({"id":7,"digest":{}})", true},
+      {"no megabyte", R"({"id":7,"digest":{"megabytes":0}})", true},
+      {"a broken number", R"({"id":7,"digest":{"megabytes":1.5}})", true},
+      {"too many megabytes", R"({"id":7,"digest":{"megabytes":5}})", true}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
     CHECK(client.text(row.request));
     const json answer = json::parse(client.next_text());
     CHECK(answer.at("error").is_string());
     CHECK(answer.contains("id") == row.with_id);
+  }
+  for (const std::int64_t id : {INT64_MAX, INT64_MIN}) {
+    CHECK(client.text(R"({"digest":{"megabytes":1},"id":)" + std::to_string(id) + "}"));
+    CHECK(json::parse(client.next_text()).at("id") == id);
   }
 }
 
@@ -133,21 +140,22 @@ TEST_CASE("a full queue refuses, a connection has a limit of its own, and its en
   WebSocketClient greedy = gateway.connect("/tasks");
   WebSocketClient second = gateway.connect("/tasks");
   WebSocketClient third = gateway.connect("/tasks");
-  // One long task keeps the only worker busy while the others queue up.
-  CHECK(greedy.text(digest_request(0, 128).dump()));
-  REQUIRE(eventually([&] { return gateway.metric("rtgw_in_flight_requests{tenant=\"default\"}") == 1; }));
-  for (int id = 1; id <= 6; ++id) CHECK(greedy.text(digest_request(id, 1).dump()));
+  testing::Gate gate;  // The only worker is busy as long as this test looks.
+  REQUIRE(gateway.gateway().tasks().submit(gate.task()));
+  gate.wait_until_taken();
+  for (int id = 0; id <= 6; ++id) CHECK(greedy.text(digest_request(id, 1).dump()));
   CHECK(greedy.next_text() == R"({"error":"too many tasks on this connection","id":6})");
-  for (int id = 1; id <= 6; ++id) CHECK(second.text(digest_request(id, 1).dump()));
-  CHECK(second.next_text() == R"({"error":"queue full","id":6})");
+  for (int id = 1; id <= 5; ++id) CHECK(second.text(digest_request(id, 1).dump()));
+  CHECK(second.next_text() == R"({"error":"queue full","id":5})");
   CHECK(third.text(digest_request(9, 1).dump()));
   CHECK(third.next_text() == R"({"error":"queue full","id":9})");
   CHECK(gateway.metric("rtgw_task_queue_length{tenant=\"default\"}") == 10);
   CHECK(second.raw(client_close(1000)));
   CHECK(second.next_close().code() == 1000);
-  CHECK(eventually([&] { return gateway.metric("rtgw_task_queue_length{tenant=\"default\"}") <= 5; }));
-  CHECK(gateway.metric("rtgw_tasks_completed_total{tenant=\"default\",result=\"dropped\"}") == 5);
+  CHECK(eventually([&] { return gateway.metric("rtgw_task_queue_length{tenant=\"default\"}") == 6; }));
+  CHECK(gateway.metric("rtgw_tasks_completed_total{tenant=\"default\",result=\"dropped\"}") == 4);
   CHECK(gateway.metric("rtgw_tasks_completed_total{tenant=\"default\",result=\"queue_full\"}") == 2);
+  gate.open();
   for (int i = 0; i < 6; ++i) CHECK(json::parse(greedy.next_text()).contains("sha256"));
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/stop_signal.h"
 #include "gateway/config.h"
+#include "gateway/descriptors.h"
 #include "gateway/gateway.h"
 
 namespace sluice::gateway {
@@ -25,21 +26,27 @@ struct Arguments {
   bool check = false;
 };
 
-/// Descriptors that are not client connections: listeners, epoll, admin connections, files, refusals under way.
-constexpr rlim_t kOtherDescriptors = 1024;
-
 /// Lets the process use all the descriptors it may have. Where they are too few, limits.connections is cut to them and
-/// that is said: a client that gets 503 goes elsewhere, one whose socket cannot be accepted hangs.
-void fit_to_descriptors(Config& config) {
+/// that is said: a client that gets 503 goes elsewhere, one whose socket cannot be accepted hangs. False where they do
+/// not suffice for a gateway at all.
+bool fit_to_descriptors(Config& config) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t most = limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : kOtherDescriptors;
-  if (most >= config.limits.connections) return;
-  log_warn("descriptors allow fewer connections than limits.connections",
-           {{"descriptors", limit.rlim_cur}, {"configured", config.limits.connections}, {"connections", most}});
-  config.limits.connections = static_cast<std::uint32_t>(most);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+  const std::uint32_t most = connections_within(limit.rlim_cur, config.shards, config.limits.connections);
+  if (most == 0) {
+    std::fprintf(stderr, "sluice-gateway: %llu descriptors are too few: with shards: %d it needs more than %llu\n",
+                 static_cast<unsigned long long>(limit.rlim_cur), config.shards,
+                 static_cast<unsigned long long>(reserved_descriptors(config.shards)));
+    return false;
+  }
+  if (most < config.limits.connections) {
+    log_warn("descriptors allow fewer connections than limits.connections",
+             {{"descriptors", limit.rlim_cur}, {"configured", config.limits.connections}, {"connections", most}});
+  }
+  config.limits.connections = most;
+  return true;
 }
 
 /// Takes a pending signal, so that the next one can be told from it.
@@ -50,7 +57,7 @@ void take_signal(const StopSignal& stop) {
 
 int run(Config config, StopSignal& stop) {
   set_log_level(config.log_level);
-  fit_to_descriptors(config);
+  if (!fit_to_descriptors(config)) return 1;
   const SystemClock clock;
   const auto gateway = Gateway::start(config, clock, Random::entropy());
   if (!gateway) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <utility>
 
 #include "common/base/log.h"
+#include "gateway/descriptors.h"
 #include "gateway/websocket/frame.h"
 
 namespace sluice::gateway {
@@ -16,8 +18,6 @@ constexpr Token kTlsListener = 2;
 constexpr Token kDrainTimer = 3;
 constexpr Token kAcceptTimer = 4;
 
-/// Sockets beyond limits.connections that are taken to be told 503; more are cut.
-constexpr std::uint32_t kRefusalsMax = 256;
 /// How often a drain releases connections: fine enough for a smooth rate, rare enough to cost nothing.
 constexpr Duration kDrainTick{20};
 /// Connections released or evicted a tick and shard.
@@ -132,26 +132,32 @@ void Shard::on_completion(const Completion& completion) {
 void Shard::accepted(const Completion& completion) {
   accepts_failing_ = false;
   stats_.accepted.add(1);
-  const bool refused =
-      shared_.sockets.fetch_add(1, std::memory_order_relaxed) >= std::int64_t{shared_.config.limits.connections};
-  std::unique_ptr<Transport> transport;
-  const bool tls = completion.token == kTlsListener;
-  if (tls) transport = shared_.tls->make();
-  const auto [id, connection] =
-      tls && !transport
-          ? std::pair<SlabId, Connection*>{0, nullptr}
-          : connections_.make(context_, connections_.next_id(), completion.accepted, refused, std::move(transport));
-  if (connection == nullptr) {
-    shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
-    stats_.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].add(1);
-    loop_.io().submit_close(completion.accepted, 0);
+  const std::int64_t before = shared_.sockets.fetch_add(1, std::memory_order_relaxed);
+  const std::int64_t limit = shared_.config.limits.connections;
+  // Judged before anything is made for it: a flood costs descriptors that others need, and no memory.
+  Connection* connection = before < limit + kRefusalsMax ? admit(completion, before >= limit) : nullptr;
+  if (connection != nullptr) {
+    connection->start();
     return;
   }
-  connection->start();
+  shared_.sockets.fetch_sub(1, std::memory_order_relaxed);
+  stats_.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].add(1);
+  loop_.io().submit_close(completion.accepted, 0);
+}
+
+/// Nothing where no memory is left for it.
+Connection* Shard::admit(const Completion& completion, bool refused) {
+  std::unique_ptr<Transport> transport;
+  if (completion.token == kTlsListener) {
+    transport = shared_.tls->make();
+    if (!transport) return nullptr;
+  }
+  return connections_.make(context_, connections_.next_id(), completion.accepted, refused, std::move(transport)).second;
 }
 
 void Shard::accept_failed(std::int32_t error) {
   // No descriptor or memory is left. The connection waits in the backlog; trying again at once would only spin.
+  stats_.accept_failures.add(1);
   if (!accepts_failing_) log_warn("accept fails", {{"error", std::strerror(error)}, {"shard", index_}});
   accepts_failing_ = true;  // Said once, not ten times a second.
   loop_.timers().arm(accept_timer_, loop_.now() + kAcceptPause);
@@ -168,17 +174,36 @@ void Shard::on_timer(Token token) {
 }
 
 void Shard::on_tick_end() {
+  // Those of the last tick: who has worked enough in this one waits for the next.
+  for (const ConnectionId id : resuming_) {
+    if (Connection* connection = connections_.find(id)) connection->on_next_tick();
+  }
+  resuming_.clear();
   // By index: settling one connection may touch another.
   for (std::size_t i = 0; i < context_.touched.size(); ++i) {
     if (Connection* connection = connections_.find(context_.touched[i])) connection->settle();
   }
   context_.touched.clear();
+  resuming_.swap(context_.deferred);
+  if (!resuming_.empty()) loop_.tick_again();
 }
 
 // Drain.
 
 void Shard::drain_changed() {
   loop_.post([this] { drain_tick(); });
+}
+
+void Shard::pass_tick() {
+  // The first mail may come into a tick that has read the clock already; the third comes after a whole one.
+  for (int i = 0; i < 3; ++i) {
+    std::promise<void> passed;
+    const bool posted = loop_.post([this, &passed] {
+      drain_tick();
+      passed.set_value();
+    });
+    if (posted) passed.get_future().wait();
+  }
 }
 
 void Shard::drain_tick() {
@@ -191,6 +216,7 @@ void Shard::drain_tick() {
   if (!before.active || before.epoch != view.epoch) {
     stats_.drain_hinted.set(0);
     stats_.drain_released.set(0);
+    stats_.drain_epoch.store(view.epoch, std::memory_order_release);
   }
   if (loop_.now() >= view.deadline) {
     evict_some();
@@ -220,9 +246,8 @@ void Shard::evict_some() {
   for (std::uint32_t visited = 0; evicted < kDrainBatchMax && visited < connections_.slots(); ++visited) {
     drain_cursor_ = (drain_cursor_ + 1) % connections_.slots();
     Connection* connection = connections_.find(connections_.slot_id(drain_cursor_));
-    if (connection == nullptr || !connection->is_open()) continue;
-    connection->evict(Duration(static_cast<Duration::rep>(shared_.random.below(jitter_ms + 1))));
-    ++evicted;
+    if (connection == nullptr) continue;
+    if (connection->evict(Duration(static_cast<Duration::rep>(shared_.random.below(jitter_ms + 1))))) ++evicted;
   }
 }
 

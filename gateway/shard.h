@@ -30,8 +30,8 @@ struct ShardShared {
   DrainController& drain;
   Random& random;
   TaskPool& tasks;
-  TransportFactory* tls = nullptr;  ///< Null where TLS is off.
-  std::atomic<std::int64_t> sockets = 0;
+  TransportFactory* tls = nullptr;        ///< Null where TLS is off.
+  std::atomic<std::int64_t> sockets = 0;  ///< Clients' sockets, upgraded or not.
 };
 
 class Shard final : public LoopHandler {
@@ -51,6 +51,8 @@ class Shard final : public LoopHandler {
   /// Has the shard look at the drain controller again. Waits for room in its mailbox; never call it on a shard's
   /// thread.
   void drain_changed();
+  /// Returns once a tick that began after the call is over. Never on a shard's thread.
+  void pass_tick();
   void stop();  ///< Ends and joins the thread; connections that are left are cut.
   [[nodiscard]] const ShardStats& stats() const { return stats_; }
   [[nodiscard]] SteadyTime last_tick() const { return loop_.last_tick(); }
@@ -64,6 +66,7 @@ class Shard final : public LoopHandler {
   class Host;  // A protocol's view of this shard.
 
   void accepted(const Completion& completion);
+  Connection* admit(const Completion& completion, bool refused);
   void accept_failed(std::int32_t error);
   void rearm_accepts();
   void drain_tick();
@@ -75,11 +78,12 @@ class Shard final : public LoopHandler {
   const std::vector<std::unique_ptr<Shard>>& all_;
   EventLoop loop_;
   ShardStats stats_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // Before what holds the protocols: a host outlives its protocol.
   ShardContext context_;
-  std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::pair<Socket, Token>> listeners_;
   TimerNode drain_timer_;
   TimerNode accept_timer_;
+  std::vector<ConnectionId> resuming_;  ///< Connections whose work was put off in the last tick.
   std::uint32_t drain_cursor_ = 0;
   bool accepts_failing_ = false;
   Slab<Connection> connections_;

@@ -22,9 +22,10 @@ struct ShardContext {
   Random& random;
   DrainView drain_view{};  ///< As the shard last heard of it.
   std::vector<std::unique_ptr<Protocol>> protocols{};
-  std::vector<ConnectionId> touched{};  ///< Connections to settle at the end of the tick.
-  BlockRef ping{};                      ///< One PING frame for all: a heartbeat allocates nothing.
-  std::string plain{};                  ///< Where transports decrypt to; used within one completion.
+  std::vector<ConnectionId> touched{};   ///< Connections to settle at the end of the tick.
+  std::vector<ConnectionId> deferred{};  ///< Connections that go on in the next tick.
+  BlockRef ping{};                       ///< One PING frame for all: a heartbeat allocates nothing.
+  std::string plain{};                   ///< Where transports decrypt to; used within one completion.
 };
 
 }  // namespace sluice::gateway

@@ -63,6 +63,7 @@ using HandshakeBuckets = std::array<LocalNumber, kHandshakeSecondsBounds.size() 
 struct ShardStats {
   std::array<LocalNumber, kConnectionStateNames.size()> connections;  ///< By state, now.
   LocalNumber accepted;                                               ///< Sockets.
+  LocalNumber accept_failures;                                        ///< accept() found no descriptor or memory.
   LocalNumber opened;                                                 ///< Upgraded.
   std::array<LocalNumber, kCloseCauseNames.size()> closed;            ///< Upgraded ones that ended.
   std::array<LocalNumber, kHandshakeResultNames.size()> handshakes;
@@ -74,8 +75,10 @@ struct ShardStats {
   LocalNumber bytes_sent;
   LocalNumber send_queue_bytes;  ///< Memory held by send queues, now.
   LocalNumber slow_consumer_closes;
-  LocalNumber drain_hinted;    ///< Connections that got a hint in this drain.
-  LocalNumber drain_released;  ///< Connections released by this drain that are still open.
+  /// The drain that the two below count for; set last, read first. The process may be in the next one already.
+  std::atomic<std::uint32_t> drain_epoch = 0;
+  LocalNumber drain_hinted;    ///< Connections that got a hint in it.
+  LocalNumber drain_released;  ///< Connections released by it that are still open.
 
   void observe_handshake(SteadyTime::duration took);
 };

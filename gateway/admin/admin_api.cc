@@ -1,11 +1,7 @@
 #include "gateway/admin/admin_api.h"
 
-#include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -23,8 +19,6 @@ constexpr std::string_view kDrainPath = "/admin/v1/drain";
 constexpr std::size_t kReasonBytesMax = 256;
 constexpr double kRateMax = 1e9;
 constexpr std::int64_t kHintJitterMsMax = 86'400'000;
-constexpr std::size_t kKeysMax = 16;
-constexpr std::size_t kKeyBytesMax = std::size_t{16} * 1024;
 
 HttpResponse json_response(int status, std::string body) {
   HttpResponse response;
@@ -46,22 +40,6 @@ double rounded(double value, double steps) {
   return std::round(value * steps) / steps;
 }
 
-/// The PEM files of `folder` in the order of their names. A mounted ConfigMap's own "..data" entries are no *.pem.
-std::vector<std::pair<std::string, std::string>> read_pems(const std::string& folder) {
-  std::vector<std::pair<std::string, std::string>> pems;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() != ".pem" || pems.size() >= kKeysMax) continue;
-    std::ifstream file(entry->path());
-    std::string text(kKeyBytesMax, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    pems.emplace_back(entry->path().filename().string(), std::move(text));
-  }
-  std::sort(pems.begin(), pems.end());
-  return pems;
-}
-
 }  // namespace
 
 std::int64_t GatewaySnapshot::remaining() const {
@@ -74,11 +52,11 @@ std::int64_t GatewaySnapshot::remaining() const {
 
 std::string state_json(const GatewaySnapshot& snapshot) {
   json by_state = json::object();
-  std::int64_t total = 0;
   for (std::size_t i = 0; i < snapshot.connections.size(); ++i) {
     by_state[kConnectionStateNames[i]] = snapshot.connections[i];
-    total += snapshot.connections[i];
   }
+  // Sockets that were never upgraded are no connections: a drain is over without them.
+  const std::int64_t total = snapshot.remaining();
   json drain = nullptr;
   if (snapshot.drain) {
     drain = {{"startedAt", format_rfc3339(snapshot.drain->started_at)},
@@ -131,13 +109,18 @@ AdminApi::AdminApi(GatewayControl& control, const Clock& clock, std::string keys
 
 void AdminApi::reload_keys() {
   if (keys_dir_.empty()) return;
-  const auto pems = read_pems(keys_dir_);
-  std::string seen;
-  for (const auto& [name, pem] : pems) seen.append(name).append(1, '\0').append(pem).append(1, '\0');
-  if (seen == keys_seen_) return;
-  keys_seen_ = std::move(seen);
+  const Result<std::vector<KeyFile>> files = read_key_folder(keys_dir_);
+  if (!files) {
+    // The operator must get in all the more where descriptors are short: the keys that are known stay.
+    if (trouble_ != files.error().message) log_warn("admin keys not read", {{"error", files.error().message}});
+    trouble_ = files.error().message;
+    return;
+  }
+  trouble_.clear();
+  if (keys_seen_ == *files) return;
+  keys_seen_ = *files;
   std::vector<std::string> good;
-  for (const auto& [name, pem] : pems) {
+  for (const auto& [name, pem] : *files) {
     // One broken file must not lock the operator out while the other key is good.
     if (const auto alone = VerificationKeys::from_pems({pem}); !alone) {
       log_warn("admin key ignored", {{"file", name}, {"error", alone.error().message}});

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/ed25519_jwt.h"
 #include "gateway/admin/gateway_control.h"
+#include "gateway/admin/key_folder.h"
 #include "gateway/websocket/http_request.h"
 #include "gateway/websocket/http_response.h"
 
@@ -18,7 +20,8 @@ class AdminApi {
   AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid);
 
   [[nodiscard]] HttpResponse handle(const HttpRequest& request);
-  /// Reads the folder's *.pem files again; files that hold no key are logged and left out.
+  /// Reads the folder's *.pem files again; files that hold no key are logged and left out. Where the folder cannot be
+  /// read the keys stay what they are; one that is read and empty leaves none.
   void reload_keys();
 
  private:
@@ -32,7 +35,8 @@ class AdminApi {
   const std::string keys_dir_;
   const std::string pod_uid_;
   VerificationKeys keys_;
-  std::string keys_seen_;  ///< What the folder held at the last look, to log changes only.
+  std::vector<KeyFile> keys_seen_;  ///< What the folder held at the last look: only changes are acted upon.
+  std::string trouble_;             ///< Why it could not be read, said once.
 };
 
 /// The body of PUT /admin/v1/drain. Errors: kInvalid with a sentence that names the field.

@@ -23,7 +23,7 @@ struct GatewaySnapshot {
   std::size_t tasks_queued = 0;
   std::size_t tasks_in_flight = 0;
 
-  /// Connections that a drain waits for: upgraded ones, until they are closed.
+  /// Connections that a drain waits for: upgraded ones, until they are closed. `connections.total` of the state, too.
   [[nodiscard]] std::int64_t remaining() const;
 };
 

@@ -17,10 +17,10 @@ void DrainController::begin_locked(const DrainRequest& request, std::size_t conn
     started_at_ = wall;
     initial_ = connections;
     last_taken_ = now;
-    pacer_.start(request.rate, now);
+    pace_.start(connections, request.rate, request.hint_jitter, now);
     active_.store(true, std::memory_order_release);
   } else {
-    pacer_.set_rate(request.rate, now);
+    pace_.change(request.rate, request.hint_jitter, now);
   }
   request_ = request;
   // The deadline comes as a wall time and is kept as a steady one: a step of the wall clock must not move it.
@@ -29,12 +29,12 @@ void DrainController::begin_locked(const DrainRequest& request, std::size_t conn
 }
 
 void DrainController::start(const DrainRequest& request, std::size_t connections) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   begin_locked(request, connections, clock_.steady(), clock_.wall());
 }
 
 Status DrainController::cancel() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (terminating_.load(std::memory_order_relaxed)) {
     return Error{ErrorCode::kConflict, "the process is terminating: its drain cannot be taken back"};
   }
@@ -43,7 +43,7 @@ Status DrainController::cancel() {
 }
 
 void DrainController::terminate(std::size_t connections, Duration grace, Duration hint_jitter) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (terminating_.exchange(true)) return;
   const SteadyTime now = clock_.steady();
   const WallTime wall = clock_.wall();
@@ -63,27 +63,38 @@ void DrainController::terminate(std::size_t connections, Duration grace, Duratio
 }
 
 DrainView DrainController::view() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   DrainView view;
   view.active = active_.load(std::memory_order_relaxed);
   view.epoch = epoch_;
   view.deadline = deadline_;
-  view.spread = drain_spread(initial_, request_.rate, request_.hint_jitter);
+  view.spread = spread_locked(clock_.steady());
   view.hint_jitter = request_.hint_jitter;
   view.close_code = request_.close_code;
   return view;
 }
 
+Duration DrainController::spread_locked(SteadyTime now) const {
+  // Who would wait longer is closed at the deadline anyway: a hint must not promise more.
+  const auto left = std::chrono::floor<Duration>(std::max(deadline_ - now, SteadyTime::duration::zero()));
+  return std::min(pace_.spread(), left);
+}
+
+std::uint32_t DrainController::epoch() const {
+  const MutexLock lock(mutex_);
+  return epoch_;
+}
+
 std::size_t DrainController::take(std::size_t wanted, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!active_.load(std::memory_order_relaxed)) return 0;
-  const std::size_t taken = pacer_.take(wanted, now);
+  const std::size_t taken = pace_.take(wanted, now);
   if (taken > 0) last_taken_ = now;
   return taken;
 }
 
 std::optional<DrainReport> DrainController::report(std::size_t remaining, std::size_t waiting) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!active_.load(std::memory_order_relaxed)) return std::nullopt;
   const SteadyTime now = clock_.steady();
   DrainReport report;
@@ -92,8 +103,8 @@ std::optional<DrainReport> DrainController::report(std::size_t remaining, std::s
   report.deadline = std::min(request_.deadline, termination_wall_);
   report.initial = initial_;
   report.rate = request_.rate;
-  const Duration spread = drain_spread(initial_, request_.rate, request_.hint_jitter);
-  report.eta_seconds = drain_eta_seconds(remaining, waiting, request_.rate, spread, last_taken_, deadline_, now);
+  report.eta_seconds =
+      drain_eta_seconds(remaining, waiting, request_.rate, spread_locked(now), last_taken_, deadline_, now);
   return report;
 }
 

@@ -6,11 +6,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "gateway/drain/pacing.h"
 
@@ -30,7 +30,7 @@ struct DrainView {
   bool active = false;
   std::uint32_t epoch = 0;  ///< Tells one drain from the next: what an earlier one released is not released now.
   SteadyTime deadline{};
-  Duration spread{};
+  Duration spread{};  ///< Of who is released now; never beyond the deadline.
   Duration hint_jitter{};
   std::uint16_t close_code = 1012;
 };
@@ -62,28 +62,32 @@ class DrainController {
   [[nodiscard]] bool active() const { return active_.load(std::memory_order_acquire); }
   [[nodiscard]] bool terminating() const { return terminating_.load(std::memory_order_acquire); }
   [[nodiscard]] DrainView view() const;
+  /// Of the drain that runs, or of the last one.
+  [[nodiscard]] std::uint32_t epoch() const;
   /// At most `wanted` tokens, each for one connection to release.
   std::size_t take(std::size_t wanted, SteadyTime now);
   /// Nothing where no drain runs. `remaining` connections are left, `waiting` of them have no token yet.
   [[nodiscard]] std::optional<DrainReport> report(std::size_t remaining, std::size_t waiting) const;
 
  private:
-  void begin_locked(const DrainRequest& request, std::size_t connections, SteadyTime now, WallTime wall);
+  void begin_locked(const DrainRequest& request, std::size_t connections, SteadyTime now, WallTime wall)
+      REQUIRES(mutex_);
+  [[nodiscard]] Duration spread_locked(SteadyTime now) const REQUIRES(mutex_);
 
   const Clock& clock_;
   std::atomic<bool> active_ = false;
   std::atomic<bool> terminating_ = false;
 
-  mutable std::mutex mutex_;  // Guards all below.
-  DrainRequest request_;
-  WallTime started_at_;
-  std::size_t initial_ = 0;
-  std::uint32_t epoch_ = 0;
-  SteadyTime deadline_{};
-  SteadyTime termination_deadline_ = SteadyTime::max();
-  WallTime termination_wall_ = WallTime::max();
-  SteadyTime last_taken_{};
-  TokenPacer pacer_;
+  mutable Mutex mutex_;
+  DrainRequest request_ GUARDED_BY(mutex_);
+  WallTime started_at_ GUARDED_BY(mutex_);
+  std::size_t initial_ GUARDED_BY(mutex_) = 0;
+  std::uint32_t epoch_ GUARDED_BY(mutex_) = 0;
+  SteadyTime deadline_ GUARDED_BY(mutex_){};
+  SteadyTime termination_deadline_ GUARDED_BY(mutex_) = SteadyTime::max();
+  WallTime termination_wall_ GUARDED_BY(mutex_) = WallTime::max();
+  SteadyTime last_taken_ GUARDED_BY(mutex_){};
+  DrainPace pace_ GUARDED_BY(mutex_);
 };
 
 /// Seconds until the last of `remaining` connections is gone, as far as pacing decides it: the `waiting` ones get a

@@ -88,6 +88,32 @@ TEST_CASE("a deadline in the past or absurdly far away does no harm") {
   CHECK(drain.view().deadline > clock.steady() + 24h * 300);
 }
 
+TEST_CASE("nobody is told to wait beyond the deadline") {
+  ManualClock clock;
+  DrainController drain(clock);
+  DrainRequest long_jitter = request(clock, 20s, 100);
+  long_jitter.hint_jitter = 1h;
+  drain.start(long_jitter, 500);
+  CHECK(drain.view().spread == 20s);
+  clock.advance(15s);
+  CHECK(drain.view().spread == 5s);
+  drain.start(request(clock, 1s, 100), 500);
+  CHECK(drain.view().spread == 1s);
+  clock.advance(2s);
+  CHECK(drain.view().spread == 0s);
+}
+
+TEST_CASE("a new rate makes the spread anew from what is left") {
+  ManualClock clock;
+  DrainController drain(clock);
+  drain.start(request(clock, 600s, 100), 501);
+  CHECK(drain.take(1, clock.steady()) == 1);
+  clock.advance(100ms);
+  CHECK(drain.take(1000, clock.steady()) == 10);
+  drain.start(request(clock, 600s, 490), 123);  // 490 are left and 9.9 s of the jitter.
+  CHECK(drain.view().spread == 8900ms);
+}
+
 TEST_CASE("the time a drain still needs") {
   struct Row {
     const char* name;

@@ -23,7 +23,7 @@ double TokenPacer::burst(double rate) {
 
 void TokenPacer::start(double rate, SteadyTime now) {
   rate_ = rate;
-  tokens_ = 1;
+  tokens_ = rate > 0 ? 1 : 0;
   at_ = now;
 }
 
@@ -36,7 +36,7 @@ void TokenPacer::accrue(SteadyTime now) {
 void TokenPacer::set_rate(double rate, SteadyTime now) {
   accrue(now);
   rate_ = rate;
-  tokens_ = std::min(tokens_, burst(rate));
+  tokens_ = rate > 0 ? std::min(tokens_, burst(rate)) : 0;
 }
 
 std::size_t TokenPacer::take(std::size_t wanted, SteadyTime now) {
@@ -46,10 +46,9 @@ std::size_t TokenPacer::take(std::size_t wanted, SteadyTime now) {
   return taken;
 }
 
-Duration drain_spread(std::size_t initial, double rate, Duration hint_jitter) {
-  if (!(rate > 0)) return hint_jitter;
+Duration drain_spread(double release_seconds, Duration hint_jitter) {
   const double jitter = static_cast<double>(hint_jitter.count());
-  const double release = release_ms(initial, rate);
+  const double release = release_seconds * 1000.0;
   return Duration(static_cast<Duration::rep>(std::max(jitter - release, std::min(jitter, release / 20))));
 }
 
@@ -58,6 +57,46 @@ Duration drain_length(std::size_t initial, double rate, Duration hint_jitter) {
   const double length = std::max(static_cast<double>(hint_jitter.count()), 1.05 * release_ms(initial, rate));
   if (length >= static_cast<double>(Duration::max().count())) return Duration::max();
   return Duration(static_cast<Duration::rep>(std::ceil(length)));
+}
+
+void DrainPace::start(std::size_t initial, double rate, Duration hint_jitter, SteadyTime now) {
+  *this = DrainPace();
+  pacer_.start(rate, now);
+  hint_jitter_ = hint_jitter;
+  began_ = now;
+  left_ = initial;
+  spread_ = wanted_spread(now);
+}
+
+Duration DrainPace::wanted_spread(SteadyTime now) const {
+  const double still = pacer_.rate() > 0 ? static_cast<double>(left_) / pacer_.rate() : HUGE_VAL;
+  return drain_spread(seconds(now - began_) + still, hint_jitter_);
+}
+
+/// How fast those go at most who were released since the last change.
+double DrainPace::released_density() const {
+  if (spread_ == Duration::zero()) return 0;  // They have gone.
+  return std::min(pacer_.rate(), static_cast<double>(given_) / seconds(spread_));
+}
+
+void DrainPace::change(double rate, Duration hint_jitter, SteadyTime now) {
+  if (rate == pacer_.rate() && hint_jitter == hint_jitter_) return;
+  if (now >= departing_until_) departing_ = fastest_ = 0;
+  fastest_ = std::max(fastest_, pacer_.rate());
+  departing_ = std::min(fastest_, departing_ + released_density());
+  if (given_ > 0) departing_until_ = std::max<SteadyTime>(departing_until_, now + spread_);
+  given_ = 0;
+  pacer_.set_rate(rate, now);
+  hint_jitter_ = hint_jitter;
+  const Duration wanted = wanted_spread(now);
+  if (wanted >= spread_ || departing_ + rate <= kOverlapMax * std::max(fastest_, rate)) spread_ = wanted;
+}
+
+std::size_t DrainPace::take(std::size_t wanted, SteadyTime now) {
+  const std::size_t taken = pacer_.take(wanted, now);
+  left_ -= std::min(left_, taken);
+  given_ += taken;
+  return taken;
 }
 
 TerminationPlan plan_termination(std::size_t connections, Duration grace, Duration hint_jitter) {

@@ -1,10 +1,10 @@
 // Completions on epoll. Sockets are registered once, edge-triggered, for both directions; what an edge says is kept as
 // a flag, so that pausing a receive or waiting for room to send costs no system call. A socket that may make progress
 // stands in `ready_`, which poll() works through one step a socket.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "gateway/engine/io.h"
+#include "gateway/engine/listener.h"
 #include "gateway/engine/slab.h"
 
 namespace sluice::gateway {
@@ -26,10 +27,7 @@ namespace {
 
 constexpr std::uint32_t kSocketsMax = 1u << 22;
 constexpr std::size_t kEventsPerPoll = 256;
-constexpr std::size_t kAcceptsPerPoll = 64;
 constexpr std::size_t kCompletionsPerPoll = 1024;
-/// Unsent bytes that the kernel takes from us: what a slow reader costs beyond our own send queue.
-constexpr int kUnsentBytesMax = 128 * 1024;
 /// Below this room in the chunk buffer the others wait for the next poll: tiny reads would cost more than they give.
 constexpr std::size_t kChunkBytesLeast = std::size_t{4} * 1024;
 
@@ -66,6 +64,7 @@ class EpollIo final : public Io {
   void submit_close(Socket socket, Token token) override;
   void cancel(Socket socket, Operation operation) override;
   void shutdown_send(Socket socket) override;
+  std::size_t unacknowledged(Socket socket) override;
   std::span<const Completion> poll(Duration at_most) override;
   void wake() override;
 
@@ -109,42 +108,19 @@ EpollIo::~EpollIo() {
   ::close(epoll_);
 }
 
-Error listen_error(const SocketAddress& address, const char* step) {
-  return {ErrorCode::kUnavailable, std::string(step) + " " + address.text() + ": " + std::strerror(errno)};
-}
-
-void set_option(int descriptor, int level, int name, int value) {
-  // The options set here make things faster or tidier; none is needed for being right.
-  static_cast<void>(setsockopt(descriptor, level, name, &value, sizeof(value)));
-}
-
 Result<Socket> EpollIo::listen(const SocketAddress& address, const ListenOptions& options) {
-  const int descriptor = ::socket(address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return listen_error(address, "socket for");
-  set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (options.share_port) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (address.v6) set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  // Linux lets accepted sockets inherit both.
-  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
-  sockaddr_storage storage{};
-  const socklen_t length = address.fill(storage);
-  if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), length) != 0 ||
-      ::listen(descriptor, options.backlog) != 0) {
-    Error error = listen_error(address, "listen on");
-    ::close(descriptor);
-    return error;
-  }
+  const Result<int> descriptor = open_listener(address, options);
+  if (!descriptor) return descriptor.error();
   const auto [id, state] = sockets_.make();
-  state->descriptor = descriptor;
+  state->descriptor = *descriptor;
   state->listener = true;
   state->readable = true;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = id;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, *descriptor, &event) != 0) {
     Error error = listen_error(address, "watch");
-    ::close(descriptor);
+    ::close(*descriptor);
     sockets_.erase(id);
     return error;
   }
@@ -239,6 +215,11 @@ void EpollIo::shutdown_send(Socket socket) {
   static_cast<void>(::shutdown(state_of(socket).descriptor, SHUT_WR));
 }
 
+std::size_t EpollIo::unacknowledged(Socket socket) {
+  int bytes = 0;
+  return ioctl(state_of(socket).descriptor, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
 void EpollIo::wake() {
   // One write is enough until the loop has seen it.
   if (waking_.exchange(true, std::memory_order_acq_rel)) return;
@@ -318,7 +299,7 @@ bool EpollIo::step(SocketState& state) {
 }
 
 void EpollIo::accept_some(SocketState& state) {
-  for (std::size_t i = 0; i < kAcceptsPerPoll; ++i) {
+  for (std::size_t i = 0; i < kAcceptsPerPollMax; ++i) {
     sockaddr_storage storage;
     socklen_t length = sizeof(storage);
     const int descriptor =

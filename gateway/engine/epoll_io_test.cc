@@ -148,6 +148,24 @@ TEST_CASE("a send that finds no room completes when the peer reads") {
   CHECK(read == taken);
 }
 
+TEST_CASE("what the peer has not read yet is unacknowledged, and becomes less as it reads") {
+  Server server;
+  ClientSocket client(server.port, 4096);
+  const Socket peer = server.accept_one();
+  CHECK(server.io->unacknowledged(peer) == 0);
+  const std::string block(1 << 20, 'u');
+  const Slice slice{block.data(), block.size()};
+  do {
+    server.io->submit_send(peer, kPeer, {&slice, 1});
+  } while (!server.io->poll(0ms).empty());
+  const std::size_t full = server.io->unacknowledged(peer);
+  CHECK(full > 0);
+  CHECK(testing::eventually([&] {
+    client.read_some();
+    return server.io->unacknowledged(peer) < full;
+  }));
+}
+
 TEST_CASE("closing completes a send under way first, then itself") {
   Server server;
   ClientSocket client(server.port);

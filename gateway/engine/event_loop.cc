@@ -19,14 +19,16 @@ void EventLoop::run(LoopHandler& handler) {
 }
 
 void EventLoop::run_once(LoopHandler& handler, Duration at_most) {
-  const std::span<const Completion> completions = io_->poll(timers_.until_next(now_, at_most));
+  // Counted from now, not from when the last tick began: what it took would make timers late.
+  const bool again = std::exchange(tick_again_, false);
+  const Duration wait = again ? Duration::zero() : timers_.until_next(clock_.steady(), at_most);
+  const std::span<const Completion> completions = io_->poll(wait);
   now_ = clock_.steady();
   last_tick_.store(now_.time_since_epoch().count(), std::memory_order_relaxed);
   // Mail first: what was posted before a request came in is known when the request is handled.
-  if (mailbox_.take(mails_)) {
-    for (Mailbox::Mail& mail : mails_) mail();
-    mails_.clear();
-  }
+  if (mailbox_.take(mails_, kMailsPerTick)) tick_again();
+  for (Mailbox::Mail& mail : mails_) mail();
+  mails_.clear();
   for (const Completion& completion : completions) handler.on_completion(completion);
   timers_.advance(now_, kTimersPerTick, [&handler](TimerNode& node) { handler.on_timer(node.token); });
   handler.on_tick_end();

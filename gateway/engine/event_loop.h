@@ -30,6 +30,7 @@ class EventLoop {
   static constexpr std::size_t kMailsMax = 65'536;
   static constexpr std::size_t kMailBytesMax = std::size_t{64} * 1024 * 1024;
   static constexpr std::size_t kTimersPerTick = 1024;
+  static constexpr std::size_t kMailsPerTick = 256;
   static constexpr Duration kWaitMax{1000};  ///< A loop that lives ticks at least this often.
 
   /// `clock` outlives the loop.
@@ -56,6 +57,8 @@ class EventLoop {
   [[nodiscard]] TimerWheel& timers() { return timers_; }
   /// The time of this tick: read once a tick, so that all decisions of a tick agree.
   [[nodiscard]] SteadyTime now() const { return now_; }
+  /// Work is left for the next tick: it does not wait for anything to happen.
+  void tick_again() { tick_again_ = true; }
 
  private:
   std::unique_ptr<Io> io_;
@@ -64,6 +67,7 @@ class EventLoop {
   SteadyTime now_;
   TimerWheel timers_;
   std::vector<Mailbox::Mail> mails_;
+  bool tick_again_ = false;
   std::atomic<bool> stopping_ = false;
   std::atomic<SteadyTime::rep> last_tick_;
 };

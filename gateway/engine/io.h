@@ -64,6 +64,9 @@ inline constexpr std::size_t kChunkBytesMax = std::size_t{16} * 1024;
 inline constexpr std::size_t kChunksBytesMax = std::size_t{256} * 1024;
 static_assert(kChunksBytesMax >= 4 * kChunkBytesMax, "several connections must get their turn in one poll");
 
+/// Connections that one listener accepts in one poll.
+inline constexpr std::size_t kAcceptsPerPollMax = 64;
+
 struct ListenOptions {
   int backlog = 4096;
   bool share_port = false;  ///< SO_REUSEPORT: several shards listen on one port and the kernel spreads connections.
@@ -84,6 +87,8 @@ class Io {
   virtual void cancel(Socket socket, Operation operation) = 0;
   /// Ends our side of the stream (FIN after what was sent); receiving goes on.
   virtual void shutdown_send(Socket socket) = 0;
+  /// Bytes that a send has taken and the peer's machine has not acknowledged: while they become fewer, the peer reads.
+  [[nodiscard]] virtual std::size_t unacknowledged(Socket socket) = 0;
 
   /// Waits at most `at_most` for completions; may answer none. The answer is valid until the next call.
   virtual std::span<const Completion> poll(Duration at_most) = 0;

@@ -2,11 +2,12 @@
 // Threads: any may post; one takes.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <functional>
-#include <mutex>
 #include <vector>
+
+#include "common/base/mutex.h"
 
 namespace sluice::gateway {
 
@@ -23,21 +24,25 @@ class Mailbox {
   /// Waits for room; false where the box is closed. For workers, whose results must not be lost; never call it on the
   /// thread that takes.
   bool post(Mail mail);
-  /// Moves all mail into `out`, oldest first; true where there was any.
-  bool take(std::vector<Mail>& out);
+  /// Moves at most `most` mails into `out`, oldest first. True where more are left.
+  [[nodiscard]] bool take(std::vector<Mail>& out, std::size_t most);
   /// Drops what is there and everything posted later, and frees those who wait in post().
   void close();
 
  private:
-  [[nodiscard]] bool full() const { return mails_.size() >= mails_max_ || bytes_ >= bytes_max_; }
+  struct Letter {
+    Mail mail;
+    std::size_t bytes = 0;
+  };
+  [[nodiscard]] bool full() const REQUIRES(mutex_) { return mails_.size() >= mails_max_ || bytes_ >= bytes_max_; }
 
   const std::size_t mails_max_;
   const std::size_t bytes_max_;
-  std::mutex mutex_;  // Guards all below.
-  std::condition_variable room_;
-  std::vector<Mail> mails_;
-  std::size_t bytes_ = 0;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition room_;
+  std::deque<Letter> mails_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sluice::gateway

@@ -10,6 +10,8 @@
 namespace sluice::gateway {
 namespace {
 
+constexpr std::size_t kAll = 1000;
+
 TEST_CASE("mail is taken in the order it was posted, and a full box refuses more") {
   Mailbox box(2, 1000);
   std::vector<int> seen;
@@ -17,10 +19,26 @@ TEST_CASE("mail is taken in the order it was posted, and a full box refuses more
   CHECK(box.try_post([&seen] { seen.push_back(2); }));
   CHECK(!box.try_post([&seen] { seen.push_back(3); }));
   std::vector<Mailbox::Mail> mails;
-  CHECK(box.take(mails));
+  CHECK(!box.take(mails, kAll));
   for (auto& mail : mails) mail();
   CHECK(seen == std::vector<int>{1, 2});
-  CHECK(!box.take(mails));
+  CHECK(!box.take(mails, kAll));
+  CHECK(mails.empty());
+}
+
+TEST_CASE("mail is taken in portions, and each makes room for what it held") {
+  Mailbox box(3, 1000);
+  std::vector<int> seen;
+  for (int i = 0; i < 3; ++i) CHECK(box.try_post([&seen, i] { seen.push_back(i); }, 400));
+  std::vector<Mailbox::Mail> mails;
+  CHECK(box.take(mails, 2));  // More is left.
+  for (auto& mail : mails) mail();
+  CHECK(seen == std::vector<int>{0, 1});
+  CHECK(box.try_post([] {}, 599));
+  CHECK(box.try_post([] {}, 1));
+  CHECK(!box.try_post([] {}, 1));
+  CHECK(!box.take(mails, 3));
+  CHECK(mails.size() == 3);
 }
 
 TEST_CASE("few mails that weigh much fill a box, too") {
@@ -29,7 +47,8 @@ TEST_CASE("few mails that weigh much fill a box, too") {
   CHECK(box.try_post([] {}, 600));  // The one that reaches the bound is taken.
   CHECK(!box.try_post([] {}, 1));
   std::vector<Mailbox::Mail> mails;
-  CHECK(box.take(mails));
+  CHECK(!box.take(mails, kAll));
+  CHECK(mails.size() == 2);
   CHECK(box.try_post([] {}, 1));
 }
 
@@ -46,14 +65,15 @@ TEST_CASE("who waits for room gets it when mail is taken, or is freed when the b
   });
   std::vector<Mailbox::Mail> mails;
   while (delivered < 1) {
-    if (!box.take(mails)) continue;
+    CHECK(!box.take(mails, kAll));
     for (auto& mail : mails) mail();
   }
   posted.get_future().wait();
   box.close();
   poster.join();
   CHECK(!box.try_post([] {}));
-  CHECK(!box.take(mails));
+  CHECK(!box.take(mails, kAll));
+  CHECK(mails.empty());
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // HTTP request parser: no input may crash it, and a request that is complete in pieces is the one that is complete
 // whole.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "gateway/fuzz/target.h"
@@ -13,9 +12,7 @@ namespace {
 
 constexpr HttpLimits kLimits{.head_bytes_max = 1024, .body_bytes_max = 64};
 
-void expect(bool holds) {
-  if (!holds) std::abort();
-}
+using fuzz::expect;
 
 /// The request as text, where it is complete after some piece.
 std::string parse_in_pieces(std::string_view bytes, std::size_t piece) {

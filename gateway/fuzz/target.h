@@ -1,13 +1,19 @@
-// How a fuzz target takes its input in pieces, so that incremental parsers are tried at every cut. The entry point is
-// libFuzzer's; a build without it runs the targets over the corpus as plain regression tests (corpus_test.cc).
+// What fuzz targets share, and how one takes its input in pieces, so that incremental parsers are tried at every cut.
+// The entry point is libFuzzer's; a build without it runs the targets over the corpus as plain regression tests
+// (corpus_test.cc).
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string_view>
 
 namespace sluice::gateway::fuzz {
+
+inline void expect(bool holds) {
+  if (!holds) std::abort();
+}
 
 /// The first byte of an input says how the rest is cut: into pieces of so many bytes, 0 meaning whole.
 struct CutInput {
@@ -26,7 +32,9 @@ struct CutInput {
 namespace sluice::gateway {
 
 // The targets: each aborts where an invariant does not hold, and answers 0.
+int fuzz_drain_request(const std::uint8_t* data, std::size_t size);
 int fuzz_http_request(const std::uint8_t* data, std::size_t size);
+int fuzz_json_text(const std::uint8_t* data, std::size_t size);
 int fuzz_websocket_frame(const std::uint8_t* data, std::size_t size);
 
 }  // namespace sluice::gateway

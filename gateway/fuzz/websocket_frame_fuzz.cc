@@ -1,7 +1,6 @@
 // Frames and messages: no input may crash the reader, it holds no more than the limit allows, and it tells the same in
 // pieces as whole.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "gateway/fuzz/target.h"
@@ -13,9 +12,7 @@ namespace {
 
 constexpr std::size_t kMessageBytesMax = 4096;
 
-void expect(bool holds) {
-  if (!holds) std::abort();
-}
+using fuzz::expect;
 
 std::string read_in_pieces(std::string_view bytes, std::size_t piece) {
   MessageReader reader;

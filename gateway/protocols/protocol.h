@@ -62,9 +62,11 @@ class Protocol {
   virtual ~Protocol() = default;
   virtual void on_open(Session) {}
   virtual void on_message(Session session, const Message& message) = 0;
-  /// The session is over; nothing can be sent any more. Called once, never from within another call of a protocol.
+  /// The session is over; nothing can be sent any more. Called once, never from within another call of a protocol, and
+  /// not where the process stops. Drops the connection's tasks that have not begun.
   virtual void on_close(Session) {}
-  /// Whether answers are still owed. A drain waits for them, up to its deadline, before it closes the connection.
+  /// Whether answers are still owed. A drain waits for them, up to its deadline, before it closes the connection. Each
+  /// ends with a reply(): that is when the gateway asks again.
   [[nodiscard]] virtual bool owes_answers(Session) const { return false; }
 };
 

@@ -15,7 +15,7 @@ TaskPool::~TaskPool() {
 
 bool TaskPool::submit(Task task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_ || queue_.size() >= queue_length_max_) {
       rejected_.fetch_add(1, std::memory_order_relaxed);
       return false;
@@ -28,7 +28,7 @@ bool TaskPool::submit(Task task) {
 }
 
 std::size_t TaskPool::drop(const TaskOwner& owner) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const std::size_t count = std::erase_if(queue_, [&owner](const Task& task) { return task.owner == owner; });
   queued_.store(queue_.size(), std::memory_order_relaxed);
   dropped_.fetch_add(count, std::memory_order_relaxed);
@@ -37,7 +37,7 @@ std::size_t TaskPool::drop(const TaskOwner& owner) {
 
 void TaskPool::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     queue_.clear();
     queued_.store(0, std::memory_order_relaxed);
@@ -47,21 +47,23 @@ void TaskPool::stop() {
   workers_.clear();
 }
 
+/// Waits for a task; false where the pool stops.
+bool TaskPool::next(Task& task) {
+  const MutexLock lock(mutex_);
+  while (!stopping_ && queue_.empty()) work_.wait(mutex_);
+  if (stopping_) return false;
+  task = std::move(queue_.front());
+  queue_.pop_front();
+  queued_.store(queue_.size(), std::memory_order_relaxed);
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 void TaskPool::work() {
-  while (true) {
-    Task task;
-    {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      task = std::move(queue_.front());
-      queue_.pop_front();
-      queued_.store(queue_.size(), std::memory_order_relaxed);
-      in_flight_.fetch_add(1, std::memory_order_relaxed);
-    }
-    task.run(stopping_);
+  for (Task task; next(task); task = Task()) {
+    const bool succeeded = task.run(stopping_);
     in_flight_.fetch_sub(1, std::memory_order_relaxed);
-    completed_.fetch_add(1, std::memory_order_relaxed);
+    (succeeded ? completed_ : failed_).fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "common/base/mutex.h"
 
 namespace sluice::gateway {
 
@@ -22,8 +22,9 @@ struct TaskOwner {
 
 struct Task {
   TaskOwner owner;
-  /// Runs on a worker; posts its own result. `stopping` turns true where the process ends: a long task gives up.
-  std::function<void(const std::atomic<bool>& stopping)> run;
+  /// Runs on a worker; posts its own result, and answers whether it succeeded. `stopping` turns true where the process
+  /// ends: a long task gives up.
+  std::function<bool(const std::atomic<bool>& stopping)> run;
 };
 
 class TaskPool {
@@ -42,25 +43,29 @@ class TaskPool {
 
   [[nodiscard]] std::size_t queued() const { return queued_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
-  // Since the start: tasks that ran, that found the queue full, that were dropped with their connection.
+  // Since the start: tasks that succeeded, that failed, that found the queue full, that were dropped with their
+  // connection.
   [[nodiscard]] std::uint64_t completed() const { return completed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t rejected() const { return rejected_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
   void work();
+  bool next(Task& task);
 
   const std::size_t queue_length_max_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::size_t> queued_ = 0;
   std::atomic<std::size_t> in_flight_ = 0;
   std::atomic<std::uint64_t> completed_ = 0;
+  std::atomic<std::uint64_t> failed_ = 0;
   std::atomic<std::uint64_t> rejected_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
 
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::deque<Task> queue_;
+  Mutex mutex_;
+  Condition work_;
+  std::deque<Task> queue_ GUARDED_BY(mutex_);
   std::vector<std::thread> workers_;
 };
 

@@ -48,6 +48,10 @@ bool ClientSocket::wait(short events) const {
   return ::poll(&waited, 1, static_cast<int>(kPatience.count())) > 0;
 }
 
+bool ClientSocket::wait_readable() const {
+  return wait(POLLIN);
+}
+
 bool ClientSocket::send(std::string_view bytes) {
   while (!bytes.empty()) {
     if (!wait(POLLOUT)) return false;
@@ -71,7 +75,7 @@ std::string ClientSocket::read_some() {
 }
 
 std::string ClientSocket::read_waiting() {
-  if (!at_end_) wait(POLLIN);
+  if (!at_end_) static_cast<void>(wait_readable());
   return read_some();
 }
 

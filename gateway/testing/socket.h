@@ -21,23 +21,27 @@ class ClientSocket {
  public:
   /// Connects to 127.0.0.1. `receive_buffer_bytes` above 0 keeps the kernel's window small, for slow readers.
   explicit ClientSocket(std::uint16_t port, int receive_buffer_bytes = 0);
-  ~ClientSocket();
+  virtual ~ClientSocket();
   ClientSocket(const ClientSocket&) = delete;
   ClientSocket& operator=(const ClientSocket&) = delete;
 
   /// Sends everything. False where the peer does not take it within kPatience or has gone.
-  bool send(std::string_view bytes);
+  virtual bool send(std::string_view bytes);
   /// Sends what fits now; answers how many bytes.
-  std::size_t send_now(std::string_view bytes);
+  virtual std::size_t send_now(std::string_view bytes);
   /// What is there now, at most 64 KiB; empty where nothing is.
-  std::string read_some();
+  virtual std::string read_some();
   /// Waits for at least one byte; empty at the end of the stream, after a reset, or where nothing comes.
-  std::string read_waiting();
+  virtual std::string read_waiting();
   std::string read_to_end();
   void end();    ///< Ends our side (FIN).
   void reset();  ///< Closes with a reset (RST).
   [[nodiscard]] std::uint16_t local_port() const;
   [[nodiscard]] bool at_end() const { return at_end_; }
+
+ protected:
+  /// Waits for bytes or the end; false where neither comes within kPatience.
+  [[nodiscard]] bool wait_readable() const;
 
  private:
   bool wait(short events) const;

@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "common/base/duration_text.h"
+#include "gateway/testing/certificate.h"
+#include "gateway/testing/tls_socket.h"
 
 namespace sluice::gateway::testing {
 
@@ -19,12 +21,49 @@ HttpAnswer http_call(std::uint16_t port, std::string_view method, std::string_vi
   return {std::atoi(all.c_str() + 9), all.substr(0, end + 2), all.substr(end + 4)};
 }
 
-TestGateway::TestGateway(const std::function<void(Config&)>& change) : key_(*SigningKey::generate()) {
+HttpAnswer KeptConnection::get(std::string_view path) {
+  send("GET " + std::string(path) + " HTTP/1.1\r\nHost: test\r\n\r\n");
+  return next();
+}
+
+HttpAnswer KeptConnection::next() {
+  constexpr std::string_view kLength = "Content-Length: ";
+  while (true) {
+    const std::size_t end = buffer_.find("\r\n\r\n");
+    if (end != std::string::npos) {
+      const std::size_t length = buffer_.find(kLength);
+      REQUIRE(length < end);
+      const std::size_t body = static_cast<std::size_t>(std::atoi(buffer_.c_str() + length + kLength.size()));
+      if (buffer_.size() >= end + 4 + body) {
+        HttpAnswer answer{std::atoi(buffer_.c_str() + 9), buffer_.substr(0, end + 2), buffer_.substr(end + 4, body)};
+        buffer_.erase(0, end + 4 + body);
+        return answer;
+      }
+    }
+    const std::string piece = socket_.read_waiting();
+    if (piece.empty()) return {};
+    buffer_ += piece;
+  }
+}
+
+double metric_in(std::string_view text, std::string_view series) {
+  const std::string all = "\n" + std::string(text);
+  const std::string line = "\n" + std::string(series) + " ";
+  const std::size_t at = all.find(line);
+  REQUIRE_MESSAGE(at != std::string::npos, "no series " << line);
+  return std::atof(all.c_str() + at + line.size());
+}
+
+TestGateway::TestGateway(const std::function<void(Config&)>& change, Wire wire) : key_(*SigningKey::generate()) {
   set_log_level(LogLevel::kError);
   keys_.write("operator.pem", key_.public_pem());
   Config config;
   config.listen = {"127.0.0.1", 0};
   config.tls.port = 0;
+  if (wire == Wire::kTls) {
+    write_certificate(certificate_, "test");
+    config.tls = {0, certificate_.file("server.crt"), certificate_.file("server.key")};
+  }
   config.admin = {"127.0.0.1", 0, keys_.path(), "pod-1"};
   config.metrics = {"127.0.0.1", 0};
   config.limits.connections = 1000;
@@ -32,6 +71,11 @@ TestGateway::TestGateway(const std::function<void(Config&)>& change) : key_(*Sig
   auto started = Gateway::start(config, clock_, 1);
   REQUIRE(started);
   gateway_ = *std::move(started);
+}
+
+WebSocketClient TestGateway::connect(std::string_view path, std::string_view headers, int receive_buffer) {
+  if (ports().tls == 0) return {ports().listen, path, headers, receive_buffer};
+  return {std::make_unique<TlsClientSocket>(ports().tls, receive_buffer), path, headers};
 }
 
 void TestGateway::advance(Duration by) {
@@ -50,13 +94,11 @@ void TestGateway::drain(double rate, Duration jitter, Duration deadline) {
                                       R"(","ratePerSecond":)" + std::to_string(rate) +
                                       R"(,"closeCode":1012,"hintJitterMs":)" + std::to_string(jitter.count()) + "}");
   REQUIRE(answer.status == 200);
+  gateway_->wake();
 }
 
 double TestGateway::metric(std::string_view series) {
-  const std::string text = "\n" + http_call(ports().metrics, "GET", "/metrics").body;
-  const std::string line = "\n" + std::string(series) + " ";
-  const std::size_t at = text.find(line);
-  return at == std::string::npos ? -1 : std::atof(text.c_str() + at + line.size());
+  return metric_in(http_call(ports().metrics, "GET", "/metrics").body, series);
 }
 
 std::int64_t TestGateway::active() {

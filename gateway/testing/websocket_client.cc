@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace sluice::gateway::testing {
 
@@ -13,11 +14,14 @@ int ServerFrame::code() const {
 
 WebSocketClient::WebSocketClient(std::uint16_t port, std::string_view path, std::string_view headers,
                                  int receive_buffer)
-    : socket_(port, receive_buffer) {
-  socket_.send("GET " + std::string(path) +
-               " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
-               std::string(headers) + "\r\n");
+    : WebSocketClient(std::make_unique<ClientSocket>(port, receive_buffer), path, headers) {}
+
+WebSocketClient::WebSocketClient(std::unique_ptr<ClientSocket> socket, std::string_view path, std::string_view headers)
+    : socket_(std::move(socket)) {
+  socket_->send("GET " + std::string(path) +
+                " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+                std::string(headers) + "\r\n");
   std::size_t end = std::string::npos;
   while ((end = buffer_.find("\r\n\r\n")) == std::string::npos && fill(buffer_.size() + 1)) {
   }
@@ -29,7 +33,7 @@ WebSocketClient::WebSocketClient(std::uint16_t port, std::string_view path, std:
 /// Reads until `bytes` bytes are in the buffer; false where the stream ends first.
 bool WebSocketClient::fill(std::size_t bytes) {
   while (buffer_.size() < bytes) {
-    const std::string piece = socket_.read_waiting();
+    const std::string piece = socket_->read_waiting();
     if (piece.empty()) return false;
     buffer_ += piece;
   }

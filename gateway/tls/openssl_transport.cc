@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <mutex>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 
 namespace sluice::gateway {
 namespace {
@@ -74,18 +74,67 @@ Result<Context> make_context(const std::string& cert_file, const std::string& ke
   return context;
 }
 
+/// What a session's BIO reads and writes.
+struct Wire {
+  std::span<const char> in;  ///< Only while receive() runs.
+  std::string out;           ///< Until take_wire().
+};
+
+Wire& wire_of(BIO* bio) {
+  return *static_cast<Wire*>(BIO_get_data(bio));
+}
+
+int read_wire(BIO* bio, char* to, int most) {
+  BIO_clear_retry_flags(bio);
+  std::span<const char>& in = wire_of(bio).in;
+  if (in.empty()) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const std::size_t count = std::min(in.size(), static_cast<std::size_t>(most));
+  std::copy_n(in.data(), count, to);
+  in = in.subspan(count);
+  return static_cast<int>(count);
+}
+
+int write_wire(BIO* bio, const char* from, int count) {
+  wire_of(bio).out.append(from, static_cast<std::size_t>(count));
+  return count;
+}
+
+long control_wire(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+/// The kind of BIO that does so; null where OpenSSL has no memory for it.
+const BIO_METHOD* wire_method() {
+  static const BIO_METHOD* const kMethod = [] {
+    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+    if (method == nullptr) return method;
+    BIO_meth_set_read(method, read_wire);
+    BIO_meth_set_write(method, write_wire);
+    BIO_meth_set_ctrl(method, control_wire);
+    return method;
+  }();
+  return kMethod;
+}
+
 class OpensslTransport final : public Transport {
  public:
-  explicit OpensslTransport(SSL* session) : session_(session) {}
+  /// `session` has a BIO of wire_method().
+  explicit OpensslTransport(SSL* session) : session_(session) { BIO_set_data(SSL_get_rbio(session), &wire_); }
 
   State receive(std::span<const char> wire, std::string& plain) override;
   std::size_t send(std::span<const Slice> plain) override;
   void end() override;
   BlockRef take_wire() override;
+  std::size_t held_bytes() const override { return wire_.out.size(); }
 
  private:
+  State read_all(std::string& plain);
   State state_after(int result);
 
+  Wire wire_;
   std::unique_ptr<SSL, FreeSession> session_;
 };
 
@@ -97,10 +146,13 @@ Transport::State OpensslTransport::state_after(int result) {
 }
 
 Transport::State OpensslTransport::receive(std::span<const char> wire, std::string& plain) {
-  if (BIO_write(SSL_get_rbio(session_.get()), wire.data(), static_cast<int>(wire.size())) !=
-      static_cast<int>(wire.size())) {
-    return State::kFailed;
-  }
+  wire_.in = wire;
+  const State state = read_all(plain);
+  wire_.in = {};  // OpenSSL keeps what it needs of a record that is not whole.
+  return state;
+}
+
+Transport::State OpensslTransport::read_all(std::string& plain) {
   if (!SSL_is_init_finished(session_.get())) {
     const int done = SSL_do_handshake(session_.get());
     if (done != 1) return state_after(done);
@@ -119,7 +171,7 @@ std::size_t OpensslTransport::send(std::span<const Slice> plain) {
   std::string record;
   std::size_t sent = 0;
   const auto write = [this, &record, &sent] {
-    // A memory BIO takes everything, so that a write is whole or the session is broken.
+    // The BIO takes everything, so that a write is whole or the session is broken.
     if (SSL_write(session_.get(), record.data(), static_cast<int>(record.size())) > 0) sent += record.size();
     record.clear();
   };
@@ -142,12 +194,8 @@ void OpensslTransport::end() {
 }
 
 BlockRef OpensslTransport::take_wire() {
-  BIO* out = SSL_get_wbio(session_.get());
-  const std::size_t pending = BIO_ctrl_pending(out);
-  if (pending == 0) return {};
-  BlockRef wire = BlockRef::make(pending);
-  BIO_read(out, wire.writable(), static_cast<int>(pending));
-  return wire;
+  if (wire_.out.empty()) return {};
+  return BlockRef::copy_of(std::exchange(wire_.out, {}));
 }
 
 }  // namespace
@@ -156,8 +204,8 @@ struct OpensslTransportFactory::Impl {
   std::string cert_file;
   std::string key_file;
   std::string seen;  ///< Both files' content at the last look.
-  std::mutex mutex;  ///< Guards `context`.
-  Context context;
+  Mutex mutex;
+  Context context GUARDED_BY(mutex);
 
   [[nodiscard]] std::string content() const {
     return read_file(cert_file).value_or("") + '\0' + read_file(key_file).value_or("");
@@ -175,26 +223,27 @@ Result<std::unique_ptr<OpensslTransportFactory>> OpensslTransportFactory::load(c
   impl->seen = impl->content();
   Result<Context> context = make_context(cert_file, key_file);
   if (!context) return context.error();
-  impl->context = *std::move(context);
+  {
+    const MutexLock lock(impl->mutex);
+    impl->context = *std::move(context);
+  }
   return std::unique_ptr<OpensslTransportFactory>(new OpensslTransportFactory(std::move(impl)));
 }
 
 std::unique_ptr<Transport> OpensslTransportFactory::make() {
   SSL* session = nullptr;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     session = SSL_new(impl_->context.get());  // Holds a reference: a reload does not take the context from under it.
   }
-  BIO* in = BIO_new(BIO_s_mem());
-  BIO* out = BIO_new(BIO_s_mem());
-  if (session == nullptr || in == nullptr || out == nullptr) {
+  BIO* bio = wire_method() != nullptr ? BIO_new(wire_method()) : nullptr;
+  if (session == nullptr || bio == nullptr) {
     SSL_free(session);
-    BIO_free(in);
-    BIO_free(out);
+    BIO_free(bio);
     ERR_clear_error();
     return nullptr;
   }
-  SSL_set_bio(session, in, out);
+  SSL_set_bio(session, bio, bio);
   SSL_set_accept_state(session);
   return std::make_unique<OpensslTransport>(session);
 }
@@ -208,8 +257,10 @@ void OpensslTransportFactory::reload_if_changed() {
     log_warn("certificate not reloaded", {{"error", context.error().message}});
     return;
   }
-  const std::lock_guard lock(impl_->mutex);
-  impl_->context = *std::move(context);
+  {
+    const MutexLock lock(impl_->mutex);
+    impl_->context = *std::move(context);
+  }
   log_info("certificate reloaded", {{"file", impl_->cert_file}});
 }
 

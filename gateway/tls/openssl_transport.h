@@ -1,5 +1,6 @@
-// TLS through OpenSSL with memory BIOs: bytes in, bytes out, no socket. TLS 1.2 and 1.3, ALPN http/1.1. The plain way:
-// a connection costs what an OpenSSL session costs; a record layer of our own can replace it behind Transport.
+// TLS through OpenSSL with a BIO of our own: bytes in, bytes out, no socket, and no buffer that outlives a call
+// (OpenSSL's memory BIOs keep the size they once had). TLS 1.2 and 1.3, ALPN http/1.1. The plain way: a connection
+// costs what an OpenSSL session costs; a record layer of our own can replace it behind Transport.
 #pragma once
 
 #include <memory>

@@ -2,8 +2,6 @@
 #include "gateway/tls/openssl_transport.h"
 
 #include <doctest/doctest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -11,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/testing/certificate.h"
 #include "gateway/testing/temporary_folder.h"
 
 namespace sluice::gateway {
@@ -23,31 +22,10 @@ struct Freeing {
     Free(object);
   }
 };
-using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
 using Context = std::unique_ptr<SSL_CTX, Freeing<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Freeing<SSL_free>>;
-
-/// Writes a self-signed certificate for `name` and its key into the folder.
-void write_certificate(const testing::TemporaryFolder& folder, const std::string& name) {
-  const Key key(EVP_EC_gen("P-256"));
-  const Certificate certificate(X509_new());
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_NAME* subject = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                             0);
-  X509_set_issuer_name(certificate.get(), subject);
-  X509_sign(certificate.get(), key.get(), EVP_sha256());
-  FILE* file = std::fopen(folder.file("server.crt").c_str(), "w");
-  PEM_write_X509(file, certificate.get());
-  std::fclose(file);
-  file = std::fopen(folder.file("server.key").c_str(), "w");
-  PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-}
+using testing::write_certificate;
 
 struct Client {
   Context context{SSL_CTX_new(TLS_client_method())};
@@ -158,6 +136,24 @@ TEST_CASE("many small slices share records") {
   CHECK(wire.size() < 700);
   client.give(wire.view());
   CHECK(client.read().size() == 600);
+}
+
+TEST_CASE("a session that is quiet holds no buffer, however much went through it") {
+  Fixture fixture;
+  Client client;
+  const auto transport = fixture.factory->make();
+  std::string plain;
+  CHECK(pump(client, *transport, plain) == Transport::State::kOpen);
+  client.write(std::string(300'000, 'u'));
+  CHECK(pump(client, *transport, plain) == Transport::State::kOpen);
+  CHECK(plain.size() == 300'000);
+  const std::string download(300'000, 'd');
+  const Slice slice{download.data(), download.size()};
+  CHECK(transport->send({&slice, 1}) > 0);
+  CHECK(transport->held_bytes() > 16'384);
+  CHECK(transport->take_wire());
+  CHECK(transport->held_bytes() == 0);
+  CHECK(!transport->take_wire());
 }
 
 TEST_CASE("ends and failures are told apart") {

@@ -29,6 +29,8 @@ class Transport {
   virtual void end() = 0;
   /// Bytes for the socket (handshake, records, alerts); an empty reference where there are none.
   [[nodiscard]] virtual BlockRef take_wire() = 0;
+  /// Bytes held between calls, beyond the session itself; 0 where nothing is half sent.
+  [[nodiscard]] virtual std::size_t held_bytes() const = 0;
 };
 
 /// Makes transports for accepted connections. Threads: any.

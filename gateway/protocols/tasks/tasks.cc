@@ -49,6 +49,11 @@ void Tasks::on_message(Session session, const Message& message) {
   if (!error.empty()) session.reply_text(error);
 }
 
+/// nlohmann keeps what is above 2^63 - 1 as unsigned; read as signed it would come back as another number.
+bool is_int64(const nlohmann::json& value) {
+  return value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX);
+}
+
 /// Fills `request`; answers an error's text where that cannot be done.
 std::string Tasks::read(const Message& message, Request& request) const {
   if (!message.text) return error_text("a request must be a text frame");
@@ -56,7 +61,7 @@ std::string Tasks::read(const Message& message, Request& request) const {
   std::string error;
   if (!parse_json_object(message.payload, object, error)) return error_text(error);
   const auto id = object.find("id");
-  if (id == object.end() || !id->is_number_integer()) return error_text("id must be an integer");
+  if (id == object.end() || !is_int64(*id)) return error_text("id must be an integer from -2^63 to 2^63 - 1");
   request.id = id->get<std::int64_t>();
   const auto digest = object.find("digest");
   if (digest == object.end() || !digest->is_object()) return error_text(request.id, "digest must be an object");
@@ -73,12 +78,12 @@ std::int64_t milliseconds(SteadyTime::duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-/// The answer's text. Runs on a worker.
-std::string run_digest(std::int64_t id, int megabytes, SteadyTime queued_at, const Clock& clock,
-                       const std::atomic<bool>& stopping) {
+/// The answer's text, or the error's message. Runs on a worker.
+Result<std::string> run_digest(std::int64_t id, int megabytes, SteadyTime queued_at, const Clock& clock,
+                               const std::atomic<bool>& stopping) {
   const SteadyTime began_at = clock.steady();
   const Result<std::string> digest = digest_megabytes(megabytes, stopping);
-  if (!digest) return error_text(id, digest.error().message);
+  if (!digest) return digest.error();
   return json_text({{"id", id},
                     {"sha256", *digest},
                     {"megabytes", megabytes},
@@ -94,11 +99,14 @@ std::string Tasks::submit(Session session, const Request& request) {
   }
   Task task;
   task.owner = owner(session);
-  task.run = [this, id = session.id(), request, queued_at = host_.clock().steady()](const std::atomic<bool>& stopping) {
-    std::string text = run_digest(request.id, request.megabytes, queued_at, host_.clock(), stopping);
+  task.run = [&host = host_, id = session.id(), request,
+              queued_at = host_.clock().steady()](const std::atomic<bool>& stopping) {
+    const auto done = run_digest(request.id, request.megabytes, queued_at, host.clock(), stopping);
+    std::string text = done ? *done : error_text(request.id, done.error().message);
     // The host outlives the pool's workers; false only says that the shard has ended, and with it the connection.
-    static_cast<void>(host_.post_waiting(
+    static_cast<void>(host.post_waiting(
         [id, text = std::move(text)](Protocol& protocol) { static_cast<Tasks&>(protocol).answer(id, text); }));
+    return done.ok();
   };
   if (!host_.tasks().submit(std::move(task))) return error_text(request.id, "queue full");
   ++session.word();

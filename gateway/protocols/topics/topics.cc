@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "gateway/config.h"
 #include "gateway/protocols/json_text.h"
 #include "gateway/protocols/topics/subscriptions.h"
 #include "gateway/websocket/frame.h"
@@ -19,7 +20,7 @@ class Topics final : public Protocol {
 
  private:
   [[nodiscard]] std::string handle(Session session, std::string_view text);
-  [[nodiscard]] bool publish(const std::string& topic, const nlohmann::json& data);
+  [[nodiscard]] const char* publish(const std::string& topic, const nlohmann::json& data);
   void deliver(std::string_view topic, const BlockRef& frame);
 
   ProtocolHost& host_;
@@ -56,15 +57,18 @@ std::string Topics::handle(Session session, std::string_view text) {
   } else if (verb == "publish") {
     const auto data = request.find("data");
     if (data == request.end()) return error_text("data is missing");
-    if (!publish(name, *data)) return error_text("overloaded: not every subscriber got the message");
+    if (const char* refusal = publish(name, *data)) return error_text(refusal);
   } else {
     return error_text("op must be subscribe, unsubscribe or publish");
   }
   return json_text({{"ok", verb}, {"topic", name}});
 }
 
-bool Topics::publish(const std::string& topic, const nlohmann::json& data) {
+/// Null where the message is on its way to every subscriber; otherwise a sentence.
+const char* Topics::publish(const std::string& topic, const nlohmann::json& data) {
   const BlockRef frame = make_frame(Opcode::kText, json_text({{"topic", topic}, {"data", data}}));
+  // Written anew, data may be longer than the message that brought it: 1E9 becomes 1000000000.0.
+  if (frame.size() > host_.config().limits.pushed_frame_bytes_max()) return "data is too large";
   bool everywhere = true;
   for (std::size_t shard = 0; shard < host_.shard_count(); ++shard) {
     if (shard == host_.shard()) {
@@ -74,7 +78,7 @@ bool Topics::publish(const std::string& topic, const nlohmann::json& data) {
     const auto mail = [topic, frame](Protocol& there) { static_cast<Topics&>(there).deliver(topic, frame); };
     everywhere &= host_.post(shard, mail, frame.size());
   }
-  return everywhere;
+  return everywhere ? nullptr : "overloaded: not every subscriber got the message";
 }
 
 void Topics::deliver(std::string_view topic, const BlockRef& frame) {
