@@ -1,18 +1,16 @@
 // Wires sluice-operator together: caches, leader election, controller, probes and metrics.
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
+#include "common/base/otherwise.h"
 #include "common/base/random.h"
 #include "common/base/stop_signal.h"
 #include "common/http/server.h"
@@ -29,7 +27,8 @@ namespace sluice::op {
 namespace {
 
 constexpr const char* kProgram = "sluice-operator";
-/// An API server that does not answer must not use up our own grace period (30 s by default).
+/// Calls to an API server that does not answer must not use up our own grace period (30 s by default). What follows, the
+/// release of the lease, takes 10 s at most.
 constexpr Duration kStopPatience{10'000};
 
 std::optional<std::string> environment(const char* name) {
@@ -61,32 +60,6 @@ http::ServerResponse serve(const http::ServerRequest& request, const Caches& cac
   return http::ServerResponse::text(404, "there are /metrics, /healthz and /readyz\n");
 }
 
-/// Does something unless it is destroyed within `patience`.
-class Otherwise {
- public:
-  Otherwise(Duration patience, std::function<void()> action)
-      : thread_([this, patience, action = std::move(action)] {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, patience, [this] { return over_; })) action();
-        }) {}
-  ~Otherwise() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  Otherwise(const Otherwise&) = delete;
-  Otherwise& operator=(const Otherwise&) = delete;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool over_ = false;
-  std::thread thread_;  // Last: it uses the others.
-};
-
 int fail(const Error& error) {
   std::fprintf(stderr, "%s: %s\n", kProgram, error.message.c_str());
   return 1;
@@ -99,6 +72,8 @@ int run(const Options& options, StopSignal& stop) {
   Random random(Random::entropy());
   MetricsRegistry metrics;
   kube::Client client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
+  // A connection of its own: the lease is renewed though the workers' calls hang, and released though they are given up.
+  kube::Client lease_client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
   const std::string ns = options.ns.empty() ? client.default_namespace() : options.ns;
   const std::string me = identity(random);
 
@@ -114,7 +89,7 @@ int run(const Options& options, StopSignal& stop) {
   log_info("started", {{"version", SLUICE_VERSION}, {"namespace", ns}, {"identity", me}, {"port", (*server)->port()}});
 
   caches.start();
-  kube::LeaderElector elector(client, clock, random, {.ns = ns, .name = kProgram, .identity = me}, &metrics);
+  kube::LeaderElector elector(lease_client, clock, random, {.ns = ns, .name = kProgram, .identity = me}, &metrics);
   if (options.leader_elect) {
     elector.start([&] { controller->start(); },
                   [] {
@@ -130,11 +105,13 @@ int run(const Options& options, StopSignal& stop) {
   // The order matters: workers stop before the lease goes to another, and the last events are sent before the client
   // ends.
   log_info("stopping");
-  const Otherwise hurry(kStopPatience, [&] {
-    log_warn("the API server does not answer; stopping without it");
-    client.shut_down();
-  });
-  controller->stop();
+  {
+    const Otherwise hurry(kStopPatience, [&] {
+      log_warn("the workers have not ended yet: their calls to the API server are given up", {{"after", kStopPatience}});
+      client.shut_down();
+    });
+    controller->stop();
+  }
   elector.stop_and_release();
   events.reset();
   client.shut_down();
