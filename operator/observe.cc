@@ -94,12 +94,23 @@ void slim_pod(Json& pod) {
   }
 }
 
-bool owned_by(const Json& object, std::string_view owner_uid) {
+std::string controller_uid(const Json& object) {
   const Json& references = kube::at_pointer(object, "/metadata/ownerReferences");
-  if (!references.is_array()) return false;
-  return std::any_of(references.begin(), references.end(), [&](const Json& reference) {
-    return kube::bool_at(reference, "/controller", false) && kube::text_at(reference, "/uid") == owner_uid;
-  });
+  if (!references.is_array()) return {};
+  for (const Json& reference : references) {
+    if (kube::bool_at(reference, "/controller", false)) return kube::text_at(reference, "/uid");
+  }
+  return {};
+}
+
+bool owned_by(const Json& object, std::string_view owner_uid) {
+  return !owner_uid.empty() && controller_uid(object) == owner_uid;
+}
+
+bool may_take(const Json& object, const Json& gateway) {
+  const std::string owner = controller_uid(object);
+  return owner.empty() ? kube::label_of(object, kGatewayLabel) == kube::name_of(gateway)
+                       : owner == kube::uid_of(gateway);
 }
 
 PodView view_pod(const Json& pod, const HeardState& heard, Now now) {

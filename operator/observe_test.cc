@@ -143,6 +143,30 @@ TEST_CASE("ages come from the monotonic clock") {
   CHECK(view.rate_possible == 20);
 }
 
+TEST_CASE("an object beside the pods is taken only where it was made for this gateway") {
+  const Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
+  struct Row {
+    const char* name;
+    const char* metadata;
+    bool taken;
+  };
+  const Row rows[] = {
+      {"ours", R"({"ownerReferences":[{"uid":"u-1","controller":true}]})", true},
+      {"ours, its label lost", R"({"labels":{},"ownerReferences":[{"uid":"u-1","controller":true}]})", true},
+      {"another's", R"({"ownerReferences":[{"uid":"u-2","controller":true}]})", false},
+      {"another's with our label",
+       R"({"labels":{"sluice.dev/gateway":"edge"},"ownerReferences":[{"uid":"u-2","controller":true}]})", false},
+      {"nobody's", R"({"labels":{"app":"edge"}})", false},
+      {"nobody's, not controlled by us either", R"({"ownerReferences":[{"uid":"u-1"}]})", false},
+      {"nobody's, handed over by its label", R"({"labels":{"sluice.dev/gateway":"edge"}})", true},
+      {"nobody's, handed over to another", R"({"labels":{"sluice.dev/gateway":"other"}})", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(may_take({{"metadata", Json::parse(row.metadata)}}, gateway) == row.taken);
+  }
+}
+
 TEST_CASE("observe takes only pods that the gateway owns, in name order") {
   const Json gateway =
       Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","finalizers":["sluice.dev/drain"]}})");

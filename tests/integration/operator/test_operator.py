@@ -340,6 +340,27 @@ def test_two_gateways_that_want_one_name_do_not_fight(gateways, operator, api):
     assert owner_of(owner) == first.read()["metadata"]["uid"]
 
 
+def test_what_somebody_else_has_made_is_not_taken_over(gateways, namespace, operator, api):
+    """Taken over, it would be garbage collected with the gateway."""
+    ports = {"ports": [{"port": 80}], "selector": {"app": "theirs"}}
+    api.core.create_namespaced_service(namespace, {"metadata": {"name": "edge"}, "spec": ports})
+    api.core.create_namespaced_config_map(namespace, {"metadata": {"name": "other-admin-keys", "labels": {GATEWAY: "other"}}})
+    edge = gateways("edge", replicas=1)
+    eventually(lambda: edge.condition("Progressing").get("reason") == "NameTaken", "the clash to be told")
+    assert "Service edge was not made for this gateway and is left alone" in edge.condition("Progressing")["message"]
+    assert edge.wait_event("NameTaken")
+    edge.wait_ready(1)
+    theirs = api.core.read_namespaced_service("edge", namespace)
+    assert theirs.metadata.owner_references is None and theirs.spec.selector == {"app": "theirs"}
+    edge.delete()
+    eventually(lambda: not edge.exists(), "the gateway to be gone")
+    assert api.core.read_namespaced_service("edge", namespace).metadata.uid == theirs.metadata.uid
+    # Our label hands an object over.
+    other = gateways("other", replicas=1)
+    other.wait_ready(1)
+    assert owner_of(api.core.read_namespaced_config_map("other-admin-keys", namespace)) == other.read()["metadata"]["uid"]
+
+
 def test_a_drained_pod_is_not_evicted(edge, clients, api):
     for pod in edge.pods():
         clients(pod, 10)
