@@ -15,10 +15,11 @@ Problem name_taken(const kube::Resource& resource, const kube::Json& object, con
                              " belongs to another owner and is left alone; the gateway cannot work without its own: "
                              "rename one of them"};
   }
-  return {"NameTaken", what +
-                           " was not made for this gateway and is left alone; rename the gateway, delete the object, or "
-                           "hand it over with the label " +
-                           kGatewayLabel + "=" + std::string(kube::name_of(gateway))};
+  return {"NameTaken",
+          what +
+              " was not made for this gateway and is left alone; rename the gateway, delete the object, or "
+              "hand it over with the label " +
+              kGatewayLabel + "=" + std::string(kube::name_of(gateway))};
 }
 
 }  // namespace

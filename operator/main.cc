@@ -27,8 +27,8 @@ namespace sluice::op {
 namespace {
 
 constexpr const char* kProgram = "sluice-operator";
-/// Calls to an API server that does not answer must not use up our own grace period (30 s by default). What follows, the
-/// release of the lease, takes 10 s at most.
+/// Calls to an API server that does not answer must not use up our own grace period (30 s by default). What follows,
+/// the release of the lease, takes 10 s at most.
 constexpr Duration kStopPatience{10'000};
 
 std::optional<std::string> environment(const char* name) {
@@ -72,7 +72,8 @@ int run(const Options& options, StopSignal& stop) {
   Random random(Random::entropy());
   MetricsRegistry metrics;
   kube::Client client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
-  // A connection of its own: the lease is renewed though the workers' calls hang, and released though they are given up.
+  // A connection of its own: the lease is renewed though the workers' calls hang, and released though they are given
+  // up.
   kube::Client lease_client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
   const std::string ns = options.ns.empty() ? client.default_namespace() : options.ns;
   const std::string me = identity(random);
@@ -107,7 +108,8 @@ int run(const Options& options, StopSignal& stop) {
   log_info("stopping");
   {
     const Otherwise hurry(kStopPatience, [&] {
-      log_warn("the workers have not ended yet: their calls to the API server are given up", {{"after", kStopPatience}});
+      log_warn("the workers have not ended yet: their calls to the API server are given up",
+               {{"after", kStopPatience}});
       client.shut_down();
     });
     controller->stop();

@@ -72,6 +72,20 @@ TEST_CASE("plan_gateway chooses whom to drain") {
   });
 }
 
+TEST_CASE("a hundred drains at once are begun in rounds that can be asked in time") {
+  GatewaySpec spec = spec_of(1);
+  spec.concurrent_drains_max = 100;
+  std::vector<PodView> pods;
+  for (int i = 0; i < 101; ++i) pods.push_back(serving(("p" + std::to_string(100 + i)).c_str(), i));
+  Observed seen = fleet(pods);
+  seen.choosing_for = 0ms;
+  CHECK(words(plan_gateway(spec, seen, kNoon)) == "ask " + std::to_string(kVictimCandidatesMax));
+  seen.choosing_for = kStateFresh;
+  const Plan plan = plan_gateway(spec, seen, kNoon);
+  CHECK(plan.start.size() == kVictimCandidatesMax - 1);
+  CHECK(plan.states_wanted.empty());
+}
+
 TEST_CASE("plan_gateway rolls one pod at a time") {
   check({
       {"a new template: one pod more", spec_of(2), fleet({serving("a") | old_revision, serving("b") | old_revision}),

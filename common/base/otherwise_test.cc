@@ -9,7 +9,9 @@ namespace sluice {
 
 TEST_CASE("what ends in time has no consequence") {
   std::atomic<int> acted{0};
-  { const Otherwise otherwise(1h, [&] { ++acted; }); }
+  {
+    const Otherwise otherwise(1h, [&] { ++acted; });
+  }
   CHECK(acted == 0);
 }
 
