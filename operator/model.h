@@ -44,6 +44,8 @@ struct PodView {
   std::optional<GatewayState> state;    ///< The newest one that was answered.
   Duration state_age{0};                ///< Since that call began. Only where `state` is set.
   std::optional<Duration> failure_age;  ///< Since the last failed call, where it is newer than `state`.
+  std::optional<Duration> empty_for;    ///< Since the first of the last answers that all say "no connection" was asked.
+  std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
   double rate_possible = 0;  ///< Connections/s that it may be releasing: as granted, or perhaps granted by a lost call.
 
   [[nodiscard]] bool draining() const { return drain_annotated; }

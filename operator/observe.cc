@@ -140,6 +140,8 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.state = heard.state;
   if (heard.state) view.state_age = age_of(heard.asked_at);
   if (heard.failed_at) view.failure_age = age_of(*heard.failed_at);
+  if (heard.empty_since) view.empty_for = age_of(*heard.empty_since);
+  view.last_count = heard.last_count;
   view.rate_possible = heard.rate_possible;
   return view;
 }

@@ -135,11 +135,15 @@ TEST_CASE("ages come from the monotonic clock") {
   heard.state = GatewayState{.connections = 5, .drain = std::nullopt};
   heard.asked_at = kNow.steady - 3s;
   heard.failed_at = kNow.steady - 1s;
+  heard.empty_since = kNow.steady - 5s;
+  heard.last_count = 9;
   heard.rate_possible = 20;
   const PodView view = view_pod(running_pod(), heard, kNow);
   CHECK(view.state->connections == 5);
   CHECK(view.state_age == 3s);
   CHECK(view.failure_age == Duration(1s));
+  CHECK(view.empty_for == Duration(5s));
+  CHECK(view.last_count == 9);
   CHECK(view.rate_possible == 20);
 }
 

@@ -26,7 +26,8 @@ enum class DrainPhase {
 const char* to_string(DrainPhase phase);
 
 /// How far a pod's drain is. A pod counts as empty only by the gateway's own word: a fresh state from after the end of
-/// propagation in which the drain runs and no connection is left. No answer never means zero.
+/// propagation in which the drain runs and no connection is left, if it said so before the deadline too: after it there
+/// are none because they were closed. No answer never means zero.
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now);
 
 /// Write the decision on the pod: annotation and labels, conditional on the version that was observed.

@@ -12,18 +12,31 @@ namespace {
 /// Below this a rate is no rate: the pod waits for its share.
 constexpr double kRateMin = 0.001;
 
+/// Whether the gateway had no connection left before the deadline, as it said itself.
+bool empty_before_deadline(const PodView& pod, WallTime now) {
+  return pod.state && pod.state->connections == 0 && pod.empty_for && now - *pod.empty_for < pod.drain->deadline;
+}
+
 bool gateway_says_empty(const PodView& pod, WallTime evicting_since, WallTime now) {
   if (!pod.state_fresh(kStateFresh) || !pod.state->drain || pod.state->connections != 0) return false;
   // An answer from before this drain's eviction may be about an earlier drain that was taken back since.
   return now - pod.state_age >= evicting_since;
 }
 
-DeletePod end_of(const PodView& pod, DrainPhase phase) {
+/// What the deadline has closed, or is about to. After it a gateway has no connection left, which says nothing.
+std::optional<std::int64_t> cut_by_deadline(const PodView& pod, WallTime now) {
+  if (!pod.state) return std::nullopt;
+  if (pod.state->connections > 0) return pod.state->connections;
+  return empty_before_deadline(pod, now) ? 0 : pod.last_count;
+}
+
+DeletePod end_of(const PodView& pod, DrainPhase phase, WallTime now) {
   DeletePod end{.pod = ref_to(pod), .record = pod.drain};
   if (pod.state && pod.state->drain) end.initial = pod.state->drain->initial;
   if (pod.state) end.connections = pod.state->connections;
   if (phase == DrainPhase::kTimedOut) {
     end.reason = DeleteReason::kTimedOut;
+    end.connections = cut_by_deadline(pod, now);
   } else if (pod.container != ContainerState::kRunning) {
     end.reason = DeleteReason::kStopped;
     end.only_this_version = !pod.finished;  // The kubelet may start it again: then this is void.
@@ -92,7 +105,7 @@ DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   if (!pod.drain) return DrainPhase::kNone;
   if (pod.finished || pod.container == ContainerState::kNeverStarted) return DrainPhase::kDrained;
   const WallTime evicting_since = pod.drain->started_at + spec.propagation_delay;
-  if (gateway_says_empty(pod, evicting_since, now)) return DrainPhase::kDrained;
+  if (gateway_says_empty(pod, evicting_since, now) && empty_before_deadline(pod, now)) return DrainPhase::kDrained;
   if (now >= pod.drain->deadline) return DrainPhase::kTimedOut;
   if (now < evicting_since) return DrainPhase::kPropagating;
   if (pod.container == ContainerState::kStopped) return DrainPhase::kDrained;
@@ -116,7 +129,7 @@ void plan_drains(const GatewaySpec& spec, const std::vector<const PodView*>& dra
         break;
       case DrainPhase::kDrained:
       case DrainPhase::kTimedOut:
-        plan.remove.push_back(end_of(*pod, phase));
+        plan.remove.push_back(end_of(*pod, phase, now));
         break;
     }
   }

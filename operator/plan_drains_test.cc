@@ -50,6 +50,11 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 700) | draining(30min) | evicting(200)}), "delete b:timed out"},
       {"TimedOut: also where nobody answers", spec_of(1),
        fleet({serving("a"), serving("b", 700) | draining(31min) | unreachable}), "delete b:timed out"},
+      {"TimedOut: zero because the deadline has closed them", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(30min + 150ms) | evicting(200)}), "delete b:timed out"},
+      {"Drained: zero was reported before the deadline", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(30min + 150ms) | evicting(200) | empty_for(200ms)}),
+       "delete b:drained"},
       {"a crashed container has no connections, once its endpoints are gone", spec_of(1),
        fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped if unchanged"},
       {"a crashed container may come back while endpoints still follow", spec_of(1),
@@ -65,6 +70,32 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100), serving("c", 400) | draining(15s)}),
        "order c:100"},
   });
+}
+
+TEST_CASE("a drain that its deadline has cut says how many connections it closed") {
+  struct End {
+    const char* name;
+    PodView pod;
+    std::optional<std::int64_t> connections;
+  };
+  const auto last_had = [](std::int64_t count) { return [count](PodView& pod) { pod.last_count = count; }; };
+  const auto silent = [](PodView& pod) { pod.state.reset(); };
+  const End rows[] = {
+      {"as it says", serving("b", 700) | draining(30min) | evicting(200), 700},
+      {"as it said last, where the deadline was faster",
+       serving("b", 0) | draining(30min + 150ms) | evicting(200) | last_had(3), 3},
+      {"it never said how many", serving("b", 0) | draining(30min + 150ms) | evicting(200), std::nullopt},
+      {"it never answered", serving("b", 0) | draining(30min) | silent | unreachable, std::nullopt},
+      {"none, where it was empty before and then fell silent",
+       serving("b", 0) | draining(30min) | evicting(200) | last_had(3) | stale(5s) | empty_for(9s), 0},
+  };
+  for (const End& row : rows) {
+    CAPTURE(row.name);
+    const Plan plan = plan_gateway(spec_of(1), fleet({serving("a"), row.pod}), kNoon);
+    REQUIRE(plan.remove.size() == 1);
+    CHECK(plan.remove[0].reason == DeleteReason::kTimedOut);
+    CHECK(plan.remove[0].connections == row.connections);
+  }
 }
 
 TEST_CASE("plan_gateway takes pods back before it makes new ones") {

@@ -31,6 +31,7 @@ inline PodView serving(const char* name, std::int64_t connections = 0) {
   pod.ready_since = kNoon - 1h;
   pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
   pod.state_age = 100ms;
+  if (connections == 0) pod.empty_for = pod.state_age;
   return pod;
 }
 
@@ -72,6 +73,10 @@ inline void young(PodView& pod) {
 }
 inline std::function<void(PodView&)> stale(Duration age) {
   return [age](PodView& pod) { pod.state_age = age; };
+}
+
+inline std::function<void(PodView&)> empty_for(Duration time) {
+  return [time](PodView& pod) { pod.empty_for = time; };
 }
 
 /// Draining for `since`, as its annotation and labels say; the gateway knows nothing of it yet.

@@ -18,7 +18,10 @@ struct HeardState {
   std::optional<GatewayState> state;
   SteadyTime asked_at{};                ///< When the call that `state` answers began: it is at least so old.
   std::optional<SteadyTime> failed_at;  ///< When the newest call failed, where none has succeeded since.
-  double rate_possible = 0;             ///< As model.h's PodView says.
+  std::optional<SteadyTime>
+      empty_since;  ///< When the first of the last answers that all say "no connection" was asked.
+  std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
+  double rate_possible = 0;                ///< As model.h's PodView says.
 };
 
 /// Threads: any.
