@@ -1,13 +1,13 @@
 #include "operator/apply.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 
 #include "common/base/log.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/parallel.h"
+#include "operator/plan_drains.h"
 #include "operator/render.h"
 
 namespace sluice::op {
@@ -221,12 +221,18 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
   }
   const auto answers = call_gateways(calls);
   for (std::size_t i = 0; i < orders.size(); ++i) {
-    const double asked = orders[i].rate_per_second;
-    const bool taken = answers[i] && answers[i]->drain && std::abs(answers[i]->drain->rate - asked) <= 0.001 * asked;
-    log_info("drain ordered",
-             {{"gateway", basis.key}, {"pod", orders[i].pod.name}, {"rate_per_second", asked}, {"taken", taken}});
-    // An order that is taken may free budget for others, or show an empty gateway at once. One that is not must not be
-    // repeated without a pause.
+    const DrainOrder& order = orders[i];
+    if (answers[i]) parts_.states.ordered(order.pod.uid, order.record.deadline);
+    const HeardState heard = parts_.states.get(order.pod.uid);
+    const bool taken =
+        answers[i] && heard.state &&
+        order_holds(*heard.state, heard.rate_possible, heard.deadline_ordered, order.record, order.rate_per_second);
+    log_info("drain ordered", {{"gateway", basis.key},
+                               {"pod", order.pod.name},
+                               {"rate_per_second", order.rate_per_second},
+                               {"taken", taken}});
+    // An order that is taken may free budget for others, or show an empty gateway at once. One that the plan would
+    // repeat must not be repeated without a pause.
     wake(applied, taken ? Duration(0) : kAdminRetry);
   }
 }

@@ -47,6 +47,7 @@ struct PodView {
   std::optional<Duration> empty_for;    ///< Since the first of the last answers that all say "no connection" was asked.
   std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
   double rate_possible = 0;  ///< Connections/s that it may be releasing: as granted, or perhaps granted by a lost call.
+  std::optional<WallTime> deadline_ordered;  ///< In the last drain order that it answered to this process.
 
   [[nodiscard]] bool draining() const { return drain_annotated; }
   [[nodiscard]] bool state_fresh(Duration at_most) const { return state && state_age <= at_most; }

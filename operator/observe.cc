@@ -143,6 +143,7 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   if (heard.empty_since) view.empty_for = age_of(*heard.empty_since);
   view.last_count = heard.last_count;
   view.rate_possible = heard.rate_possible;
+  view.deadline_ordered = heard.deadline_ordered;
   return view;
 }
 

@@ -138,6 +138,7 @@ TEST_CASE("ages come from the monotonic clock") {
   heard.empty_since = kNow.steady - 5s;
   heard.last_count = 9;
   heard.rate_possible = 20;
+  heard.deadline_ordered = kNow.wall + 30min;
   const PodView view = view_pod(running_pod(), heard, kNow);
   CHECK(view.state->connections == 5);
   CHECK(view.state_age == 3s);
@@ -145,6 +146,7 @@ TEST_CASE("ages come from the monotonic clock") {
   CHECK(view.empty_for == Duration(5s));
   CHECK(view.last_count == 9);
   CHECK(view.rate_possible == 20);
+  CHECK(view.deadline_ordered == kNow.wall + 30min);
 }
 
 TEST_CASE("an object beside the pods is taken only where it was made for this gateway") {

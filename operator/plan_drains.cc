@@ -11,6 +11,8 @@ namespace {
 
 /// Below this a rate is no rate: the pod waits for its share.
 constexpr double kRateMin = 0.001;
+/// Rates this close to each other are the same.
+constexpr double kSameRate = 0.001;
 
 /// Whether the gateway had no connection left before the deadline, as it said itself.
 bool empty_before_deadline(const PodView& pod, WallTime now) {
@@ -56,13 +58,8 @@ double left_on(const PodView& pod) {
   return static_cast<double>(pod.state->drain ? pod.state->drain->remaining : pod.state->connections);
 }
 
-bool already_so(const PodView& pod, double rate) {
-  if (!pod.state || !pod.state->drain) return false;
-  const GatewayDrain& drain = *pod.state->drain;
-  // The gateway reports its deadline in whole seconds, from a clock of its own.
-  const bool same_deadline = std::chrono::abs(drain.deadline - pod.drain->deadline) < 2s;
-  const bool same_rate = std::abs(drain.rate - rate) <= 0.001 * rate && pod.rate_possible <= rate * 1.001;
-  return same_rate && same_deadline;
+bool follows_order(const PodView& pod, double rate) {
+  return pod.state && order_holds(*pod.state, pod.rate_possible, pod.deadline_ordered, *pod.drain, rate);
 }
 
 void give_orders(const std::vector<const PodView*>& evicting, const GatewaySpec& spec, int receivers, Plan& plan) {
@@ -77,7 +74,7 @@ void give_orders(const std::vector<const PodView*>& evicting, const GatewaySpec&
       plan.wake_within(kAdminRetry);
     } else if (rates[i] < kRateMin) {
       plan.wake_within(kPollDraining);
-    } else if (!already_so(*evicting[i], rates[i])) {
+    } else if (!follows_order(*evicting[i], rates[i])) {
       plan.orders.push_back({ref_to(*evicting[i]), *evicting[i]->drain, rates[i]});
     }
   }
@@ -99,6 +96,18 @@ const char* to_string(DrainPhase phase) {
       return "TimedOut";
   }
   return "";
+}
+
+bool order_holds(const GatewayState& state, double rate_possible, std::optional<WallTime> deadline_ordered,
+                 const DrainRecord& record, double rate) {
+  if (!state.drain) return false;
+  const bool same_rate =
+      std::abs(state.drain->rate - rate) <= kSameRate * rate && rate_possible <= rate * (1 + kSameRate);
+  // The gateway reports its deadline in whole seconds, from a clock of its own.
+  const auto same = [](WallTime a, WallTime b) { return std::chrono::abs(a - b) < 2s; };
+  const bool cut =
+      state.drain->deadline < record.deadline && deadline_ordered && same(*deadline_ordered, record.deadline);
+  return same_rate && (cut || same(state.drain->deadline, record.deadline));
 }
 
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now) {

@@ -98,6 +98,40 @@ TEST_CASE("a drain that its deadline has cut says how many connections it closed
   }
 }
 
+TEST_CASE("an order holds or is given") {
+  struct Hold {
+    const char* name;
+    double rate_reported;
+    double rate_possible;
+    Duration deadline_reported;  // Past the record's.
+    std::optional<Duration> deadline_ordered;
+    bool holds;
+  };
+  const Hold rows[] = {
+      {"as ordered", 200, 200, 0ms, 0ms, true},
+      {"a new leader finds it as it should be", 200, 200, 0ms, std::nullopt, true},
+      {"reported in whole seconds", 200, 200, -900ms, 0ms, true},
+      {"another rate", 100, 100, 0ms, 0ms, false},
+      {"a lost call may have granted more", 200, 300, 0ms, 0ms, false},
+      {"the gateway terminates and has cut its deadline: told again it would cut it again", 200, 200, -20min, 0ms,
+       true},
+      {"a new leader does not know why the deadline is earlier, and tells it once", 200, 200, -20min, std::nullopt,
+       false},
+      {"the record has moved later since", 200, 200, -20min, -20min, false},
+      {"the record has moved earlier since", 200, 200, 20min, 20min, false},
+      {"later than it was ordered", 200, 200, 20min, 0ms, false},
+  };
+  const DrainRecord record{DrainReason::kScaleDown, kNoon, kNoon + 30min};
+  for (const Hold& row : rows) {
+    CAPTURE(row.name);
+    std::optional<WallTime> ordered;
+    if (row.deadline_ordered) ordered = record.deadline + *row.deadline_ordered;
+    const GatewayDrain drain{.deadline = record.deadline + row.deadline_reported, .rate = row.rate_reported};
+    CHECK(order_holds({.connections = 5, .drain = drain}, row.rate_possible, ordered, record, 200) == row.holds);
+  }
+  CHECK_FALSE(order_holds({.connections = 5, .drain = std::nullopt}, 0, record.deadline, record, 200));
+}
+
 TEST_CASE("plan_gateway takes pods back before it makes new ones") {
   check({
       {"a pod that still propagates comes back by its labels alone", spec_of(2),

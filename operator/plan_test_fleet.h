@@ -98,6 +98,7 @@ inline std::function<void(PodView&)> evicting(double rate) {
                                     .remaining = pod.state->connections,
                                     .rate = rate};
     pod.rate_possible = rate;
+    pod.deadline_ordered = pod.drain->deadline;
   };
 }
 
