@@ -66,6 +66,7 @@ Applied Applier::apply(const Basis& basis, const Plan& plan) {
   cancel_drains(basis, plan.cancel, applied);
   start_drains(basis, plan.start, applied);
   relabel(basis, plan.relabel, applied);
+  record_rates(basis, plan.record_rates, applied);
   give_orders(basis, plan.orders, applied);
   undrain(plan.undrain, applied);
   create_pods(basis, plan.create, applied);
@@ -145,7 +146,8 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
 }
 
 Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations) {
-  Json metadata{{"resourceVersion", pod.resource_version}, {"labels", std::move(labels)}};
+  Json metadata{{"resourceVersion", pod.resource_version}};
+  if (!labels.is_null()) metadata["labels"] = std::move(labels);
   if (!annotations.is_null()) metadata["annotations"] = std::move(annotations);
   const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
@@ -170,8 +172,8 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
       wake(applied, kAdminRetry);
       continue;
     }
-    const Status written =
-        patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}}, {{kDrainAnnotation, nullptr}});
+    const Status written = patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}},
+                                     {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}});
     note(applied, written);
     if (!written) continue;
     log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
@@ -204,8 +206,20 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
     note(applied,
          patch_pod(basis, one.pod,
                    {{kStateLabel, one.draining ? "draining" : "active"}, {kTrafficLabel, one.draining ? "off" : "on"}},
-                   nullptr));
+                   one.draining ? Json() : Json{{kRateAnnotation, nullptr}}));
   }
+}
+
+void Applier::record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied) {
+  std::mutex mutex;
+  run_parallel(static_cast<int>(records.size()), kWritesInParallelMax, [&](int index) {
+    const RecordRate& record = records[static_cast<std::size_t>(index)];
+    const Status written =
+        patch_pod(basis, record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}});
+    const std::lock_guard lock(mutex);
+    note(applied, written);
+    if (written) wake(applied, Duration(0));  // The order follows.
+  });
 }
 
 void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied) {

@@ -65,6 +65,7 @@ class Applier {
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
   void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
   void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied);
   void give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied);
   void undrain(const std::vector<PodRef>& pods, Applied& applied);
   void create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied);

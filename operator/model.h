@@ -40,16 +40,21 @@ struct PodView {
 
   bool drain_annotated = false;      ///< The annotation is there, readable or not.
   std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
+  double rate_recorded = 0;          ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
 
   std::optional<GatewayState> state;    ///< The newest one that was answered.
   Duration state_age{0};                ///< Since that call began. Only where `state` is set.
   std::optional<Duration> failure_age;  ///< Since the last failed call, where it is newer than `state`.
   std::optional<Duration> empty_for;    ///< Since the first of the last answers that all say "no connection" was asked.
   std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
-  double rate_possible = 0;  ///< Connections/s that it may be releasing: as granted, or perhaps granted by a lost call.
+  /// Connections/s that it may be releasing: as granted, or perhaps granted by a lost call. Where the gateway has not
+  /// answered this process yet, what is recorded.
+  double rate_possible = 0;
   std::optional<WallTime> deadline_ordered;  ///< In the last drain order that it answered to this process.
 
   [[nodiscard]] bool draining() const { return drain_annotated; }
+  /// It has neither answered this process nor failed to: it is about to be asked for the first time.
+  [[nodiscard]] bool unheard() const { return !state && !failure_age && !address.empty(); }
   [[nodiscard]] bool state_fresh(Duration at_most) const { return state && state_age <= at_most; }
 };
 

@@ -80,7 +80,7 @@ void slim_pod(Json& pod) {
     Json& metadata = pod["metadata"];
     keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
                          "creationTimestamp", "deletionTimestamp"});
-    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation});
+    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation, kRateAnnotation});
   }
   if (pod.contains("spec")) {
     keep_only(pod["spec"], {"nodeName", "containers"});
@@ -142,7 +142,8 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   if (heard.failed_at) view.failure_age = age_of(*heard.failed_at);
   if (heard.empty_since) view.empty_for = age_of(*heard.empty_since);
   view.last_count = heard.last_count;
-  view.rate_possible = heard.rate_possible;
+  view.rate_recorded = decode_drain_rate(kube::annotation_of(pod, kRateAnnotation));
+  view.rate_possible = heard.state ? heard.rate_possible : std::max(heard.rate_possible, view.rate_recorded);
   view.deadline_ordered = heard.deadline_ordered;
   return view;
 }

@@ -173,6 +173,33 @@ TEST_CASE("an object beside the pods is taken only where it was made for this ga
   }
 }
 
+TEST_CASE("what a gateway may be releasing") {
+  struct Row {
+    const char* name;
+    bool answered;
+    double heard;
+    const char* recorded;
+    double possible;
+  };
+  const Row rows[] = {
+      {"it has answered: its own word, whatever is recorded", true, 50, "200.0", 50},
+      {"a new leader has not heard it: what is recorded", false, 0, "150.0", 150},
+      {"nothing was ever granted", false, 0, "", 0},
+      {"a call of ours was lost before the first answer", false, 200, "150.0", 200},
+      {"somebody has edited the record: it may be anything", false, 0, "many", 1e9},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    HeardState heard;
+    if (row.answered) heard.state = GatewayState{.connections = 5, .drain = std::nullopt};
+    heard.rate_possible = row.heard;
+    Json pod = running_pod();
+    if (*row.recorded != '\0') pod["metadata"]["annotations"]["sluice.dev/drain-rate"] = row.recorded;
+    slim_pod(pod);
+    CHECK(view_pod(pod, heard, kNow).rate_possible == row.possible);
+  }
+}
+
 TEST_CASE("observe takes only pods that the gateway owns, in name order") {
   const Json gateway =
       Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","finalizers":["sluice.dev/drain"]}})");

@@ -46,6 +46,12 @@ struct CancelDrain {
   bool tell_gateway = false;
 };
 
+/// Write on the pod what its gateway may be granted (drain_record.h): before more is ordered, after less is known.
+struct RecordRate {
+  PodRef pod;
+  double rate_per_second = 0;
+};
+
 /// PUT /admin/v1/drain.
 struct DrainOrder {
   PodRef pod;
@@ -71,7 +77,7 @@ struct DeletePod {
   std::optional<std::int64_t> connections;  ///< Connections now, where known.
 };
 
-/// Put the labels right that somebody has changed.
+/// Put the labels right that somebody has changed. A pod that does not drain also loses a recorded rate.
 struct Relabel {
   PodRef pod;
   bool draining = false;
@@ -84,6 +90,7 @@ struct Plan {
   std::vector<CancelDrain> cancel;
   std::vector<StartDrain> start;
   std::vector<Relabel> relabel;
+  std::vector<RecordRate> record_rates;
   std::vector<DrainOrder> orders;
   std::vector<PodRef> undrain;      ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
   std::vector<std::string> create;  ///< Names.
@@ -101,5 +108,7 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now);
 bool is_live(const PodView& pod);
 /// Ready for at least spec.min_ready.
 bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now);
+/// Pods that take connections over: ready and live ones; none where the whole gateway goes.
+int receivers_of(const Observed& seen);
 
 }  // namespace sluice::op

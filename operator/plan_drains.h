@@ -1,7 +1,7 @@
 // The part of the plan that drives running drains. Pure.
 #pragma once
 
-#include <vector>
+#include <optional>
 
 #include "operator/plan.h"
 
@@ -13,8 +13,8 @@ namespace sluice::op {
 bool order_holds(const GatewayState& state, double rate_possible, std::optional<WallTime> deadline_ordered,
                  const DrainRecord& record, double rate);
 
-/// What every draining pod of `draining` needs now: its share of the budget, its deletion, or time.
-void plan_drains(const GatewaySpec& spec, const std::vector<const PodView*>& draining, int receivers, WallTime now,
-                 Plan& plan);
+/// What every running drain needs now: its share of the budget, its deletion, or time. What `plan` takes back already
+/// is no drain any more, but keeps its rate until its gateway has answered.
+void plan_drains(const GatewaySpec& spec, const Observed& seen, WallTime now, Plan& plan);
 
 }  // namespace sluice::op

@@ -28,18 +28,24 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
   check({
       {"Propagating: nothing is asked of the gateway yet", spec_of(1),
        fleet({serving("a"), serving("b", 800) | draining(14s)}), ""},
-      {"Evicting: the gateway gets the whole budget of one receiver", spec_of(1),
-       fleet({serving("a"), serving("b", 800) | draining(15s)}), "order b:200"},
+      {"Evicting: its share is the whole budget of one receiver, which is recorded first", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(15s)}), "record b:200"},
+      {"Evicting: then the gateway gets it", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(15s) | recorded(200)}), "order b:200"},
       {"Evicting: an order that holds is not repeated", spec_of(1),
        fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), ""},
       {"Evicting: a restarted gateway is told again", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(20s)}), "order b:200"},
+       fleet({serving("a"), serving("b", 0) | draining(20s) | recorded(200)}), "order b:200"},
       {"Evicting: a smaller budget takes effect", with_rate(50),
        fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "order b:50"},
+      {"Evicting: less is recorded once it is known to be in effect", with_rate(50),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(50) | recorded(200)}), "record b:50"},
+      {"Evicting: a little more than is recorded is not worth a write", with_rate(104),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | recorded(100)}), "order b:100"},
       {"Drained: zero by the gateway's own word", spec_of(1),
        fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "delete b:drained"},
       {"zero before the drain was accepted is no proof", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s)}), "order b:200"},
+       fleet({serving("a"), serving("b", 0) | draining(60s) | recorded(200)}), "order b:200"},
       {"an old zero is no proof", spec_of(1),
        fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | stale(3s)}), ""},
       {"a zero of an earlier drain is no proof", spec_of(1),
@@ -67,8 +73,50 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(200), serving("c", 400) | draining(15s)}),
        "order b:100"},
       {"two drains: then the younger one gets its share", spec_of(1),
-       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100), serving("c", 400) | draining(15s)}),
+       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100),
+              serving("c", 400) | draining(15s) | recorded(100)}),
        "order c:100"},
+  });
+}
+
+TEST_CASE("a new leader keeps to the budget") {
+  const PodView a = serving("a");
+  const PodView c = serving("c", 400) | draining(20s) | recorded(200);
+  check({
+      {"a new leader orders nothing before every draining pod has been heard", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(150) | unheard, c}), ""},
+      {"a pod that cannot be asked yet does not keep the others", spec_of(1),
+       fleet({a, c, serving("b", 400) | draining(60s) | unheard | [](PodView& pod) { pod.address.clear(); }}),
+       "order c:200"},
+      {"a pod never heard and out of reach reserves what is recorded for it, and no more", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(150) | unheard | unreachable, c}), "order c:50"},
+      {"a pod never heard and out of reach that was granted nothing reserves nothing", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | unheard | unreachable, c}), "order c:200"},
+      {"a rate that somebody has made unreadable may be the whole budget", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(1e9) | unheard | unreachable, c}), ""},
+      {"a pod heard at last has the rate that it says", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | evicting(100) | recorded(150), c}), "record b:100, order c:100"},
+  });
+}
+
+TEST_CASE("rates outside the evicting pods count") {
+  const PodView a = serving("a");
+  const PodView b = serving("b", 800) | draining(20s) | evicting(150);
+  const PodView c = serving("c", 400) | draining(20s) | recorded(200);
+  GatewaySpec longer = spec_of(1);
+  longer.propagation_delay = 30s;
+  check({
+      {"what is taken back keeps its rate until its gateway has answered", spec_of(2), fleet({a, b, c}),
+       "take back b and tell it, order c:50"},
+      {"propagation made longer under way", longer, fleet({a, b, serving("c", 400) | draining(40s) | recorded(200)}),
+       "order c:50"},
+      {"a record that cannot be read", spec_of(1), fleet({a, b | [](PodView& pod) { pod.drain.reset(); }, c}),
+       "start b:ScaleDown, order c:50"},
+      {"a gateway that drains though its pod does not", spec_of(1), fleet({b | not_draining | unready, c}),
+       "order c:50, undrain b"},
+      {"a container that does not run releases nothing", spec_of(1), fleet({a, b | not_draining | crashed, c}),
+       "order c:200"},
+      {"a pod that is being deleted is no drain of ours", spec_of(1), fleet({a, b | terminating, c}), "order c:200"},
   });
 }
 
@@ -151,14 +199,12 @@ TEST_CASE("plan_gateway takes pods back before it makes new ones") {
       {"a pod past its deadline goes", spec_of(2), fleet({serving("a"), serving("b", 800) | draining(30min)}),
        "delete b:timed out, create 1"},
       {"a gateway whose pod was taken back but that still drains is told again", spec_of(1),
-       fleet({serving("a", 5) | draining(20s) | evicting(200) |
-              [](PodView& pod) {
-                pod.drain_annotated = false;
-                pod.drain.reset();
-                pod.state_label = "active";
-                pod.traffic_label = "on";
-              }}),
-       "undrain a"},
+       fleet({serving("a", 5) | draining(20s) | evicting(200) | not_draining}), "undrain a"},
+      {"a pod that propagates again is told where it may have been ordered", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | draining(3s) | recorded(200) | unheard}), "take back b and tell it"},
+      {"a rate that an ended drain has left behind is forgotten", spec_of(1), fleet({serving("a", 5) | recorded(200)}),
+       "relabel a active"},
+      {"but not before its gateway says so", spec_of(1), fleet({serving("a", 5) | recorded(200) | unheard}), ""},
   });
 }
 

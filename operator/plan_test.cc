@@ -133,7 +133,7 @@ TEST_CASE("plan_gateway drains a gateway that is deleted") {
        fleet({serving("a", 300) | draining(20s, DrainReason::kDelete),
               serving("b", 100) | draining(20s, DrainReason::kDelete)}) |
            deleting,
-       "order a:150, order b:50"},
+       "record a:150, record b:50"},
       {"pods that never started just go", spec_of(2), fleet({serving("a") | pending}) | deleting,
        "delete a:never started if unchanged"},
       {"the finalizer waits for the last pod to be gone", spec_of(2), fleet({serving("a") | terminating}) | deleting,

@@ -98,8 +98,27 @@ inline std::function<void(PodView&)> evicting(double rate) {
                                     .remaining = pod.state->connections,
                                     .rate = rate};
     pod.rate_possible = rate;
+    pod.rate_recorded = rate;
     pod.deadline_ordered = pod.drain->deadline;
   };
+}
+/// So much may be granted to it, as its annotation says.
+inline std::function<void(PodView&)> recorded(double rate) {
+  return [rate](PodView& pod) { pod.rate_recorded = rate; };
+}
+/// A new leader has not heard from it yet.
+inline void unheard(PodView& pod) {
+  pod.state.reset();
+  pod.empty_for.reset();
+  pod.deadline_ordered.reset();
+  pod.rate_possible = pod.rate_recorded;
+}
+/// Nothing says any more that the pod drains; its gateway may.
+inline void not_draining(PodView& pod) {
+  pod.drain_annotated = false;
+  pod.drain.reset();
+  pod.state_label = "active";
+  pod.traffic_label = "on";
 }
 
 inline Observed fleet(std::vector<PodView> pods) {
@@ -133,6 +152,9 @@ inline std::string words(const Plan& plan) {
   for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
   for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
   for (const auto& a : plan.relabel) say("relabel " + a.pod.name + (a.draining ? " draining" : " active"));
+  for (const auto& a : plan.record_rates) {
+    say("record " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
+  }
   for (const auto& a : plan.orders) {
     say("order " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
   }

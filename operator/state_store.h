@@ -21,7 +21,7 @@ struct HeardState {
   std::optional<SteadyTime>
       empty_since;  ///< When the first of the last answers that all say "no connection" was asked.
   std::optional<std::int64_t> last_count;    ///< The newest count of connections that was not zero.
-  double rate_possible = 0;                  ///< As model.h's PodView says.
+  double rate_possible = 0;                  ///< Of calls of this process: as its state says, or perhaps a lost one.
   std::optional<WallTime> deadline_ordered;  ///< As model.h's PodView says.
 };
 
