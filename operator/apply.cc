@@ -35,6 +35,12 @@ AdminCall call_to(const PodRef& pod, AdminCall::Verb verb) {
   return call;
 }
 
+/// Whether a write may have happened though it failed. A conflict may be our own doing: the client repeats what the
+/// server asks it to repeat, and then meets what the first try has written.
+bool may_have_happened(const Error& error) {
+  return error.code != ErrorCode::kNotFound && error.code != ErrorCode::kInvalid && error.code != ErrorCode::kDenied;
+}
+
 const char* outcome_of(DeleteReason reason) {
   switch (reason) {
     case DeleteReason::kDrained:
@@ -49,6 +55,16 @@ const char* outcome_of(DeleteReason reason) {
 }
 
 }  // namespace
+
+Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
+                const std::string& name) {
+  Result<Json> pod = client.get(kube::kPods, ns, name);
+  if (!pod && pod.error().code == ErrorCode::kNotFound) return Status::success();
+  if (!pod) return pod.error();
+  slim_pod(*pod);
+  pod_writes.wrote(key, *pod);
+  return Status::success();
+}
 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
   for (const auto reason : {DrainReason::kScaleDown, DrainReason::kRollout, DrainReason::kDelete}) {
@@ -145,13 +161,21 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   return Status::success();
 }
 
-Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations) {
+/// Where the answer was lost the pod is read back: a drain that has begun must count, or a second one would follow.
+Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations,
+                          std::set<std::string>& unsure) {
   Json metadata{{"resourceVersion", pod.resource_version}};
   if (!labels.is_null()) metadata["labels"] = std::move(labels);
   if (!annotations.is_null()) metadata["annotations"] = std::move(annotations);
   const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
-  if (!written) return written.error();
+  if (!written) {
+    if (may_have_happened(written.error()) &&
+        !read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, pod.name)) {
+      unsure.insert(pod.name);
+    }
+    return written.error();
+  }
   Json object = *written;
   slim_pod(object);
   parts_.pod_writes.wrote(basis.key, object);
@@ -173,7 +197,7 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
       continue;
     }
     const Status written = patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}},
-                                     {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}});
+                                     {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
@@ -187,7 +211,7 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
 void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied) {
   for (const StartDrain& start : starts) {
     const Status written = patch_pod(basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
-                                     {{kDrainAnnotation, encode_drain_record(start.record)}});
+                                     {{kDrainAnnotation, encode_drain_record(start.record)}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain started", {{"gateway", basis.key},
@@ -206,7 +230,7 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
     note(applied,
          patch_pod(basis, one.pod,
                    {{kStateLabel, one.draining ? "draining" : "active"}, {kTrafficLabel, one.draining ? "off" : "on"}},
-                   one.draining ? Json() : Json{{kRateAnnotation, nullptr}}));
+                   one.draining ? Json() : Json{{kRateAnnotation, nullptr}}, applied.unsure));
   }
 }
 
@@ -214,9 +238,11 @@ void Applier::record_rates(const Basis& basis, const std::vector<RecordRate>& re
   std::mutex mutex;
   run_parallel(static_cast<int>(records.size()), kWritesInParallelMax, [&](int index) {
     const RecordRate& record = records[static_cast<std::size_t>(index)];
+    std::set<std::string> unsure;
     const Status written =
-        patch_pod(basis, record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}});
+        patch_pod(basis, record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}}, unsure);
     const std::lock_guard lock(mutex);
+    applied.unsure.merge(unsure);
     note(applied, written);
     if (written) wake(applied, Duration(0));  // The order follows.
   });

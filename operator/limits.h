@@ -49,6 +49,8 @@ inline constexpr std::size_t kStatusDrainsMax = 16;
 /// A template that the API server refused is asked about again after it: admission may have changed.
 inline constexpr Duration kTemplateRecheck{60'000};
 inline constexpr std::size_t kTemplateVerdictsMax = 1024;
+/// Foreign pods that were told of; past them all are told of again.
+inline constexpr std::size_t kStrangersMax = 1024;
 
 static_assert(kPollSpacing.count() * kPollsPerSecondMax >= 1000, "the spacing keeps to the rate");
 static_assert(kPollCandidate < kStateFresh, "a candidate asked in its turn is still fresh when the victim is chosen");

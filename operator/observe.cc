@@ -27,6 +27,11 @@ const Json& entry_named(const Json& list, std::string_view key, std::string_view
   return kNull;
 }
 
+bool has_finalizer(const Json& object, const char* finalizer) {
+  const Json& finalizers = kube::at_pointer(object, "/metadata/finalizers");
+  return finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), finalizer) != finalizers.end();
+}
+
 /// In doubt a container runs: only what surely holds no connection may be taken for empty.
 ContainerState container_state(const Json& pod) {
   const bool pending = kube::text_at(pod, "/status/phase", "Pending") == "Pending";
@@ -155,12 +160,11 @@ Observed observe(const Sources& sources, Now now) {
   seen.name = kube::name_of(gateway);
   seen.uid = kube::uid_of(gateway);
   seen.deleting = kube::is_deleting(gateway);
-  const Json& finalizers = kube::at_pointer(gateway, "/metadata/finalizers");
-  seen.finalized =
-      finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
+  seen.finalized = has_finalizer(gateway, kFinalizer);
   seen.revision = sources.revision;
   seen.template_error = sources.template_error;
   seen.choosing_for = sources.choosing_for;
+  seen.unsure = sources.unsure;
   seen.taken_names = sources.taken_names;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;

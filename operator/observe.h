@@ -38,6 +38,7 @@ struct Sources {
   std::string revision;
   std::string template_error;
   Duration choosing_for{0};
+  bool unsure = false;
 };
 
 Observed observe(const Sources& sources, Now now);

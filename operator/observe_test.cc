@@ -216,7 +216,8 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
        .taken_names = {"x"},
        .revision = "r1",
        .template_error = "",
-       .choosing_for = 0ms},
+       .choosing_for = 0ms,
+       .unsure = false},
       kNow);
   CHECK(seen.finalized);
   CHECK_FALSE(seen.deleting);

@@ -263,7 +263,7 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   if (seen.deleting) {
     if (seen.pods.empty()) plan.remove_finalizer = true;
     drain_everything(pods, spec, now, plan);
-  } else {
+  } else if (!seen.unsure) {  // A drain may have begun that we do not see: it must not be joined by a second one.
     scale(pods, seen, spec, now, plan);
   }
   repair(pods, spec, now, plan);

@@ -146,6 +146,17 @@ TEST_CASE("plan_gateway drains a gateway that is deleted") {
   });
 }
 
+TEST_CASE("plan_gateway makes no choice while a write's outcome is not known") {
+  const auto unsure = [](Observed& seen) { seen.unsure = true; };
+  check({
+      {"no second victim", spec_of(1), fleet({serving("a", 9), serving("b", 3)}) | unsure, ""},
+      {"no pod that never started goes", spec_of(1), fleet({serving("a", 9), serving("b") | pending}) | unsure, ""},
+      {"drains go on", spec_of(1),
+       fleet({serving("a", 9), serving("b", 3), serving("c", 800) | draining(15s) | recorded(400)}) | unsure,
+       "order c:400"},
+  });
+}
+
 TEST_CASE("plan_gateway puts right what somebody has changed") {
   check({
       {"a draining pod put back into the endpoints by hand", spec_of(1),
