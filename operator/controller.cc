@@ -275,10 +275,11 @@ Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& out
   const Applied applied = applier_.apply(basis, plan);
   memory_.note_taken(basis.key, applied.taken_names);
   memory_.note_unsure(basis.key, applied.unsure);
+  if (!plan.create.empty()) memory_.note_creates(basis.key, applied.problem);
   keep(outcome.status, applied.status);
   outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
   outcome.gone = applied.gone;
-  return applied.problem;
+  return plan.creates_held ? memory_.of(basis.key).create_problem : applied.problem;
 }
 
 /// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
@@ -330,7 +331,8 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
        .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
        .template_error = refusal,
        .choosing_for = notes.choosing_for,
-       .unsure = !notes.unsure.empty()},
+       .unsure = !notes.unsure.empty(),
+       .creates_held = notes.creates_held},
       now);
 }
 

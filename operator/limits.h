@@ -34,6 +34,9 @@ inline constexpr Duration kAdminRetry{1'000};
 
 /// Pods made by one reconcile; the next one goes on.
 inline constexpr int kCreatesPerReconcileMax = 500;
+/// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
+inline constexpr Duration kCreateHoldFirst{1'000};
+inline constexpr Duration kCreateHoldMax{30'000};
 /// Writes to the API server under way at once in one reconcile.
 inline constexpr int kWritesInParallelMax = 16;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
@@ -48,6 +51,8 @@ inline constexpr Duration kStatusCountsEvery{5'000};
 inline constexpr std::size_t kStatusDrainsMax = 16;
 /// A template that the API server refused is asked about again after it: admission may have changed.
 inline constexpr Duration kTemplateRecheck{60'000};
+/// And where it could not say, after this: every event would ask it again.
+inline constexpr Duration kTemplateRetry{5'000};
 inline constexpr std::size_t kTemplateVerdictsMax = 1024;
 /// Foreign pods that were told of; past them all are told of again.
 inline constexpr std::size_t kStrangersMax = 1024;

@@ -14,6 +14,7 @@ Memory::Notes Memory::of(const std::string& key) const {
   const SteadyTime now = clock_.steady();
   Notes notes = entry.notes;
   if (entry.choosing_since) notes.choosing_for = std::chrono::duration_cast<Duration>(now - *entry.choosing_since);
+  notes.creates_held = std::max(Duration(0), std::chrono::ceil<Duration>(entry.creates_from - now));
   return notes;
 }
 
@@ -40,6 +41,18 @@ void Memory::note_unsure(const std::string& key, const std::set<std::string>& po
 void Memory::note_sure(const std::string& key, const std::string& pod) {
   const std::lock_guard lock(mutex_);
   entries_[key].notes.unsure.erase(pod);
+}
+
+void Memory::note_creates(const std::string& key, const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[key];
+  entry.notes.create_problem = problem;
+  if (problem.reason.empty()) {
+    entry.create_delay = Duration(0);
+    return;
+  }
+  entry.create_delay = std::clamp(entry.create_delay * 2, kCreateHoldFirst, kCreateHoldMax);
+  entry.creates_from = clock_.steady() + entry.create_delay;
 }
 
 bool Memory::is_news(const std::string& key, const Problem& problem) {

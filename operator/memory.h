@@ -24,6 +24,8 @@ class Memory {
     std::set<std::string> taken_names;  ///< Pod names that turned out to be somebody else's.
     Duration choosing_for{0};           ///< As model.h's Observed says.
     std::set<std::string> unsure;       ///< Names of pods that were written to, nobody knows whether with success.
+    Duration creates_held{0};           ///< No pod is made before it has passed.
+    Problem create_problem;             ///< Why not.
   };
   [[nodiscard]] Notes of(const std::string& key) const;
 
@@ -33,6 +35,8 @@ class Memory {
   void note_unsure(const std::string& key, const std::set<std::string>& pods);
   /// The pod has been read back: what became of the write is known.
   void note_sure(const std::string& key, const std::string& pod);
+  /// Pods were made, or `problem` says why one could not: then none is made for a while, which doubles each time.
+  void note_creates(const std::string& key, const Problem& problem);
 
   /// Whether `problem` differs from what was told last; it counts as told then.
   [[nodiscard]] bool is_news(const std::string& key, const Problem& problem);
@@ -45,6 +49,8 @@ class Memory {
   struct Entry {
     Notes notes;  ///< Without the durations.
     std::optional<SteadyTime> choosing_since;
+    Duration create_delay{0};  ///< The last one; 0 where the last create went well.
+    SteadyTime creates_from{};
     Problem told;
   };
 

@@ -6,6 +6,27 @@
 
 namespace sluice::op {
 
+TEST_CASE("after a refusal no pod is made for a while that doubles, until one is made") {
+  ManualClock clock;
+  Memory memory(clock);
+  const Problem quota{"CreateFailed", "exceeded quota"};
+  CHECK(memory.of("live/edge").creates_held == 0ms);
+  Duration expected = kCreateHoldFirst;
+  for (int refusal = 0; refusal < 12; ++refusal) {
+    memory.note_creates("live/edge", quota);
+    CHECK(memory.of("live/edge").creates_held == expected);
+    CHECK(memory.of("live/edge").create_problem.message == "exceeded quota");
+    CHECK(memory.of("live/other").creates_held == 0ms);
+    clock.advance(expected);
+    CHECK(memory.of("live/edge").creates_held == 0ms);
+    expected = std::min(expected * 2, kCreateHoldMax);
+  }
+  memory.note_creates("live/edge", {});
+  CHECK(memory.of("live/edge").create_problem.reason.empty());
+  memory.note_creates("live/edge", quota);
+  CHECK(memory.of("live/edge").creates_held == kCreateHoldFirst);
+}
+
 TEST_CASE("a choice counts from when it came up") {
   ManualClock clock;
   Memory memory(clock);

@@ -68,6 +68,7 @@ struct Observed {
   std::string template_error;  ///< The API server's sentence where it refuses the template; no pod is made then.
   std::vector<PodView> pods;   ///< In name order.
   bool unsure = false;         ///< A pod was written to, and nobody knows yet whether with success.
+  Duration creates_held{0};    ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
   std::set<std::string> taken_names;  ///< Pod names that others have taken in this namespace, as far as known.

@@ -165,6 +165,7 @@ Observed observe(const Sources& sources, Now now) {
   seen.template_error = sources.template_error;
   seen.choosing_for = sources.choosing_for;
   seen.unsure = sources.unsure;
+  seen.creates_held = sources.creates_held;
   seen.taken_names = sources.taken_names;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;

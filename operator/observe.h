@@ -39,6 +39,7 @@ struct Sources {
   std::string template_error;
   Duration choosing_for{0};
   bool unsure = false;
+  Duration creates_held{0};
 };
 
 Observed observe(const Sources& sources, Now now);

@@ -217,7 +217,8 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
        .revision = "r1",
        .template_error = "",
        .choosing_for = 0ms,
-       .unsure = false},
+       .unsure = false,
+       .creates_held = 0ms},
       kNow);
   CHECK(seen.finalized);
   CHECK_FALSE(seen.deleting);

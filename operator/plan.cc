@@ -129,7 +129,10 @@ void scale(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, Wa
 
   if (live < spec.replicas) take_back(pods.draining, spec.replicas - live, spec, seen, now, plan);
   const int missing = wanted - live - static_cast<int>(plan.cancel.size());
-  if (missing > 0 && seen.template_error.empty()) {
+  if (missing > 0 && seen.creates_held > Duration(0)) {
+    plan.creates_held = true;
+    plan.wake_within(seen.creates_held);
+  } else if (missing > 0 && seen.template_error.empty()) {
     plan.create = free_names(seen, std::min(missing, kCreatesPerReconcileMax));
     if (missing > kCreatesPerReconcileMax) plan.wake_within(Duration(0));
   }

@@ -94,6 +94,7 @@ struct Plan {
   std::vector<DrainOrder> orders;
   std::vector<PodRef> undrain;      ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
   std::vector<std::string> create;  ///< Names.
+  bool creates_held = false;        ///< Pods are missing, but none is made for now: the last one was refused.
   /// UIDs whose states must be asked for before a victim can be chosen.
   std::vector<std::string> states_wanted;
   /// Time makes a difference no later than this; unset where only an event can.

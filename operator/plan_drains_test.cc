@@ -220,6 +220,7 @@ TEST_CASE("a plan wakes when time alone makes a difference") {
       {"at the deadline", fleet({serving("a"), serving("b", 9) | draining(20min) | evicting(200)}), 10min},
       {"when a ready pod becomes available", fleet({serving("a") | young}), 8s},
       {"when a failed pod may be replaced", fleet({serving("a") | failed | young}), 7s},
+      {"when the last refusal of a pod is long enough ago", fleet({}) | [](Observed& s) { s.creates_held = 4s; }, 4s},
       {"when a silent gateway may be asked again",
        fleet({serving("a"), serving("b", 9) | draining(20s) | evicting(200) | unreachable}), kAdminRetry},
   };

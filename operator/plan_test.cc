@@ -36,6 +36,8 @@ TEST_CASE("plan_gateway keeps as many pods as asked for") {
       {"no pod is made from a template that the API server refuses", spec_of(3),
        fleet({serving("a")}) | [](Observed& s) { s.template_error = "no"; }, ""},
       {"creates are bounded; the next round goes on", spec_of(2000), fleet({}), "create 500"},
+      {"no pod is made for a while after one was refused", spec_of(3),
+       fleet({serving("a")}) | [](Observed& s) { s.creates_held = 4s; }, ""},
       {"zero replicas of nothing", spec_of(0), fleet({}), ""},
   });
 }
