@@ -245,8 +245,8 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
     }
   }
   const Observed seen = look(key, gateway, pods, refusal);
-  // Nothing is made before the finalizer stands.
-  if (!seen.deleting && seen.finalized) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
+  if (seen.orphaned) memory_.note_orphaned(key);
+  if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
   const Problem met = carry_out({key, gateway, spec, seen, pods}, plan, outcome);
@@ -331,6 +331,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
        .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
        .template_error = refusal,
        .choosing_for = notes.choosing_for,
+       .orphaned = notes.orphaned,
        .unsure = !notes.unsure.empty(),
        .creates_held = notes.creates_held},
       now);

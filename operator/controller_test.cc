@@ -139,6 +139,7 @@ struct Leader {
 
 constexpr const char* kCreatePod = "POST /api/v1/namespaces/live/pods";
 constexpr const char* kDryRun = "POST /api/v1/namespaces/live/pods?dryRun";
+constexpr const char* kApplyKeys = "PATCH /api/v1/namespaces/live/configmaps/edge-admin-keys";
 constexpr const char* kApplyStatus = "PATCH /apis/sluice.dev/v1alpha1/namespaces/live/realtimegateways/edge/status";
 
 }  // namespace
@@ -155,6 +156,35 @@ TEST_CASE("a new leader acts by the spec that etcd has, not by its cache's") {
     const Leader leader(api);
     REQUIRE(api.wait_written(kApplyStatus));
     CHECK(api.written("DELETE") == 0);
+  }
+}
+
+TEST_CASE("the keys of a gateway that is deleted are kept as long as its pods drain") {
+  const auto deleted = [](const char* finalizer) {
+    Json object = gateway(1, "5");
+    object["metadata"]["deletionTimestamp"] = "2026-11-23T09:59:00Z";
+    if (*finalizer != '\0') object["metadata"]["finalizers"].push_back(finalizer);
+    return object;
+  };
+  Json running = pending_pod("edge-a");
+  running["status"]["phase"] = "Running";
+  SUBCASE("in the background") {
+    TwoFacedApi api(deleted(""), deleted(""), {running});
+    const Leader leader(api);
+    CHECK(api.wait_written(kApplyKeys));
+  }
+  SUBCASE("not where the garbage collector deletes them first") {
+    TwoFacedApi api(deleted("foregroundDeletion"), deleted("foregroundDeletion"), {running});
+    const Leader leader(api);
+    REQUIRE(api.wait_written(kApplyStatus));
+    CHECK(api.written(kApplyKeys) == 0);
+  }
+  SUBCASE("nor where all is to stay as it is") {
+    TwoFacedApi api(deleted("orphan"), deleted("orphan"), {running});
+    const Leader leader(api);
+    REQUIRE(api.wait_written(kApplyStatus));
+    CHECK(api.written(kApplyKeys) == 0);
+    CHECK(api.written("PATCH /api/v1/namespaces/live/pods") == 0);
   }
 }
 

@@ -43,6 +43,11 @@ void Memory::note_sure(const std::string& key, const std::string& pod) {
   entries_[key].notes.unsure.erase(pod);
 }
 
+void Memory::note_orphaned(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.orphaned = true;
+}
+
 void Memory::note_creates(const std::string& key, const Problem& problem) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[key];

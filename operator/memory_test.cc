@@ -59,9 +59,12 @@ TEST_CASE("news are told once, and forgotten with their gateway") {
   CHECK_FALSE(memory.is_new_stranger("u"));
 
   memory.note_taken("live/edge", {"edge-a"});
+  memory.note_orphaned("live/edge");
   CHECK(memory.of("live/edge").taken_names.contains("edge-a"));
+  CHECK(memory.of("live/edge").orphaned);
   memory.forget("live/edge");
   CHECK(memory.of("live/edge").taken_names.empty());
+  CHECK_FALSE(memory.of("live/edge").orphaned);
 }
 
 }  // namespace sluice::op

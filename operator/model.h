@@ -63,6 +63,8 @@ struct Observed {
   std::string name;
   std::string uid;
   bool deleting = false;
+  bool foreground = false;     ///< Deleted with --cascade=foreground: the garbage collector deletes what it owns first.
+  bool orphaned = false;       ///< Deleted with --cascade=orphan: what it owns is to stay as it is.
   bool finalized = false;      ///< Our finalizer is on it.
   std::string revision;        ///< Of the newest template.
   std::string template_error;  ///< The API server's sentence where it refuses the template; no pod is made then.

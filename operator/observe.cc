@@ -27,6 +27,10 @@ const Json& entry_named(const Json& list, std::string_view key, std::string_view
   return kNull;
 }
 
+// Source: k8s.io/apimachinery, metav1.FinalizerOrphanDependents and FinalizerDeleteDependents.
+constexpr const char* kOrphanFinalizer = "orphan";
+constexpr const char* kForegroundFinalizer = "foregroundDeletion";
+
 bool has_finalizer(const Json& object, const char* finalizer) {
   const Json& finalizers = kube::at_pointer(object, "/metadata/finalizers");
   return finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), finalizer) != finalizers.end();
@@ -161,6 +165,9 @@ Observed observe(const Sources& sources, Now now) {
   seen.uid = kube::uid_of(gateway);
   seen.deleting = kube::is_deleting(gateway);
   seen.finalized = has_finalizer(gateway, kFinalizer);
+  seen.foreground = seen.deleting && has_finalizer(gateway, kForegroundFinalizer);
+  // The garbage collector takes its finalizer away once the pods are nobody's; our cache of them may be behind then.
+  seen.orphaned = seen.deleting && (sources.orphaned || has_finalizer(gateway, kOrphanFinalizer));
   seen.revision = sources.revision;
   seen.template_error = sources.template_error;
   seen.choosing_for = sources.choosing_for;
@@ -173,6 +180,11 @@ Observed observe(const Sources& sources, Now now) {
   }
   std::sort(seen.pods.begin(), seen.pods.end(), [](const PodView& a, const PodView& b) { return a.name < b.name; });
   return seen;
+}
+
+bool keeps_children(const Observed& seen) {
+  if (!seen.finalized || seen.orphaned) return false;
+  return !seen.deleting || (!seen.foreground && !seen.pods.empty());
 }
 
 }  // namespace sluice::op

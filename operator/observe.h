@@ -38,10 +38,15 @@ struct Sources {
   std::string revision;
   std::string template_error;
   Duration choosing_for{0};
+  bool orphaned = false;
   bool unsure = false;
   Duration creates_held{0};
 };
 
 Observed observe(const Sources& sources, Now now);
+
+/// Whether the objects beside the pods are kept as they should be. A gateway that is deleted needs them as long as it
+/// has pods: their drains need the keys. Not where the garbage collector deletes them first or leaves them to nobody.
+bool keeps_children(const Observed& seen);
 
 }  // namespace sluice::op

@@ -200,6 +200,49 @@ TEST_CASE("what a gateway may be releasing") {
   }
 }
 
+TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are kept") {
+  struct Row {
+    const char* name;
+    const char* finalizers;
+    bool deleting;
+    bool pods;
+    bool remembered;  // That it was being orphaned.
+    bool orphaned;
+    bool keeps;
+  };
+  const Row rows[] = {
+      {"not deleted", R"(["sluice.dev/drain"])", false, true, false, false, true},
+      {"before our finalizer nothing is made", "[]", false, false, false, false, false},
+      {"in the background: its drains need the keys", R"(["sluice.dev/drain"])", true, true, false, false, true},
+      {"in the background, the last pod gone", R"(["sluice.dev/drain"])", true, false, false, false, false},
+      {"in the foreground", R"(["sluice.dev/drain","foregroundDeletion"])", true, true, false, false, false},
+      {"orphaning", R"(["orphan","sluice.dev/drain"])", true, true, false, true, false},
+      {"orphaned, the pods as we know them not yet", R"(["sluice.dev/drain"])", true, true, true, true, false},
+      {"a finalizer of that name does not delete", R"(["orphan","sluice.dev/drain"])", false, true, false, false, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
+    gateway["metadata"]["finalizers"] = Json::parse(row.finalizers);
+    if (row.deleting) gateway["metadata"]["deletionTimestamp"] = "2026-11-23T09:59:00Z";
+    std::vector<kube::Object> pods;
+    if (row.pods) pods.push_back(std::make_shared<const Json>(running_pod()));
+    const Observed seen = observe({.gateway = gateway,
+                                   .pods = pods,
+                                   .heard = [](const std::string&) { return HeardState{}; },
+                                   .taken_names = {},
+                                   .revision = "r1",
+                                   .template_error = "",
+                                   .choosing_for = 0ms,
+                                   .orphaned = row.remembered,
+                                   .unsure = false,
+                                   .creates_held = 0ms},
+                                  kNow);
+    CHECK(seen.orphaned == row.orphaned);
+    CHECK(keeps_children(seen) == row.keeps);
+  }
+}
+
 TEST_CASE("observe takes only pods that the gateway owns, in name order") {
   const Json gateway =
       Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","finalizers":["sluice.dev/drain"]}})");
@@ -217,6 +260,7 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
        .revision = "r1",
        .template_error = "",
        .choosing_for = 0ms,
+       .orphaned = false,
        .unsure = false,
        .creates_held = 0ms},
       kNow);

@@ -260,6 +260,10 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
     plan.add_finalizer = true;  // Before the first side effect; the next round goes on.
     return plan;
   }
+  if (seen.orphaned) {
+    plan.remove_finalizer = seen.pods.empty();
+    return plan;
+  }
   const Sorted pods = sort_pods(seen, now);
   for (const PodView* pod : pods.finished) plan.remove.push_back(without_drain(*pod));
 

@@ -148,6 +148,18 @@ TEST_CASE("plan_gateway drains a gateway that is deleted") {
   });
 }
 
+TEST_CASE("plan_gateway leaves the pods of a gateway that is deleted without them") {
+  const auto orphaned = [](Observed& seen) { seen.deleting = seen.orphaned = true; };
+  check({
+      {"nothing is drained, ordered or deleted", spec_of(2),
+       fleet({serving("a", 3), serving("b") | pending, serving("c") | failed,
+              serving("d", 300) | draining(20s) | evicting(50), serving("e", 300) | draining(31min)}) |
+           orphaned,
+       ""},
+      {"the finalizer goes once no pod is ours any more", spec_of(2), fleet({}) | orphaned, "remove finalizer"},
+  });
+}
+
 TEST_CASE("plan_gateway makes no choice while a write's outcome is not known") {
   const auto unsure = [](Observed& seen) { seen.unsure = true; };
   check({
