@@ -1,4 +1,4 @@
-// Pods and fleets for the tests of the plan, in words: serving("b", 800) | draining(20s) | evicting(200).
+// Pods and fleets for the tests of plan and status, in words: serving("b", 800) | draining(20s) | evicting(200).
 #pragma once
 
 #include <functional>
@@ -10,7 +10,8 @@
 
 namespace sluice::op::testing {
 
-inline const WallTime kNoon{std::chrono::hours(24 * 365 * 50)};
+/// 2026-11-23T12:00:00Z
+inline const WallTime kNoon{std::chrono::seconds(1'795'435'200)};
 
 inline GatewaySpec spec_of(int replicas) {
   GatewaySpec spec;
