@@ -61,6 +61,7 @@ Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& 
   Result<Json> pod = client.get(kube::kPods, ns, name);
   if (!pod && pod.error().code == ErrorCode::kNotFound) return Status::success();
   if (!pod) return pod.error();
+  if (kube::label_of(*pod, kGatewayLabel) != kube::split_key(key).name) return Status::success();
   slim_pod(*pod);
   pod_writes.wrote(key, *pod);
   return Status::success();

@@ -42,7 +42,7 @@ struct Applied {
 };
 
 /// Reads a pod from the API server into what counts as observed, since the cache may not show yet what was written to
-/// it. A pod that is gone is no failure.
+/// it. A pod that is gone, or whose name a stranger has by now, is no failure.
 Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
                 const std::string& name);
 

@@ -106,12 +106,13 @@ Plan order_of(const PodRef& pod, double rate) {
   return plan;
 }
 
-std::string draining_pod(const char* version) {
+std::string draining_pod(const char* version, const char* gateway = "edge") {
   return Json{{"metadata",
                {{"name", "a"},
                 {"namespace", "live"},
                 {"uid", "uid-a"},
                 {"resourceVersion", version},
+                {"labels", {{kGatewayLabel, gateway}}},
                 {"annotations", {{kDrainAnnotation, encode_drain_record(kRecord)}}}}}}
       .dump();
 }
@@ -150,6 +151,12 @@ TEST_CASE("where the pod cannot be read back nobody is sure until it can") {
   CHECK(f.api.asked(3) == "GET /api/v1/namespaces/live/pods/a");
   CHECK_FALSE(kube::annotation_of(f.newest_pod(), kDrainAnnotation).empty());
   CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));  // 404: gone, and so certain.
+}
+
+TEST_CASE("a stranger that has the name by now is not taken for the pod") {
+  Fixture f({answer(500, "{}"), answer(200, draining_pod("8", "another"))});
+  CHECK(f.apply(start_of(f.pod)).unsure.empty());
+  CHECK(f.newest_pod() == f.cached);
 }
 
 TEST_CASE("an order that the plan would repeat does not wake it at once") {

@@ -245,7 +245,7 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
     }
   }
   const Observed seen = look(key, gateway, pods, refusal);
-  if (seen.orphaned) memory_.note_orphaned(key);
+  if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
   if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
@@ -331,7 +331,8 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
        .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
        .template_error = refusal,
        .choosing_for = notes.choosing_for,
-       .orphaned = notes.orphaned,
+       // Another gateway of the same name is another gateway.
+       .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
        .unsure = !notes.unsure.empty(),
        .creates_held = notes.creates_held},
       now);

@@ -43,9 +43,9 @@ void Memory::note_sure(const std::string& key, const std::string& pod) {
   entries_[key].notes.unsure.erase(pod);
 }
 
-void Memory::note_orphaned(const std::string& key) {
+void Memory::note_orphaned(const std::string& key, const std::string& uid) {
   const std::lock_guard lock(mutex_);
-  entries_[key].notes.orphaned = true;
+  entries_[key].notes.orphaned_uid = uid;
 }
 
 void Memory::note_creates(const std::string& key, const Problem& problem) {

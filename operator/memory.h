@@ -24,7 +24,7 @@ class Memory {
     std::set<std::string> taken_names;  ///< Pod names that turned out to be somebody else's.
     Duration choosing_for{0};           ///< As model.h's Observed says.
     std::set<std::string> unsure;       ///< Names of pods that were written to, nobody knows whether with success.
-    bool orphaned = false;              ///< It was seen to be deleted with --cascade=orphan.
+    std::string orphaned_uid;           ///< Of the gateway that was seen to be deleted with --cascade=orphan.
     Duration creates_held{0};           ///< No pod is made before it has passed.
     Problem create_problem;             ///< Why not.
   };
@@ -36,7 +36,7 @@ class Memory {
   void note_unsure(const std::string& key, const std::set<std::string>& pods);
   /// The pod has been read back: what became of the write is known.
   void note_sure(const std::string& key, const std::string& pod);
-  void note_orphaned(const std::string& key);
+  void note_orphaned(const std::string& key, const std::string& uid);
   /// Pods were made, or `problem` says why one could not: then none is made for a while, which doubles each time.
   void note_creates(const std::string& key, const Problem& problem);
 

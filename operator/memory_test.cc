@@ -59,12 +59,12 @@ TEST_CASE("news are told once, and forgotten with their gateway") {
   CHECK_FALSE(memory.is_new_stranger("u"));
 
   memory.note_taken("live/edge", {"edge-a"});
-  memory.note_orphaned("live/edge");
+  memory.note_orphaned("live/edge", "u-1");
   CHECK(memory.of("live/edge").taken_names.contains("edge-a"));
-  CHECK(memory.of("live/edge").orphaned);
+  CHECK(memory.of("live/edge").orphaned_uid == "u-1");
   memory.forget("live/edge");
   CHECK(memory.of("live/edge").taken_names.empty());
-  CHECK_FALSE(memory.of("live/edge").orphaned);
+  CHECK(memory.of("live/edge").orphaned_uid.empty());
 }
 
 }  // namespace sluice::op
