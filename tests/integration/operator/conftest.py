@@ -99,6 +99,19 @@ def gateways(api, namespace):
 
 
 @pytest.fixture
+def operator(operators):
+    return operators.start()
+
+
+@pytest.fixture
+def edge(gateways, operator):
+    """Three ready pods."""
+    made = gateways(replicas=3)
+    made.wait_ready(3)
+    return made
+
+
+@pytest.fixture
 def admin(api, tmp_path):
     """Asks gateways what they say of themselves."""
     return Admin(api, tmp_path)

@@ -118,6 +118,13 @@ def is_ready(pod):
     return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
 
 
+def owner_of(thing):
+    """The UID of what controls it."""
+    (reference,) = thing.metadata.owner_references
+    assert reference.controller and reference.block_owner_deletion
+    return reference.uid
+
+
 def url_of(pod):
     return f"ws://{pod.status.pod_ip}:8080/echo"
 
