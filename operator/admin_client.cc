@@ -206,6 +206,7 @@ void AdminClient::Impl::start(const std::shared_ptr<Running>& entry, const Signi
   request.set_response_stream(buffer.create_ostream());
   http_client_config config;
   config.set_timeout(kAdminTimeout);
+  config.set_max_redirects(0);  // The token is for this pod alone, and so is the answer that counts.
   // A client of its own for each call, and so a connection: none can go stale between calls that are seconds apart.
   http_client client("http://" + entry->call.address, config);
   client.request(request, entry->cancel.get_token())

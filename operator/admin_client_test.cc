@@ -123,6 +123,17 @@ TEST_CASE("what a gateway may answer, and what it means") {
   }
 }
 
+TEST_CASE("a redirect is not followed") {
+  Fixture fixture;
+  LoopbackServer elsewhere(http::answer_always(answer("200 OK", R"({"connections":{"total":0},"drain":null})")));
+  LoopbackServer server(http::answer_always("HTTP/1.1 307 Temporary Redirect\r\nLocation: " +
+                                            elsewhere.url("/admin/v1/state") + "\r\nContent-Length: 0\r\n\r\n"));
+  const auto result = fixture.call(call_to(server));
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::kInvalid);
+  CHECK(elsewhere.accepted() == 0);
+}
+
 TEST_CASE("nobody there, a bad address and no key are errors, never zero") {
   Fixture fixture;
   std::uint16_t port = 0;

@@ -1,13 +1,13 @@
 #include "operator/apply.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 
 #include "common/base/log.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/parallel.h"
+#include "operator/plan_drains.h"
 #include "operator/render.h"
 
 namespace sluice::op {
@@ -35,6 +35,12 @@ AdminCall call_to(const PodRef& pod, AdminCall::Verb verb) {
   return call;
 }
 
+/// Whether a write may have happened though it failed. A conflict may be our own doing: the client repeats what the
+/// server asks it to repeat, and then meets what the first try has written.
+bool may_have_happened(const Error& error) {
+  return error.code != ErrorCode::kNotFound && error.code != ErrorCode::kInvalid && error.code != ErrorCode::kDenied;
+}
+
 const char* outcome_of(DeleteReason reason) {
   switch (reason) {
     case DeleteReason::kDrained:
@@ -49,6 +55,17 @@ const char* outcome_of(DeleteReason reason) {
 }
 
 }  // namespace
+
+Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
+                const std::string& name) {
+  Result<Json> pod = client.get(kube::kPods, ns, name);
+  if (!pod && pod.error().code == ErrorCode::kNotFound) return Status::success();
+  if (!pod) return pod.error();
+  if (kube::label_of(*pod, kGatewayLabel) != kube::split_key(key).name) return Status::success();
+  slim_pod(*pod);
+  pod_writes.wrote(key, *pod);
+  return Status::success();
+}
 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
   for (const auto reason : {DrainReason::kScaleDown, DrainReason::kRollout, DrainReason::kDelete}) {
@@ -66,6 +83,7 @@ Applied Applier::apply(const Basis& basis, const Plan& plan) {
   cancel_drains(basis, plan.cancel, applied);
   start_drains(basis, plan.start, applied);
   relabel(basis, plan.relabel, applied);
+  record_rates(basis, plan.record_rates, applied);
   give_orders(basis, plan.orders, applied);
   undrain(plan.undrain, applied);
   create_pods(basis, plan.create, applied);
@@ -144,12 +162,21 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   return Status::success();
 }
 
-Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations) {
-  Json metadata{{"resourceVersion", pod.resource_version}, {"labels", std::move(labels)}};
+/// Where the answer was lost the pod is read back: a drain that has begun must count, or a second one would follow.
+Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations,
+                          std::set<std::string>& unsure) {
+  Json metadata{{"resourceVersion", pod.resource_version}};
+  if (!labels.is_null()) metadata["labels"] = std::move(labels);
   if (!annotations.is_null()) metadata["annotations"] = std::move(annotations);
   const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
-  if (!written) return written.error();
+  if (!written) {
+    if (may_have_happened(written.error()) &&
+        !read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, pod.name)) {
+      unsure.insert(pod.name);
+    }
+    return written.error();
+  }
   Json object = *written;
   slim_pod(object);
   parts_.pod_writes.wrote(basis.key, object);
@@ -170,8 +197,8 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
       wake(applied, kAdminRetry);
       continue;
     }
-    const Status written =
-        patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}}, {{kDrainAnnotation, nullptr}});
+    const Status written = patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}},
+                                     {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
@@ -185,7 +212,7 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
 void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied) {
   for (const StartDrain& start : starts) {
     const Status written = patch_pod(basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
-                                     {{kDrainAnnotation, encode_drain_record(start.record)}});
+                                     {{kDrainAnnotation, encode_drain_record(start.record)}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain started", {{"gateway", basis.key},
@@ -204,8 +231,22 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
     note(applied,
          patch_pod(basis, one.pod,
                    {{kStateLabel, one.draining ? "draining" : "active"}, {kTrafficLabel, one.draining ? "off" : "on"}},
-                   nullptr));
+                   one.draining ? Json() : Json{{kRateAnnotation, nullptr}}, applied.unsure));
   }
+}
+
+void Applier::record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied) {
+  std::mutex mutex;
+  run_parallel(static_cast<int>(records.size()), kWritesInParallelMax, [&](int index) {
+    const RecordRate& record = records[static_cast<std::size_t>(index)];
+    std::set<std::string> unsure;
+    const Status written =
+        patch_pod(basis, record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}}, unsure);
+    const std::lock_guard lock(mutex);
+    applied.unsure.merge(unsure);
+    note(applied, written);
+    if (written) wake(applied, Duration(0));  // The order follows.
+  });
 }
 
 void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied) {
@@ -221,12 +262,18 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
   }
   const auto answers = call_gateways(calls);
   for (std::size_t i = 0; i < orders.size(); ++i) {
-    const double asked = orders[i].rate_per_second;
-    const bool taken = answers[i] && answers[i]->drain && std::abs(answers[i]->drain->rate - asked) <= 0.001 * asked;
-    log_info("drain ordered",
-             {{"gateway", basis.key}, {"pod", orders[i].pod.name}, {"rate_per_second", asked}, {"taken", taken}});
-    // An order that is taken may free budget for others, or show an empty gateway at once. One that is not must not be
-    // repeated without a pause.
+    const DrainOrder& order = orders[i];
+    if (answers[i]) parts_.states.ordered(order.pod.uid, order.record.deadline);
+    const HeardState heard = parts_.states.get(order.pod.uid);
+    const bool taken =
+        answers[i] && heard.state &&
+        order_holds(*heard.state, heard.rate_possible, heard.deadline_ordered, order.record, order.rate_per_second);
+    log_info("drain ordered", {{"gateway", basis.key},
+                               {"pod", order.pod.name},
+                               {"rate_per_second", order.rate_per_second},
+                               {"taken", taken}});
+    // An order that is taken may free budget for others, or show an empty gateway at once. One that the plan would
+    // repeat must not be repeated without a pause.
     wake(applied, taken ? Duration(0) : kAdminRetry);
   }
 }

@@ -36,9 +36,15 @@ struct Applied {
   Status status;
   Problem problem;                     ///< Why pods could not be made.
   std::set<std::string> taken_names;   ///< Pod names that turned out to be somebody else's.
+  std::set<std::string> unsure;        ///< Names of pods that were written to, nobody knows whether with success.
   std::optional<Duration> wake_after;  ///< Something was answered that the next plan should see.
   bool gone = false;                   ///< The finalizer is removed: there is nothing left to write to.
 };
+
+/// Reads a pod from the API server into what counts as observed, since the cache may not show yet what was written to
+/// it. A pod that is gone, or whose name a stranger has by now, is no failure.
+Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
+                const std::string& name);
 
 /// Threads: any; one key at a time.
 class Applier {
@@ -65,11 +71,13 @@ class Applier {
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
   void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
   void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied);
   void give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied);
   void undrain(const std::vector<PodRef>& pods, Applied& applied);
   void create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied);
 
-  Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations);
+  Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations,
+                   std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
   Status create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken);
   /// Calls all, keeps what they answer. Unset where a call failed.

@@ -8,13 +8,18 @@
 namespace sluice::op {
 namespace {
 
-bool has_controller(const kube::Json& object) {
-  const kube::Json& references = kube::at_pointer(object, "/metadata/ownerReferences");
-  if (!references.is_array()) return false;
-  for (const kube::Json& reference : references) {
-    if (kube::bool_at(reference, "/controller", false)) return true;
+Problem name_taken(const kube::Resource& resource, const kube::Json& object, const kube::Json& gateway) {
+  const std::string what = resource.kind + " " + std::string(kube::name_of(object));
+  if (!controller_uid(object).empty()) {
+    return {"NameTaken", what +
+                             " belongs to another owner and is left alone; the gateway cannot work without its own: "
+                             "rename one of them"};
   }
-  return false;
+  return {"NameTaken",
+          what +
+              " was not made for this gateway and is left alone; rename the gateway, delete the object, or "
+              "hand it over with the label " +
+              kGatewayLabel + "=" + std::string(kube::name_of(gateway))};
 }
 
 }  // namespace
@@ -43,24 +48,23 @@ Status Children::ensure_one(const std::string& key, const kube::Resource& resour
   if (kube::Object cached = cache.get(kube::key_of(wanted))) known.push_back(std::move(cached));
   known = writes_.newest(scope, std::move(known), version);
 
-  const auto foreign = [&](const kube::Json& object) {
-    return has_controller(object) && !owned_by(object, kube::uid_of(gateway));
-  };
-  const auto report = [&] {
-    problem = {"NameTaken", resource.kind + " " + name +
-                                " belongs to another owner and is left alone; the gateway "
-                                "cannot work without its own: rename one of them"};
-    return Status::success();
-  };
-  if (!known.empty() && foreign(*known.front())) return report();
-  if (!known.empty() && covers(*known.front(), wanted)) return Status::success();
   if (known.empty()) {
     // What is there without our label does not show in the cache.
-    const auto there = client_.get(resource, kube::namespace_of(wanted), name);
-    if (there && foreign(*there)) return report();
+    auto there = client_.get(resource, kube::namespace_of(wanted), name);
     if (!there && there.error().code != ErrorCode::kNotFound) return there.error();
+    if (there) known.push_back(std::make_shared<const kube::Json>(*std::move(there)));
   }
-  const auto applied = client_.patch(resource, kube::namespace_of(wanted), name, kube::PatchType::kApply, wanted,
+  kube::Json body = wanted;
+  if (!known.empty()) {
+    const kube::Json& present = *known.front();
+    if (!may_take(present, gateway)) {
+      problem = name_taken(resource, present, gateway);
+      return Status::success();
+    }
+    if (covers(present, wanted)) return Status::success();
+    body["metadata"]["uid"] = std::string(kube::uid_of(present));  // This very object: another one is a conflict.
+  }
+  const auto applied = client_.patch(resource, kube::namespace_of(wanted), name, kube::PatchType::kApply, body,
                                      {.field_manager = kFieldManager, .force = true});
   if (!applied) return applied.error();
   writes_.wrote(scope, *applied);

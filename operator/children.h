@@ -17,8 +17,9 @@ class Children {
   Children(kube::Client& client, const Caches& caches, const Clock& clock)
       : client_(client), caches_(caches), writes_(clock) {}
 
-  /// Server-side applies what is absent or has drifted, and nothing else. An object of the same name that another owner
-  /// controls is left alone and reported in `problem`. Errors: the first one; the others are still tried.
+  /// Server-side applies what is absent or has drifted, and nothing else. An object of the same name that was not made
+  /// for this gateway (observe.h, may_take) is left alone and reported in `problem`. Errors: the first one; the others
+  /// are still tried.
   Status ensure(const std::string& key, const kube::Json& gateway,
                 const std::map<std::string, std::string>& public_pems, Problem& problem);
   void forget(const std::string& key) { writes_.forget(key); }

@@ -17,11 +17,15 @@ constexpr const char* kName = "realtimegateway";  ///< Label `controller` of the
 /// After a failure a key comes again within 30 s at the latest: a drain must not sleep through the API server's return.
 const Backoff kRetry{.first = Duration(5), .most = Duration(30'000), .factor = 2.0, .jitter = 0.0};
 constexpr Duration kPrepareRetry{5'000};
-constexpr std::size_t kStrangersMax = 1024;
 
 /// The RealtimeGateway that an object beside it or below it belongs to.
 std::string key_of_owner(const Json& object) {
   return kube::make_key(kube::namespace_of(object), kube::label_of(object, kGatewayLabel));
+}
+
+/// The first failure counts.
+void keep(Status& first, const Status& status) {
+  if (first) first = status;
 }
 
 std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
@@ -71,6 +75,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
       pod_writes_(clock),
       gateway_writes_(clock),
+      memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
       children_(client, caches, clock),
       template_check_(client, clock),
@@ -142,9 +147,13 @@ bool Controller::prepare() {
   }
 }
 
-/// What the leader before us wrote last may not have reached our caches: it is read from etcd once and counts like a
-/// write of our own. Else a drain that it had just begun could be joined by a second one.
+/// What the leader before us and others wrote last may not have reached our caches: it is read from etcd once and
+/// counts like a write of our own. Else a drain that had just begun could be joined by a second one, or begun for a
+/// spec that is no more.
 Status Controller::read_newest() {
+  const auto gateways = client_.list(kube::kRealtimeGateways, "");
+  if (!gateways) return gateways.error();
+  for (const Json& gateway : (*gateways)["items"]) gateway_writes_.wrote(kube::key_of(gateway), gateway);
   const auto pods = client_.list(kube::kPods, "", {.label_selector = kGatewayLabel});
   if (!pods) return pods.error();
   for (Json pod : (*pods)["items"]) {
@@ -217,16 +226,16 @@ Controller::Outcome Controller::reconcile(const std::string& key) {
 }
 
 Controller::Outcome Controller::reconcile_gateway(const std::string& key, const Json& gateway) {
+  Outcome outcome;
+  outcome.status = settle_writes(key);
   const GatewaySpec spec = parse_spec(gateway);
-  const bool deleting = kube::is_deleting(gateway);
-  const std::string revision = revision_of(spec.pod_template, options_.default_image);
   std::vector<kube::Object> pods = newest_pods(key, gateway);
   report_strangers(gateway, pods);
 
-  Outcome outcome;
   Problem problem;
   std::string refusal;
-  if (!deleting) {
+  if (!kube::is_deleting(gateway)) {
+    const std::string revision = revision_of(spec.pod_template, options_.default_image);
     refusal = template_check_.refusal(
         std::string(kube::uid_of(gateway)) + "/" + revision,
         render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", revision, options_.default_image));
@@ -236,20 +245,13 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
     }
   }
   const Observed seen = look(key, gateway, pods, refusal);
-  // Nothing is made before the finalizer stands.
-  if (!deleting && seen.finalized) outcome.status = children_.ensure(key, gateway, public_pems_, problem);
+  if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
+  if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
-  note_choice(key, plan);
-  const Applied applied = applier_.apply({key, gateway, spec, seen, pods}, plan);
-  if (outcome.status) outcome.status = applied.status;
-  if (problem.reason.empty()) problem = applied.problem;
-  if (!applied.taken_names.empty()) {
-    const std::lock_guard lock(mutex_);
-    taken_names_[key].insert(applied.taken_names.begin(), applied.taken_names.end());
-  }
-  outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
-  if (applied.gone) return outcome;
+  const Problem met = carry_out({key, gateway, spec, seen, pods}, plan, outcome);
+  if (problem.reason.empty()) problem = met;
+  if (outcome.gone) return outcome;
 
   report_problem(key, gateway, problem);
   // Once more, with what was just written: status and polls are about the present.
@@ -257,14 +259,38 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   const Observed after = look(key, gateway, pods, refusal);
   poll_for(key, after, plan);
   const kube::Object newest = newest_gateway(key);
-  if (!newest || (deleting && !seen.finalized)) return outcome;
+  if (!newest || (seen.deleting && !seen.finalized)) return outcome;
   const auto written = status_writer_.write(key, *newest, compute_status(*newest, spec, after, problem, clock_.wall()));
-  if (!written) {
-    if (outcome.status) outcome.status = written.error().in("status");
-    return outcome;
+  if (written) {
+    outcome.requeue_after = sooner(outcome.requeue_after, *written);
+  } else {
+    keep(outcome.status, written.error().in("status"));
   }
-  outcome.requeue_after = sooner(outcome.requeue_after, *written);
   return outcome;
+}
+
+/// Applies the plan and remembers what came of it. Answers why no progress is made, if so.
+Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& outcome) {
+  memory_.note_choosing(basis.key, !plan.states_wanted.empty());
+  const Applied applied = applier_.apply(basis, plan);
+  memory_.note_taken(basis.key, applied.taken_names);
+  memory_.note_unsure(basis.key, applied.unsure);
+  if (!plan.create.empty()) memory_.note_creates(basis.key, applied.problem);
+  keep(outcome.status, applied.status);
+  outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
+  outcome.gone = applied.gone;
+  return plan.creates_held ? memory_.of(basis.key).create_problem : applied.problem;
+}
+
+/// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
+Status Controller::settle_writes(const std::string& key) {
+  Status first;
+  for (const std::string& pod : memory_.of(key).unsure) {
+    const Status read = read_pod(client_, pod_writes_, key, kube::split_key(key).ns, pod);
+    if (read) memory_.note_sure(key, pod);
+    keep(first, read);
+  }
+  return first;
 }
 
 kube::Object Controller::newest_gateway(const std::string& key) {
@@ -289,52 +315,33 @@ std::vector<kube::Object> Controller::newest_pods(const std::string& key, const 
 Observed Controller::look(const std::string& key, const Json& gateway, const std::vector<kube::Object>& pods,
                           const std::string& refusal) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
-  std::set<std::string> taken;
-  Duration choosing_for{0};
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = taken_names_.find(key);
-    if (found != taken_names_.end()) taken = found->second;
-    const auto since = choosing_since_.find(key);
-    if (since != choosing_since_.end()) choosing_for = std::chrono::duration_cast<Duration>(now.steady - since->second);
-  }
-  for (const kube::Object& pod : pods) taken.insert(std::string(kube::name_of(*pod)));
-  const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
+  Memory::Notes notes = memory_.of(key);
   std::set<std::string> uids;
   for (const kube::Object& pod : pods) {
+    notes.taken_names.insert(std::string(kube::name_of(*pod)));
     if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(key, uids);
+  const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
   return observe(
       {.gateway = gateway,
        .pods = pods,
        .heard = [this](const std::string& uid) { return states_.get(uid); },
-       .taken_names = std::move(taken),
+       .taken_names = std::move(notes.taken_names),
        .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
        .template_error = refusal,
-       .choosing_for = choosing_for},
+       .choosing_for = notes.choosing_for,
+       // Another gateway of the same name is another gateway.
+       .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
+       .unsure = !notes.unsure.empty(),
+       .creates_held = notes.creates_held},
       now);
-}
-
-/// Remembers since when victims are asked, until one is chosen or none is needed any more.
-void Controller::note_choice(const std::string& key, const Plan& plan) {
-  const std::lock_guard lock(mutex_);
-  if (plan.states_wanted.empty()) {
-    choosing_since_.erase(key);
-  } else {
-    choosing_since_.try_emplace(key, clock_.steady());
-  }
 }
 
 /// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.
 void Controller::report_strangers(const Json& gateway, const std::vector<kube::Object>& pods) {
   for (const kube::Object& pod : pods) {
-    if (owned_by(*pod, kube::uid_of(gateway))) continue;
-    {
-      const std::lock_guard lock(mutex_);
-      if (strangers_.size() >= kStrangersMax) strangers_.clear();
-      if (!strangers_.insert(std::string(kube::uid_of(*pod))).second) continue;
-    }
+    if (owned_by(*pod, kube::uid_of(gateway)) || !memory_.is_new_stranger(std::string(kube::uid_of(*pod)))) continue;
     events_.record(gateway, kube::EventType::kWarning, "StrangePod", "Observe",
                    std::string(kube::name_of(*pod)) + " carries the label " + kGatewayLabel +
                        " of this gateway but is not owned by it: it is left alone, yet the Service may select it");
@@ -343,13 +350,7 @@ void Controller::report_strangers(const Json& gateway, const std::vector<kube::O
 
 /// As an event once; as a condition as long as it lasts.
 void Controller::report_problem(const std::string& key, const Json& gateway, const Problem& problem) {
-  {
-    const std::lock_guard lock(mutex_);
-    Problem& told = problems_[key];
-    const bool news = told.reason != problem.reason || told.message != problem.message;
-    told = problem;
-    if (!news || problem.reason.empty()) return;
-  }
+  if (!memory_.is_news(key, problem)) return;
   events_.record(gateway, kube::EventType::kWarning, problem.reason, "Reconcile", problem.message);
 }
 
@@ -373,10 +374,7 @@ void Controller::forget(const std::string& key) {
   children_.forget(key);
   gateway_writes_.forget(key);
   status_writer_.forget(key);
-  const std::lock_guard lock(mutex_);
-  taken_names_.erase(key);
-  choosing_since_.erase(key);
-  problems_.erase(key);
+  memory_.forget(key);
 }
 
 }  // namespace sluice::op

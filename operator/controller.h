@@ -5,13 +5,11 @@
 // so that it does not matter which events came, how often, or what happened before a crash.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +23,7 @@
 #include "operator/apply.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/memory.h"
 #include "operator/state_poller.h"
 #include "operator/state_store.h"
 #include "operator/status_writer.h"
@@ -57,6 +56,7 @@ class Controller {
   struct Outcome {
     Status status;
     std::optional<Duration> requeue_after;
+    bool gone = false;  ///< The finalizer is removed: there is nothing left to write to.
   };
 
   void watch_caches();
@@ -71,11 +71,12 @@ class Controller {
   Outcome reconcile_gateway(const std::string& key, const kube::Json& gateway);
   kube::Object newest_gateway(const std::string& key);
   std::vector<kube::Object> newest_pods(const std::string& key, const kube::Json& gateway);
+  Status settle_writes(const std::string& key);
   Observed look(const std::string& key, const kube::Json& gateway, const std::vector<kube::Object>& pods,
                 const std::string& refusal);
+  Problem carry_out(const Basis& basis, const Plan& plan, Outcome& outcome);
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
-  void note_choice(const std::string& key, const Plan& plan);
   void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
   bool pause(Duration time);
@@ -92,6 +93,7 @@ class Controller {
   StateStore states_;
   OwnWrites pod_writes_;
   OwnWrites gateway_writes_;
+  Memory memory_;
   StatePoller poller_;
   Children children_;
   TemplateCheck template_check_;
@@ -103,10 +105,6 @@ class Controller {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
-  std::map<std::string, std::set<std::string>> taken_names_;  ///< By key.
-  std::map<std::string, SteadyTime> choosing_since_;          ///< By key, while victims are asked for their states.
-  std::map<std::string, Problem> problems_;                   ///< By key; what was last told as an event.
-  std::set<std::string> strangers_;                           ///< UIDs of foreign pods that were reported.
   std::thread runner_;
   std::vector<std::thread> workers_;
 };

@@ -1,5 +1,7 @@
 #include "operator/drain_record.h"
 
+#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/base/duration_text.h"
@@ -8,6 +10,9 @@ namespace sluice::op {
 namespace {
 
 using Json = nlohmann::json;
+
+/// Connections/s; above whatever the schema lets a budget be.
+constexpr double kRateUnknown = 1e9;
 
 std::string text_in(const Json& object, const char* field) {
   const auto it = object.find(field);
@@ -40,6 +45,18 @@ std::string encode_drain_record(const DrainRecord& record) {
               {"startedAt", format_rfc3339_micro(record.started_at)},
               {"deadline", format_rfc3339_micro(record.deadline)}}
       .dump();
+}
+
+std::string encode_drain_rate(double per_second) {
+  return Json(std::ceil(per_second * 1000) / 1000).dump();
+}
+
+double decode_drain_rate(std::string_view text) {
+  if (text.empty()) return 0;
+  double rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && std::isfinite(rate) && rate >= 0 ? rate : kRateUnknown;
 }
 
 std::optional<DrainRecord> decode_drain_record(std::string_view text) {

@@ -1,6 +1,10 @@
 // The decision to drain a pod, as it stands on the pod itself: annotation `sluice.dev/drain`, JSON
 // {"reason","startedAt","deadline"}. It is written, together with the labels that take the pod out of the endpoints, in
 // one conditional write before anything acts on it; whoever leads later goes on from it.
+//
+// Beside it, annotation `sluice.dev/drain-rate`: connections/s that the pod's gateway may have been granted, written
+// before an order for more goes out and lowered after less is known to be in effect. Where a new leader cannot reach
+// the gateway, so much of the budget stays reserved for it.
 #pragma once
 
 #include <optional>
@@ -32,5 +36,10 @@ struct DrainRecord {
 std::string encode_drain_record(const DrainRecord& record);
 /// Nothing where the text is not a whole record: somebody has edited it.
 std::optional<DrainRecord> decode_drain_record(std::string_view text);
+
+/// Rounded up to a thousandth: a grant must not be recorded as less than it is.
+std::string encode_drain_rate(double per_second);
+/// 0 where there is none; more than any budget where the text is no rate: then nobody knows what was granted.
+double decode_drain_rate(std::string_view text);
 
 }  // namespace sluice::op

@@ -35,6 +35,15 @@ TEST_CASE("a record that somebody has edited is not guessed at") {
   }
 }
 
+TEST_CASE("a granted rate is recorded as no less than it is, and what is no rate is more than any") {
+  CHECK(encode_drain_rate(200) == "200.0");
+  CHECK(encode_drain_rate(100.0 / 3) == "33.334");
+  CHECK(decode_drain_rate(encode_drain_rate(100.0 / 3)) >= 100.0 / 3);
+  CHECK(decode_drain_rate("") == 0);
+  CHECK(decode_drain_rate("66.5") == 66.5);
+  for (const char* text : {"fast", "5/s", "-1", "nan", "inf", " 5"}) CHECK(decode_drain_rate(text) >= 1e9);
+}
+
 TEST_CASE("whole seconds as a person writes them are read too") {
   const auto read = decode_drain_record(
       R"({"reason":"ScaleDown","startedAt":"2026-11-23T09:30:00Z","deadline":"2026-11-23T10:30:00+01:00"})");

@@ -22,13 +22,21 @@ inline constexpr int kAdminCallsMax = 64;
 
 /// A state older than this chooses no victim and proves no pod empty.
 inline constexpr Duration kStateFresh{2'000};
-/// So many pods with the fewest known connections are asked again before a victim is chosen among them.
-inline constexpr std::size_t kVictimCandidatesMax = 32;
+/// So many pods with the fewest known connections are asked again before victims are chosen among them: one less at
+/// most, so that there is a runner-up. More victims are chosen in the next round.
+inline constexpr int kVictimCandidatesMax = 32;
+/// A RealtimeGateway whose candidates have been asked for so long without a choice lets the next one have its turn.
+inline constexpr Duration kCandidateTurnMax{10'000};
+/// Polls of pods that are no candidates under way at once: gateways that hang leave room for every candidate.
+inline constexpr int kOtherPollsMax = kAdminCallsMax - kVictimCandidatesMax;
 /// A gateway that did not answer is asked again for its drain after it.
 inline constexpr Duration kAdminRetry{1'000};
 
 /// Pods made by one reconcile; the next one goes on.
 inline constexpr int kCreatesPerReconcileMax = 500;
+/// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
+inline constexpr Duration kCreateHoldFirst{1'000};
+inline constexpr Duration kCreateHoldMax{30'000};
 /// Writes to the API server under way at once in one reconcile.
 inline constexpr int kWritesInParallelMax = 16;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
@@ -43,12 +51,19 @@ inline constexpr Duration kStatusCountsEvery{5'000};
 inline constexpr std::size_t kStatusDrainsMax = 16;
 /// A template that the API server refused is asked about again after it: admission may have changed.
 inline constexpr Duration kTemplateRecheck{60'000};
+/// And where it could not say, after this: every event would ask it again.
+inline constexpr Duration kTemplateRetry{5'000};
 inline constexpr std::size_t kTemplateVerdictsMax = 1024;
+/// Foreign pods that were told of; past them all are told of again.
+inline constexpr std::size_t kStrangersMax = 1024;
 
 static_assert(kPollSpacing.count() * kPollsPerSecondMax >= 1000, "the spacing keeps to the rate");
 static_assert(kPollCandidate < kStateFresh, "a candidate asked in its turn is still fresh when the victim is chosen");
-static_assert(kPollSpacing * kVictimCandidatesMax < kStateFresh,
-              "all candidates can be asked before the first one's state is stale");
+static_assert(kPollSpacing * 2 * kVictimCandidatesMax < kStateFresh,
+              "all candidates of one gateway are asked before the first one's state is stale, though every second poll "
+              "is a draining pod's");
+static_assert(kStateFresh + kAdminTimeout < kCandidateTurnMax, "a turn is long enough for candidates that hang");
+static_assert(kOtherPollsMax > 0, "candidates never take up all calls");
 static_assert(kPollDraining < kStateFresh, "a draining pod's zero is seen while it is fresh");
 
 }  // namespace sluice::op

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
@@ -26,7 +27,8 @@ namespace sluice::op {
 namespace {
 
 constexpr const char* kProgram = "sluice-operator";
-/// An API server that does not answer must not use up our own grace period (30 s by default).
+/// Calls to an API server that does not answer must not use up our own grace period (30 s by default). What follows,
+/// the release of the lease, takes 10 s at most.
 constexpr Duration kStopPatience{10'000};
 
 std::optional<std::string> environment(const char* name) {
@@ -70,6 +72,9 @@ int run(const Options& options, StopSignal& stop) {
   Random random(Random::entropy());
   MetricsRegistry metrics;
   kube::Client client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
+  // A connection of its own: the lease is renewed though the workers' calls hang, and released though they are given
+  // up.
+  kube::Client lease_client(*config, std::string(kProgram) + "/" SLUICE_VERSION, &metrics);
   const std::string ns = options.ns.empty() ? client.default_namespace() : options.ns;
   const std::string me = identity(random);
 
@@ -85,7 +90,7 @@ int run(const Options& options, StopSignal& stop) {
   log_info("started", {{"version", SLUICE_VERSION}, {"namespace", ns}, {"identity", me}, {"port", (*server)->port()}});
 
   caches.start();
-  kube::LeaderElector elector(client, clock, random, {.ns = ns, .name = kProgram, .identity = me}, &metrics);
+  kube::LeaderElector elector(lease_client, clock, random, {.ns = ns, .name = kProgram, .identity = me}, &metrics);
   if (options.leader_elect) {
     elector.start([&] { controller->start(); },
                   [] {
@@ -101,11 +106,14 @@ int run(const Options& options, StopSignal& stop) {
   // The order matters: workers stop before the lease goes to another, and the last events are sent before the client
   // ends.
   log_info("stopping");
-  const Otherwise hurry(kStopPatience, [&] {
-    log_warn("the API server does not answer; stopping without it");
-    client.shut_down();
-  });
-  controller->stop();
+  {
+    const Otherwise hurry(kStopPatience, [&] {
+      log_warn("the workers have not ended yet: their calls to the API server are given up",
+               {{"after", kStopPatience}});
+      client.shut_down();
+    });
+    controller->stop();
+  }
   elector.stop_and_release();
   events.reset();
   client.shut_down();

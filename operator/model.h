@@ -40,13 +40,21 @@ struct PodView {
 
   bool drain_annotated = false;      ///< The annotation is there, readable or not.
   std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
+  double rate_recorded = 0;          ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
 
   std::optional<GatewayState> state;    ///< The newest one that was answered.
   Duration state_age{0};                ///< Since that call began. Only where `state` is set.
   std::optional<Duration> failure_age;  ///< Since the last failed call, where it is newer than `state`.
-  double rate_possible = 0;  ///< Connections/s that it may be releasing: as granted, or perhaps granted by a lost call.
+  std::optional<Duration> empty_for;    ///< Since the first of the last answers that all say "no connection" was asked.
+  std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
+  /// Connections/s that it may be releasing: as granted, or perhaps granted by a lost call. Where the gateway has not
+  /// answered this process yet, what is recorded.
+  double rate_possible = 0;
+  std::optional<WallTime> deadline_ordered;  ///< In the last drain order that it answered to this process.
 
   [[nodiscard]] bool draining() const { return drain_annotated; }
+  /// It has neither answered this process nor failed to: it is about to be asked for the first time.
+  [[nodiscard]] bool unheard() const { return !state && !failure_age && !address.empty(); }
   [[nodiscard]] bool state_fresh(Duration at_most) const { return state && state_age <= at_most; }
 };
 
@@ -55,10 +63,14 @@ struct Observed {
   std::string name;
   std::string uid;
   bool deleting = false;
+  bool foreground = false;     ///< Deleted with --cascade=foreground: the garbage collector deletes what it owns first.
+  bool orphaned = false;       ///< Deleted with --cascade=orphan: what it owns is to stay as it is.
   bool finalized = false;      ///< Our finalizer is on it.
   std::string revision;        ///< Of the newest template.
   std::string template_error;  ///< The API server's sentence where it refuses the template; no pod is made then.
   std::vector<PodView> pods;   ///< In name order.
+  bool unsure = false;         ///< A pod was written to, and nobody knows yet whether with success.
+  Duration creates_held{0};    ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
   std::set<std::string> taken_names;  ///< Pod names that others have taken in this namespace, as far as known.

@@ -16,6 +16,7 @@ inline constexpr const char* kStateLabel = "sluice.dev/state";
 inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
 inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
 inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
+inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";
 inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";

@@ -27,6 +27,15 @@ const Json& entry_named(const Json& list, std::string_view key, std::string_view
   return kNull;
 }
 
+// Source: k8s.io/apimachinery, metav1.FinalizerOrphanDependents and FinalizerDeleteDependents.
+constexpr const char* kOrphanFinalizer = "orphan";
+constexpr const char* kForegroundFinalizer = "foregroundDeletion";
+
+bool has_finalizer(const Json& object, const char* finalizer) {
+  const Json& finalizers = kube::at_pointer(object, "/metadata/finalizers");
+  return finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), finalizer) != finalizers.end();
+}
+
 /// In doubt a container runs: only what surely holds no connection may be taken for empty.
 ContainerState container_state(const Json& pod) {
   const bool pending = kube::text_at(pod, "/status/phase", "Pending") == "Pending";
@@ -80,7 +89,7 @@ void slim_pod(Json& pod) {
     Json& metadata = pod["metadata"];
     keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
                          "creationTimestamp", "deletionTimestamp"});
-    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation});
+    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation, kRateAnnotation});
   }
   if (pod.contains("spec")) {
     keep_only(pod["spec"], {"nodeName", "containers"});
@@ -94,12 +103,23 @@ void slim_pod(Json& pod) {
   }
 }
 
-bool owned_by(const Json& object, std::string_view owner_uid) {
+std::string controller_uid(const Json& object) {
   const Json& references = kube::at_pointer(object, "/metadata/ownerReferences");
-  if (!references.is_array()) return false;
-  return std::any_of(references.begin(), references.end(), [&](const Json& reference) {
-    return kube::bool_at(reference, "/controller", false) && kube::text_at(reference, "/uid") == owner_uid;
-  });
+  if (!references.is_array()) return {};
+  for (const Json& reference : references) {
+    if (kube::bool_at(reference, "/controller", false)) return kube::text_at(reference, "/uid");
+  }
+  return {};
+}
+
+bool owned_by(const Json& object, std::string_view owner_uid) {
+  return !owner_uid.empty() && controller_uid(object) == owner_uid;
+}
+
+bool may_take(const Json& object, const Json& gateway) {
+  const std::string owner = controller_uid(object);
+  return owner.empty() ? kube::label_of(object, kGatewayLabel) == kube::name_of(gateway)
+                       : owner == kube::uid_of(gateway);
 }
 
 PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
@@ -129,7 +149,11 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.state = heard.state;
   if (heard.state) view.state_age = age_of(heard.asked_at);
   if (heard.failed_at) view.failure_age = age_of(*heard.failed_at);
-  view.rate_possible = heard.rate_possible;
+  if (heard.empty_since) view.empty_for = age_of(*heard.empty_since);
+  view.last_count = heard.last_count;
+  view.rate_recorded = decode_drain_rate(kube::annotation_of(pod, kRateAnnotation));
+  view.rate_possible = heard.state ? heard.rate_possible : std::max(heard.rate_possible, view.rate_recorded);
+  view.deadline_ordered = heard.deadline_ordered;
   return view;
 }
 
@@ -140,12 +164,15 @@ Observed observe(const Sources& sources, Now now) {
   seen.name = kube::name_of(gateway);
   seen.uid = kube::uid_of(gateway);
   seen.deleting = kube::is_deleting(gateway);
-  const Json& finalizers = kube::at_pointer(gateway, "/metadata/finalizers");
-  seen.finalized =
-      finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
+  seen.finalized = has_finalizer(gateway, kFinalizer);
+  seen.foreground = seen.deleting && has_finalizer(gateway, kForegroundFinalizer);
+  // The garbage collector takes its finalizer away once the pods are nobody's; our cache of them may be behind then.
+  seen.orphaned = seen.deleting && (sources.orphaned || has_finalizer(gateway, kOrphanFinalizer));
   seen.revision = sources.revision;
   seen.template_error = sources.template_error;
   seen.choosing_for = sources.choosing_for;
+  seen.unsure = sources.unsure;
+  seen.creates_held = sources.creates_held;
   seen.taken_names = sources.taken_names;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;
@@ -153,6 +180,11 @@ Observed observe(const Sources& sources, Now now) {
   }
   std::sort(seen.pods.begin(), seen.pods.end(), [](const PodView& a, const PodView& b) { return a.name < b.name; });
   return seen;
+}
+
+bool keeps_children(const Observed& seen) {
+  if (!seen.finalized || seen.orphaned) return false;
+  return !seen.deleting || (!seen.foreground && !seen.pods.empty());
 }
 
 }  // namespace sluice::op

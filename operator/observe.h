@@ -20,8 +20,13 @@ struct Now {
 /// Drops what observe() does not read, so that a cache of thousands of pods stays small.
 void slim_pod(kube::Json& pod);
 
-/// Whether `object`'s controller reference is `owner_uid`. Labels alone make nothing ours.
+/// The UID in `object`'s controller reference; empty where nobody controls it.
+std::string controller_uid(const kube::Json& object);
+/// Whether `object`'s controller reference is `owner_uid`. Labels alone make no pod ours.
 bool owned_by(const kube::Json& object, std::string_view owner_uid);
+/// Whether `object`, which stands beside the pods, may be written and so becomes `gateway`'s: it controls it, or nobody
+/// does and the label hands it over. What somebody else has made must not go with the gateway.
+bool may_take(const kube::Json& object, const kube::Json& gateway);
 
 PodView view_pod(const kube::Json& pod, const HeardState& heard, Now now);
 
@@ -33,8 +38,15 @@ struct Sources {
   std::string revision;
   std::string template_error;
   Duration choosing_for{0};
+  bool orphaned = false;
+  bool unsure = false;
+  Duration creates_held{0};
 };
 
 Observed observe(const Sources& sources, Now now);
+
+/// Whether the objects beside the pods are kept as they should be. A gateway that is deleted needs them as long as it
+/// has pods: their drains need the keys. Not where the garbage collector deletes them first or leaves them to nobody.
+bool keeps_children(const Observed& seen);
 
 }  // namespace sluice::op

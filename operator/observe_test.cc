@@ -135,12 +135,112 @@ TEST_CASE("ages come from the monotonic clock") {
   heard.state = GatewayState{.connections = 5, .drain = std::nullopt};
   heard.asked_at = kNow.steady - 3s;
   heard.failed_at = kNow.steady - 1s;
+  heard.empty_since = kNow.steady - 5s;
+  heard.last_count = 9;
   heard.rate_possible = 20;
+  heard.deadline_ordered = kNow.wall + 30min;
   const PodView view = view_pod(running_pod(), heard, kNow);
   CHECK(view.state->connections == 5);
   CHECK(view.state_age == 3s);
   CHECK(view.failure_age == Duration(1s));
+  CHECK(view.empty_for == Duration(5s));
+  CHECK(view.last_count == 9);
   CHECK(view.rate_possible == 20);
+  CHECK(view.deadline_ordered == kNow.wall + 30min);
+}
+
+TEST_CASE("an object beside the pods is taken only where it was made for this gateway") {
+  const Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
+  struct Row {
+    const char* name;
+    const char* metadata;
+    bool taken;
+  };
+  const Row rows[] = {
+      {"ours", R"({"ownerReferences":[{"uid":"u-1","controller":true}]})", true},
+      {"ours, its label lost", R"({"labels":{},"ownerReferences":[{"uid":"u-1","controller":true}]})", true},
+      {"another's", R"({"ownerReferences":[{"uid":"u-2","controller":true}]})", false},
+      {"another's with our label",
+       R"({"labels":{"sluice.dev/gateway":"edge"},"ownerReferences":[{"uid":"u-2","controller":true}]})", false},
+      {"nobody's", R"({"labels":{"app":"edge"}})", false},
+      {"nobody's, not controlled by us either", R"({"ownerReferences":[{"uid":"u-1"}]})", false},
+      {"nobody's, handed over by its label", R"({"labels":{"sluice.dev/gateway":"edge"}})", true},
+      {"nobody's, handed over to another", R"({"labels":{"sluice.dev/gateway":"other"}})", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(may_take({{"metadata", Json::parse(row.metadata)}}, gateway) == row.taken);
+  }
+}
+
+TEST_CASE("what a gateway may be releasing") {
+  struct Row {
+    const char* name;
+    bool answered;
+    double heard;
+    const char* recorded;
+    double possible;
+  };
+  const Row rows[] = {
+      {"it has answered: its own word, whatever is recorded", true, 50, "200.0", 50},
+      {"a new leader has not heard it: what is recorded", false, 0, "150.0", 150},
+      {"nothing was ever granted", false, 0, "", 0},
+      {"a call of ours was lost before the first answer", false, 200, "150.0", 200},
+      {"somebody has edited the record: it may be anything", false, 0, "many", 1e9},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    HeardState heard;
+    if (row.answered) heard.state = GatewayState{.connections = 5, .drain = std::nullopt};
+    heard.rate_possible = row.heard;
+    Json pod = running_pod();
+    if (*row.recorded != '\0') pod["metadata"]["annotations"]["sluice.dev/drain-rate"] = row.recorded;
+    slim_pod(pod);
+    CHECK(view_pod(pod, heard, kNow).rate_possible == row.possible);
+  }
+}
+
+TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are kept") {
+  struct Row {
+    const char* name;
+    const char* finalizers;
+    bool deleting;
+    bool pods;
+    bool remembered;  // That it was being orphaned.
+    bool orphaned;
+    bool keeps;
+  };
+  const Row rows[] = {
+      {"not deleted", R"(["sluice.dev/drain"])", false, true, false, false, true},
+      {"before our finalizer nothing is made", "[]", false, false, false, false, false},
+      {"in the background: its drains need the keys", R"(["sluice.dev/drain"])", true, true, false, false, true},
+      {"in the background, the last pod gone", R"(["sluice.dev/drain"])", true, false, false, false, false},
+      {"in the foreground", R"(["sluice.dev/drain","foregroundDeletion"])", true, true, false, false, false},
+      {"orphaning", R"(["orphan","sluice.dev/drain"])", true, true, false, true, false},
+      {"orphaned, the pods as we know them not yet", R"(["sluice.dev/drain"])", true, true, true, true, false},
+      {"a finalizer of that name does not delete", R"(["orphan","sluice.dev/drain"])", false, true, false, false, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
+    gateway["metadata"]["finalizers"] = Json::parse(row.finalizers);
+    if (row.deleting) gateway["metadata"]["deletionTimestamp"] = "2026-11-23T09:59:00Z";
+    std::vector<kube::Object> pods;
+    if (row.pods) pods.push_back(std::make_shared<const Json>(running_pod()));
+    const Observed seen = observe({.gateway = gateway,
+                                   .pods = pods,
+                                   .heard = [](const std::string&) { return HeardState{}; },
+                                   .taken_names = {},
+                                   .revision = "r1",
+                                   .template_error = "",
+                                   .choosing_for = 0ms,
+                                   .orphaned = row.remembered,
+                                   .unsure = false,
+                                   .creates_held = 0ms},
+                                  kNow);
+    CHECK(seen.orphaned == row.orphaned);
+    CHECK(keeps_children(seen) == row.keeps);
+  }
 }
 
 TEST_CASE("observe takes only pods that the gateway owns, in name order") {
@@ -159,7 +259,10 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
        .taken_names = {"x"},
        .revision = "r1",
        .template_error = "",
-       .choosing_for = 0ms},
+       .choosing_for = 0ms,
+       .orphaned = false,
+       .unsure = false,
+       .creates_held = 0ms},
       kNow);
   CHECK(seen.finalized);
   CHECK_FALSE(seen.deleting);

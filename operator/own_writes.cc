@@ -6,7 +6,9 @@
 namespace sluice::op {
 
 bool version_reached(std::string_view a, std::string_view b) {
-  return a.size() != b.size() ? a.size() > b.size() : a >= b;
+  if (b.empty()) return true;
+  const auto order = kube::compare_resource_versions(a, b);
+  return order && *order >= 0;
 }
 
 void OwnWrites::wrote(std::string_view scope, const kube::Json& object) {

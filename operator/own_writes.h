@@ -14,8 +14,8 @@
 
 namespace sluice::op {
 
-/// Whether resource version `a` is as new as `b`. They are decimal numbers of one etcd (comparable since Kubernetes
-/// 1.35, KEP-5504); an empty one is older than all.
+/// Whether resource version `a` is as new as `b`, as kube::compare_resource_versions has it; an empty one is older than
+/// all.
 bool version_reached(std::string_view a, std::string_view b);
 
 /// Threads: any. Each object belongs to a scope, the key of the RealtimeGateway.

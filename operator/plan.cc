@@ -54,14 +54,13 @@ DrainRecord record_from(DrainReason reason, const GatewaySpec& spec, WallTime no
 
 /// Drains that a higher spec.replicas takes back, the ones worth most first. Only pods that serve at once: ready, and
 /// not known to be out of our reach, or the gateway could not be told.
-Pods take_back(const Pods& draining, int gap, const GatewaySpec& spec, const Observed& seen, WallTime now, Plan& plan) {
+void take_back(const Pods& draining, int gap, const GatewaySpec& spec, const Observed& seen, WallTime now, Plan& plan) {
   Pods candidates;
-  Pods others;
   for (const PodView* pod : draining) {
     const bool possible = pod->drain && pod->ready && !pod->failure_age && !pod->finished &&
                           pod->drain->reason != DrainReason::kDelete &&
                           phase_of(*pod, spec, now) != DrainPhase::kTimedOut;
-    (possible ? candidates : others).push_back(pod);
+    if (possible) candidates.push_back(pod);
   }
   const auto worth = [&](const PodView* pod) {
     return std::make_tuple(pod->revision == seen.revision ? 0 : 1, pod->state ? -pod->state->connections : 0);
@@ -69,15 +68,12 @@ Pods take_back(const Pods& draining, int gap, const GatewaySpec& spec, const Obs
   std::stable_sort(candidates.begin(), candidates.end(),
                    [&](const PodView* a, const PodView* b) { return worth(a) < worth(b); });
   for (const PodView* pod : candidates) {
-    if (gap <= 0) {
-      others.push_back(pod);
-      continue;
-    }
-    const bool told = phase_of(*pod, spec, now) != DrainPhase::kPropagating || (pod->state && pod->state->drain);
+    if (gap <= 0) return;
+    const bool told = phase_of(*pod, spec, now) != DrainPhase::kPropagating || (pod->state && pod->state->drain) ||
+                      pod->rate_possible > 0;
     plan.cancel.push_back({ref_to(*pod), told});
     --gap;
   }
-  return others;
 }
 
 void start_drains(const VictimChoice& choice, DrainReason reason, const GatewaySpec& spec, WallTime now, int room,
@@ -125,20 +121,22 @@ void roll_one(const Sorted& pods, const Observed& seen, const GatewaySpec& spec,
                plan);
 }
 
-void scale(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan,
-           Pods& draining) {
+void scale(const Sorted& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan) {
   const int live = static_cast<int>(pods.live.size());
   const int old = count_if(pods.live, [&](const PodView& pod) { return pod.revision != seen.revision; });
   const bool rolling = old > 0 && spec.replicas > 0 && seen.template_error.empty();
   const int wanted = spec.replicas + (rolling ? 1 : 0);
 
-  if (live < spec.replicas) draining = take_back(draining, spec.replicas - live, spec, seen, now, plan);
+  if (live < spec.replicas) take_back(pods.draining, spec.replicas - live, spec, seen, now, plan);
   const int missing = wanted - live - static_cast<int>(plan.cancel.size());
-  if (missing > 0 && seen.template_error.empty()) {
+  if (missing > 0 && seen.creates_held > Duration(0)) {
+    plan.creates_held = true;
+    plan.wake_within(seen.creates_held);
+  } else if (missing > 0 && seen.template_error.empty()) {
     plan.create = free_names(seen, std::min(missing, kCreatesPerReconcileMax));
     if (missing > kCreatesPerReconcileMax) plan.wake_within(Duration(0));
   }
-  const int room = spec.concurrent_drains_max - static_cast<int>(draining.size());
+  const int room = spec.concurrent_drains_max - static_cast<int>(pods.draining.size());
   if (live > wanted) {
     const int surplus = live - wanted;
     const int pending = count_if(
@@ -197,9 +195,13 @@ void repair(const Sorted& pods, const GatewaySpec& spec, WallTime now, Plan& pla
   for (const PodView* pod : pods.live) {
     if (touched.contains(pod->uid)) continue;
     const bool ours = pod->state_label != "gray" && pod->state_label != "offline";
-    if (ours && (pod->state_label != "active" || pod->traffic_label != "on"))
+    // A rate that a drain has left behind, which somebody has ended by hand, would be reserved by a later leader.
+    const bool leftover = pod->rate_recorded > 0 && pod->state && !pod->state->drain;
+    if (ours && (pod->state_label != "active" || pod->traffic_label != "on" || leftover)) {
       plan.relabel.push_back({ref_to(*pod), false});
-    const bool stray = pod->state && pod->state->drain && parse_drain_reason(pod->state->drain->reason);
+    }
+    const bool stray = pod->container == ContainerState::kRunning && pod->state && pod->state->drain &&
+                       parse_drain_reason(pod->state->drain->reason);
     if (!stray) continue;
     if (pod->failure_age && *pod->failure_age < kAdminRetry) {
       plan.wake_within(kAdminRetry);
@@ -245,6 +247,12 @@ bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   return is_live(pod) && pod.ready && now - pod.ready_since >= spec.min_ready;
 }
 
+int receivers_of(const Observed& seen) {
+  if (seen.deleting) return 0;
+  return static_cast<int>(
+      std::count_if(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) { return pod.ready && is_live(pod); }));
+}
+
 Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   Plan plan;
   if (seen.deleting && !seen.finalized) return plan;  // Nothing is ours to do any more.
@@ -252,19 +260,21 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
     plan.add_finalizer = true;  // Before the first side effect; the next round goes on.
     return plan;
   }
+  if (seen.orphaned) {
+    plan.remove_finalizer = seen.pods.empty();
+    return plan;
+  }
   const Sorted pods = sort_pods(seen, now);
   for (const PodView* pod : pods.finished) plan.remove.push_back(without_drain(*pod));
 
-  Pods draining = pods.draining;
   if (seen.deleting) {
     if (seen.pods.empty()) plan.remove_finalizer = true;
     drain_everything(pods, spec, now, plan);
-  } else {
-    scale(pods, seen, spec, now, plan, draining);
+  } else if (!seen.unsure) {  // A drain may have begun that we do not see: it must not be joined by a second one.
+    scale(pods, seen, spec, now, plan);
   }
   repair(pods, spec, now, plan);
-  const int receivers = count_if(pods.live, [](const PodView& pod) { return pod.ready && is_live(pod); });
-  plan_drains(spec, draining, seen.deleting ? 0 : receivers, now, plan);
+  plan_drains(spec, seen, now, plan);
   wake_for_availability(pods, spec, now, plan);
   return plan;
 }

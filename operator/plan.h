@@ -26,7 +26,8 @@ enum class DrainPhase {
 const char* to_string(DrainPhase phase);
 
 /// How far a pod's drain is. A pod counts as empty only by the gateway's own word: a fresh state from after the end of
-/// propagation in which the drain runs and no connection is left. No answer never means zero.
+/// propagation in which the drain runs and no connection is left, if it said so before the deadline too: after it there
+/// are none because they were closed. No answer never means zero.
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now);
 
 /// Write the decision on the pod: annotation and labels, conditional on the version that was observed.
@@ -43,6 +44,12 @@ struct StartDrain {
 struct CancelDrain {
   PodRef pod;
   bool tell_gateway = false;
+};
+
+/// Write on the pod what its gateway may be granted (drain_record.h): before more is ordered, after less is known.
+struct RecordRate {
+  PodRef pod;
+  double rate_per_second = 0;
 };
 
 /// PUT /admin/v1/drain.
@@ -70,7 +77,7 @@ struct DeletePod {
   std::optional<std::int64_t> connections;  ///< Connections now, where known.
 };
 
-/// Put the labels right that somebody has changed.
+/// Put the labels right that somebody has changed. A pod that does not drain also loses a recorded rate.
 struct Relabel {
   PodRef pod;
   bool draining = false;
@@ -83,9 +90,11 @@ struct Plan {
   std::vector<CancelDrain> cancel;
   std::vector<StartDrain> start;
   std::vector<Relabel> relabel;
+  std::vector<RecordRate> record_rates;
   std::vector<DrainOrder> orders;
   std::vector<PodRef> undrain;      ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
   std::vector<std::string> create;  ///< Names.
+  bool creates_held = false;        ///< Pods are missing, but none is made for now: the last one was refused.
   /// UIDs whose states must be asked for before a victim can be chosen.
   std::vector<std::string> states_wanted;
   /// Time makes a difference no later than this; unset where only an event can.
@@ -100,5 +109,7 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now);
 bool is_live(const PodView& pod);
 /// Ready for at least spec.min_ready.
 bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now);
+/// Pods that take connections over: ready and live ones; none where the whole gateway goes.
+int receivers_of(const Observed& seen);
 
 }  // namespace sluice::op

@@ -28,18 +28,24 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
   check({
       {"Propagating: nothing is asked of the gateway yet", spec_of(1),
        fleet({serving("a"), serving("b", 800) | draining(14s)}), ""},
-      {"Evicting: the gateway gets the whole budget of one receiver", spec_of(1),
-       fleet({serving("a"), serving("b", 800) | draining(15s)}), "order b:200"},
+      {"Evicting: its share is the whole budget of one receiver, which is recorded first", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(15s)}), "record b:200"},
+      {"Evicting: then the gateway gets it", spec_of(1),
+       fleet({serving("a"), serving("b", 800) | draining(15s) | recorded(200)}), "order b:200"},
       {"Evicting: an order that holds is not repeated", spec_of(1),
        fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), ""},
       {"Evicting: a restarted gateway is told again", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(20s)}), "order b:200"},
+       fleet({serving("a"), serving("b", 0) | draining(20s) | recorded(200)}), "order b:200"},
       {"Evicting: a smaller budget takes effect", with_rate(50),
        fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)}), "order b:50"},
+      {"Evicting: less is recorded once it is known to be in effect", with_rate(50),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(50) | recorded(200)}), "record b:50"},
+      {"Evicting: a little more than is recorded is not worth a write", with_rate(104),
+       fleet({serving("a"), serving("b", 800) | draining(20s) | recorded(100)}), "order b:100"},
       {"Drained: zero by the gateway's own word", spec_of(1),
        fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200)}), "delete b:drained"},
       {"zero before the drain was accepted is no proof", spec_of(1),
-       fleet({serving("a"), serving("b", 0) | draining(60s)}), "order b:200"},
+       fleet({serving("a"), serving("b", 0) | draining(60s) | recorded(200)}), "order b:200"},
       {"an old zero is no proof", spec_of(1),
        fleet({serving("a"), serving("b", 0) | draining(60s) | evicting(200) | stale(3s)}), ""},
       {"a zero of an earlier drain is no proof", spec_of(1),
@@ -50,6 +56,11 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 700) | draining(30min) | evicting(200)}), "delete b:timed out"},
       {"TimedOut: also where nobody answers", spec_of(1),
        fleet({serving("a"), serving("b", 700) | draining(31min) | unreachable}), "delete b:timed out"},
+      {"TimedOut: zero because the deadline has closed them", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(30min + 150ms) | evicting(200)}), "delete b:timed out"},
+      {"Drained: zero was reported before the deadline", spec_of(1),
+       fleet({serving("a"), serving("b", 0) | draining(30min + 150ms) | evicting(200) | empty_for(200ms)}),
+       "delete b:drained"},
       {"a crashed container has no connections, once its endpoints are gone", spec_of(1),
        fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped if unchanged"},
       {"a crashed container may come back while endpoints still follow", spec_of(1),
@@ -62,9 +73,111 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(200), serving("c", 400) | draining(15s)}),
        "order b:100"},
       {"two drains: then the younger one gets its share", spec_of(1),
-       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100), serving("c", 400) | draining(15s)}),
+       fleet({serving("a"), serving("b", 400) | draining(60s) | evicting(100),
+              serving("c", 400) | draining(15s) | recorded(100)}),
        "order c:100"},
   });
+}
+
+TEST_CASE("a new leader keeps to the budget") {
+  const PodView a = serving("a");
+  const PodView c = serving("c", 400) | draining(20s) | recorded(200);
+  check({
+      {"a new leader orders nothing before every draining pod has been heard", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(150) | unheard, c}), ""},
+      {"a pod that cannot be asked yet does not keep the others", spec_of(1),
+       fleet({a, c, serving("b", 400) | draining(60s) | unheard | [](PodView& pod) { pod.address.clear(); }}),
+       "order c:200"},
+      {"a pod never heard and out of reach reserves what is recorded for it, and no more", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(150) | unheard | unreachable, c}), "order c:50"},
+      {"a pod never heard and out of reach that was granted nothing reserves nothing", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | unheard | unreachable, c}), "order c:200"},
+      {"a rate that somebody has made unreadable may be the whole budget", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | recorded(1e9) | unheard | unreachable, c}), ""},
+      {"a pod heard at last has the rate that it says", spec_of(1),
+       fleet({a, serving("b", 400) | draining(60s) | evicting(100) | recorded(150), c}), "record b:100, order c:100"},
+  });
+}
+
+TEST_CASE("rates outside the evicting pods count") {
+  const PodView a = serving("a");
+  const PodView b = serving("b", 800) | draining(20s) | evicting(150);
+  const PodView c = serving("c", 400) | draining(20s) | recorded(200);
+  GatewaySpec longer = spec_of(1);
+  longer.propagation_delay = 30s;
+  check({
+      {"what is taken back keeps its rate until its gateway has answered", spec_of(2), fleet({a, b, c}),
+       "take back b and tell it, order c:50"},
+      {"propagation made longer under way", longer, fleet({a, b, serving("c", 400) | draining(40s) | recorded(200)}),
+       "order c:50"},
+      {"a record that cannot be read", spec_of(1), fleet({a, b | [](PodView& pod) { pod.drain.reset(); }, c}),
+       "start b:ScaleDown, order c:50"},
+      {"a gateway that drains though its pod does not", spec_of(1), fleet({b | not_draining | unready, c}),
+       "order c:50, undrain b"},
+      {"a container that does not run releases nothing", spec_of(1), fleet({a, b | not_draining | crashed, c}),
+       "order c:200"},
+      {"a pod that is being deleted is no drain of ours", spec_of(1), fleet({a, b | terminating, c}), "order c:200"},
+  });
+}
+
+TEST_CASE("a drain that its deadline has cut says how many connections it closed") {
+  struct End {
+    const char* name;
+    PodView pod;
+    std::optional<std::int64_t> connections;
+  };
+  const auto last_had = [](std::int64_t count) { return [count](PodView& pod) { pod.last_count = count; }; };
+  const auto silent = [](PodView& pod) { pod.state.reset(); };
+  const End rows[] = {
+      {"as it says", serving("b", 700) | draining(30min) | evicting(200), 700},
+      {"as it said last, where the deadline was faster",
+       serving("b", 0) | draining(30min + 150ms) | evicting(200) | last_had(3), 3},
+      {"it never said how many", serving("b", 0) | draining(30min + 150ms) | evicting(200), std::nullopt},
+      {"it never answered", serving("b", 0) | draining(30min) | silent | unreachable, std::nullopt},
+      {"none, where it was empty before and then fell silent",
+       serving("b", 0) | draining(30min) | evicting(200) | last_had(3) | stale(5s) | empty_for(9s), 0},
+  };
+  for (const End& row : rows) {
+    CAPTURE(row.name);
+    const Plan plan = plan_gateway(spec_of(1), fleet({serving("a"), row.pod}), kNoon);
+    REQUIRE(plan.remove.size() == 1);
+    CHECK(plan.remove[0].reason == DeleteReason::kTimedOut);
+    CHECK(plan.remove[0].connections == row.connections);
+  }
+}
+
+TEST_CASE("an order holds or is given") {
+  struct Hold {
+    const char* name;
+    double rate_reported;
+    double rate_possible;
+    Duration deadline_reported;  // Past the record's.
+    std::optional<Duration> deadline_ordered;
+    bool holds;
+  };
+  const Hold rows[] = {
+      {"as ordered", 200, 200, 0ms, 0ms, true},
+      {"a new leader finds it as it should be", 200, 200, 0ms, std::nullopt, true},
+      {"reported in whole seconds", 200, 200, -900ms, 0ms, true},
+      {"another rate", 100, 100, 0ms, 0ms, false},
+      {"a lost call may have granted more", 200, 300, 0ms, 0ms, false},
+      {"the gateway terminates and has cut its deadline: told again it would cut it again", 200, 200, -20min, 0ms,
+       true},
+      {"a new leader does not know why the deadline is earlier, and tells it once", 200, 200, -20min, std::nullopt,
+       false},
+      {"the record has moved later since", 200, 200, -20min, -20min, false},
+      {"the record has moved earlier since", 200, 200, 20min, 20min, false},
+      {"later than it was ordered", 200, 200, 20min, 0ms, false},
+  };
+  const DrainRecord record{DrainReason::kScaleDown, kNoon, kNoon + 30min};
+  for (const Hold& row : rows) {
+    CAPTURE(row.name);
+    std::optional<WallTime> ordered;
+    if (row.deadline_ordered) ordered = record.deadline + *row.deadline_ordered;
+    const GatewayDrain drain{.deadline = record.deadline + row.deadline_reported, .rate = row.rate_reported};
+    CHECK(order_holds({.connections = 5, .drain = drain}, row.rate_possible, ordered, record, 200) == row.holds);
+  }
+  CHECK_FALSE(order_holds({.connections = 5, .drain = std::nullopt}, 0, record.deadline, record, 200));
 }
 
 TEST_CASE("plan_gateway takes pods back before it makes new ones") {
@@ -86,14 +199,12 @@ TEST_CASE("plan_gateway takes pods back before it makes new ones") {
       {"a pod past its deadline goes", spec_of(2), fleet({serving("a"), serving("b", 800) | draining(30min)}),
        "delete b:timed out, create 1"},
       {"a gateway whose pod was taken back but that still drains is told again", spec_of(1),
-       fleet({serving("a", 5) | draining(20s) | evicting(200) |
-              [](PodView& pod) {
-                pod.drain_annotated = false;
-                pod.drain.reset();
-                pod.state_label = "active";
-                pod.traffic_label = "on";
-              }}),
-       "undrain a"},
+       fleet({serving("a", 5) | draining(20s) | evicting(200) | not_draining}), "undrain a"},
+      {"a pod that propagates again is told where it may have been ordered", spec_of(2),
+       fleet({serving("a"), serving("b", 800) | draining(3s) | recorded(200) | unheard}), "take back b and tell it"},
+      {"a rate that an ended drain has left behind is forgotten", spec_of(1), fleet({serving("a", 5) | recorded(200)}),
+       "relabel a active"},
+      {"but not before its gateway says so", spec_of(1), fleet({serving("a", 5) | recorded(200) | unheard}), ""},
   });
 }
 
@@ -109,6 +220,7 @@ TEST_CASE("a plan wakes when time alone makes a difference") {
       {"at the deadline", fleet({serving("a"), serving("b", 9) | draining(20min) | evicting(200)}), 10min},
       {"when a ready pod becomes available", fleet({serving("a") | young}), 8s},
       {"when a failed pod may be replaced", fleet({serving("a") | failed | young}), 7s},
+      {"when the last refusal of a pod is long enough ago", fleet({}) | [](Observed& s) { s.creates_held = 4s; }, 4s},
       {"when a silent gateway may be asked again",
        fleet({serving("a"), serving("b", 9) | draining(20s) | evicting(200) | unreachable}), kAdminRetry},
   };

@@ -36,6 +36,8 @@ TEST_CASE("plan_gateway keeps as many pods as asked for") {
       {"no pod is made from a template that the API server refuses", spec_of(3),
        fleet({serving("a")}) | [](Observed& s) { s.template_error = "no"; }, ""},
       {"creates are bounded; the next round goes on", spec_of(2000), fleet({}), "create 500"},
+      {"no pod is made for a while after one was refused", spec_of(3),
+       fleet({serving("a")}) | [](Observed& s) { s.creates_held = 4s; }, ""},
       {"zero replicas of nothing", spec_of(0), fleet({}), ""},
   });
 }
@@ -70,6 +72,20 @@ TEST_CASE("plan_gateway chooses whom to drain") {
       {"draining pods do not count as replicas", spec_of(1), fleet({serving("a", 9), serving("b", 3) | draining(1s)}),
        ""},
   });
+}
+
+TEST_CASE("a hundred drains at once are begun in rounds that can be asked in time") {
+  GatewaySpec spec = spec_of(1);
+  spec.concurrent_drains_max = 100;
+  std::vector<PodView> pods;
+  for (int i = 0; i < 101; ++i) pods.push_back(serving(("p" + std::to_string(100 + i)).c_str(), i));
+  Observed seen = fleet(pods);
+  seen.choosing_for = 0ms;
+  CHECK(words(plan_gateway(spec, seen, kNoon)) == "ask " + std::to_string(kVictimCandidatesMax));
+  seen.choosing_for = kStateFresh;
+  const Plan plan = plan_gateway(spec, seen, kNoon);
+  CHECK(plan.start.size() == kVictimCandidatesMax - 1);
+  CHECK(plan.states_wanted.empty());
 }
 
 TEST_CASE("plan_gateway rolls one pod at a time") {
@@ -119,7 +135,7 @@ TEST_CASE("plan_gateway drains a gateway that is deleted") {
        fleet({serving("a", 300) | draining(20s, DrainReason::kDelete),
               serving("b", 100) | draining(20s, DrainReason::kDelete)}) |
            deleting,
-       "order a:150, order b:50"},
+       "record a:150, record b:50"},
       {"pods that never started just go", spec_of(2), fleet({serving("a") | pending}) | deleting,
        "delete a:never started if unchanged"},
       {"the finalizer waits for the last pod to be gone", spec_of(2), fleet({serving("a") | terminating}) | deleting,
@@ -129,6 +145,29 @@ TEST_CASE("plan_gateway drains a gateway that is deleted") {
        fleet({serving("a")}) | deleting | [](Observed& s) { s.finalized = false; }, ""},
       {"a deletion is never taken back, whatever the replicas say", spec_of(9),
        fleet({serving("a", 3) | draining(3s, DrainReason::kDelete)}) | deleting, ""},
+  });
+}
+
+TEST_CASE("plan_gateway leaves the pods of a gateway that is deleted without them") {
+  const auto orphaned = [](Observed& seen) { seen.deleting = seen.orphaned = true; };
+  check({
+      {"nothing is drained, ordered or deleted", spec_of(2),
+       fleet({serving("a", 3), serving("b") | pending, serving("c") | failed,
+              serving("d", 300) | draining(20s) | evicting(50), serving("e", 300) | draining(31min)}) |
+           orphaned,
+       ""},
+      {"the finalizer goes once no pod is ours any more", spec_of(2), fleet({}) | orphaned, "remove finalizer"},
+  });
+}
+
+TEST_CASE("plan_gateway makes no choice while a write's outcome is not known") {
+  const auto unsure = [](Observed& seen) { seen.unsure = true; };
+  check({
+      {"no second victim", spec_of(1), fleet({serving("a", 9), serving("b", 3)}) | unsure, ""},
+      {"no pod that never started goes", spec_of(1), fleet({serving("a", 9), serving("b") | pending}) | unsure, ""},
+      {"drains go on", spec_of(1),
+       fleet({serving("a", 9), serving("b", 3), serving("c", 800) | draining(15s) | recorded(400)}) | unsure,
+       "order c:400"},
   });
 }
 

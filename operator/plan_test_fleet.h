@@ -1,4 +1,4 @@
-// Pods and fleets for the tests of the plan, in words: serving("b", 800) | draining(20s) | evicting(200).
+// Pods and fleets for the tests of plan and status, in words: serving("b", 800) | draining(20s) | evicting(200).
 #pragma once
 
 #include <functional>
@@ -10,7 +10,8 @@
 
 namespace sluice::op::testing {
 
-inline const WallTime kNoon{std::chrono::hours(24 * 365 * 50)};
+/// 2026-11-23T12:00:00Z
+inline const WallTime kNoon{std::chrono::seconds(1'795'435'200)};
 
 inline GatewaySpec spec_of(int replicas) {
   GatewaySpec spec;
@@ -31,6 +32,7 @@ inline PodView serving(const char* name, std::int64_t connections = 0) {
   pod.ready_since = kNoon - 1h;
   pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
   pod.state_age = 100ms;
+  if (connections == 0) pod.empty_for = pod.state_age;
   return pod;
 }
 
@@ -74,6 +76,10 @@ inline std::function<void(PodView&)> stale(Duration age) {
   return [age](PodView& pod) { pod.state_age = age; };
 }
 
+inline std::function<void(PodView&)> empty_for(Duration time) {
+  return [time](PodView& pod) { pod.empty_for = time; };
+}
+
 /// Draining for `since`, as its annotation and labels say; the gateway knows nothing of it yet.
 inline std::function<void(PodView&)> draining(Duration since, DrainReason reason = DrainReason::kScaleDown) {
   return [since, reason](PodView& pod) {
@@ -93,7 +99,27 @@ inline std::function<void(PodView&)> evicting(double rate) {
                                     .remaining = pod.state->connections,
                                     .rate = rate};
     pod.rate_possible = rate;
+    pod.rate_recorded = rate;
+    pod.deadline_ordered = pod.drain->deadline;
   };
+}
+/// So much may be granted to it, as its annotation says.
+inline std::function<void(PodView&)> recorded(double rate) {
+  return [rate](PodView& pod) { pod.rate_recorded = rate; };
+}
+/// A new leader has not heard from it yet.
+inline void unheard(PodView& pod) {
+  pod.state.reset();
+  pod.empty_for.reset();
+  pod.deadline_ordered.reset();
+  pod.rate_possible = pod.rate_recorded;
+}
+/// Nothing says any more that the pod drains; its gateway may.
+inline void not_draining(PodView& pod) {
+  pod.drain_annotated = false;
+  pod.drain.reset();
+  pod.state_label = "active";
+  pod.traffic_label = "on";
 }
 
 inline Observed fleet(std::vector<PodView> pods) {
@@ -127,6 +153,9 @@ inline std::string words(const Plan& plan) {
   for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
   for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
   for (const auto& a : plan.relabel) say("relabel " + a.pod.name + (a.draining ? " draining" : " active"));
+  for (const auto& a : plan.record_rates) {
+    say("record " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
+  }
   for (const auto& a : plan.orders) {
     say("order " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
   }

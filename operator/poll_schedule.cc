@@ -8,41 +8,75 @@
 
 namespace sluice::op {
 
-SteadyTime PollSchedule::Entry::due() const {
-  switch (target.urgency) {
+PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
+  if (entry.target.urgency != PollUrgency::kCandidate) return entry.target.urgency;
+  const bool its_turn = !choosing_.empty() && choosing_.front() == entry.target.key;
+  return its_turn ? PollUrgency::kCandidate : PollUrgency::kOther;
+}
+
+SteadyTime PollSchedule::due_of(const Entry& entry) const {
+  switch (urgency_of(entry)) {
     case PollUrgency::kDraining:
-      return asked_at + kPollDraining;
+      return entry.asked_at + kPollDraining;
     case PollUrgency::kCandidate:
-      return asked_at + kPollCandidate;
+      return entry.asked_at + kPollCandidate;
     case PollUrgency::kOther:
       break;
   }
-  return asked_at + kPollOther;
+  return entry.asked_at + kPollOther;
 }
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
   std::set<std::string> kept;
+  bool chooses = false;
   for (const PollTarget& target : targets) {
     kept.insert(target.uid);
     entries_[target.uid].target = target;
+    chooses = chooses || target.urgency == PollUrgency::kCandidate;
   }
   std::erase_if(entries_,
                 [&](const auto& entry) { return entry.second.target.key == key && !kept.contains(entry.first); });
+  const auto place = std::find(choosing_.begin(), choosing_.end(), key);
+  if (chooses && place == choosing_.end()) choosing_.push_back(key);
+  if (!chooses && place != choosing_.end()) choosing_.erase(place);
 }
 
-std::optional<PollTarget> PollSchedule::next(SteadyTime now) {
+/// A choice that does not come about (its reconciles fail) must not keep the others waiting.
+void PollSchedule::pass_turn(SteadyTime now) {
+  if (choosing_.empty()) {
+    turn_of_.clear();
+    return;
+  }
+  if (choosing_.front() == turn_of_) {
+    if (now - turn_since_ < kCandidateTurnMax) return;
+    choosing_.push_back(std::move(choosing_.front()));
+    choosing_.pop_front();
+  }
+  turn_of_ = choosing_.front();
+  turn_since_ = now;
+}
+
+std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_only) {
   if (now < last_ + kPollSpacing) return std::nullopt;
-  Entry* best = nullptr;
+  pass_turn(now);
+  Entry* draining = nullptr;
+  Entry* other = nullptr;
   for (auto& [uid, entry] : entries_) {
-    if (entry.in_flight || entry.due() > now) continue;
-    const auto order = [](const Entry& e) { return std::make_tuple(e.target.urgency, e.asked_at); };
+    const PollUrgency urgency = urgency_of(entry);
+    if (entry.in_flight || due_of(entry) > now || (candidates_only && urgency != PollUrgency::kCandidate)) continue;
+    const auto order = [this](const Entry& e) { return std::make_tuple(urgency_of(e), e.asked_at); };
+    Entry*& best = urgency == PollUrgency::kDraining ? draining : other;
     if (best == nullptr || order(entry) < order(*best)) best = &entry;
   }
-  if (best == nullptr) return std::nullopt;
-  best->asked_at = now;
-  best->in_flight = true;
+  Entry* chosen = draining == nullptr || (last_was_draining_ && other != nullptr) ? other : draining;
+  if (chosen == nullptr) return std::nullopt;
+  chosen->asked_at = now;
+  chosen->in_flight = true;
   last_ = now;
-  return best->target;
+  last_was_draining_ = chosen == draining;
+  PollTarget target = chosen->target;
+  target.urgency = urgency_of(*chosen);
+  return target;
 }
 
 void PollSchedule::finished(const std::string& uid) {
@@ -50,10 +84,11 @@ void PollSchedule::finished(const std::string& uid) {
   if (it != entries_.end()) it->second.in_flight = false;
 }
 
-std::optional<SteadyTime> PollSchedule::next_due() const {
+std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {
   std::optional<SteadyTime> earliest;
   for (const auto& [uid, entry] : entries_) {
-    if (!entry.in_flight && (!earliest || entry.due() < *earliest)) earliest = entry.due();
+    if (entry.in_flight || (candidates_only && urgency_of(entry) != PollUrgency::kCandidate)) continue;
+    if (!earliest || due_of(entry) < *earliest) earliest = due_of(entry);
   }
   if (earliest) earliest = std::max(*earliest, last_ + kPollSpacing);
   return earliest;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "operator/limits.h"
@@ -49,6 +51,70 @@ TEST_CASE("never more than the rate, however many there are") {
   CHECK(uids.size() == 500);
   // All have had their turn once before one has it twice.
   CHECK(std::set<std::string>(uids.begin(), uids.end()).size() == 500);
+}
+
+TEST_CASE("every choice comes about within seconds, though hundreds of pods drain and several gateways choose") {
+  PollSchedule schedule;
+  std::vector<PollTarget> draining;
+  for (int i = 0; i < 500; ++i) {
+    draining.push_back(target("d" + std::to_string(i), PollUrgency::kDraining, "live/big"));
+  }
+  schedule.set_targets("live/big", draining);
+  const std::vector<std::string> keys{"live/a", "live/b", "live/c", "live/d"};
+  std::map<std::string, std::vector<PollTarget>> candidates;
+  for (const std::string& key : keys) {
+    for (int i = 0; i < kVictimCandidatesMax; ++i) {
+      candidates[key].push_back(target(key + std::to_string(i), PollUrgency::kCandidate, key));
+    }
+    schedule.set_targets(key, candidates[key]);
+  }
+  // A gateway has chosen once the states of all its candidates are fresh at one moment.
+  std::map<std::string, SteadyTime> asked_at;
+  std::vector<std::string> chosen;
+  int polls_of_draining = 0;
+  SteadyTime now = kStart;
+  for (; chosen.size() < keys.size() && now < kStart + 60s; now += 1ms) {
+    const auto next = schedule.next(now);
+    if (!next) continue;
+    schedule.finished(next->uid);
+    asked_at[next->uid] = now;
+    polls_of_draining += next->urgency == PollUrgency::kDraining;
+    const auto& wanted = candidates[next->key];
+    if (wanted.empty() || !std::all_of(wanted.begin(), wanted.end(), [&](const PollTarget& one) {
+          return asked_at.contains(one.uid) && now - asked_at[one.uid] <= kStateFresh;
+        })) {
+      continue;
+    }
+    chosen.push_back(next->key);
+    schedule.set_targets(next->key, {});
+  }
+  CHECK(chosen == keys);
+  CHECK(now - kStart <= keys.size() * kStateFresh);
+  CHECK(polls_of_draining >= static_cast<int>(keys.size()) * (kVictimCandidatesMax - 1));
+}
+
+TEST_CASE("a choice that does not come about lets the next one have its turn") {
+  PollSchedule schedule;
+  schedule.set_targets("live/stuck", {target("s", PollUrgency::kCandidate, "live/stuck")});
+  schedule.set_targets("live/edge", {target("e", PollUrgency::kCandidate, "live/edge")});
+  const auto count = [](const std::vector<std::string>& uids, const char* uid) {
+    return std::count(uids.begin(), uids.end(), uid);
+  };
+  const auto first = asked(schedule, kStart, kCandidateTurnMax);
+  CHECK(count(first, "s") > 10 * count(first, "e"));
+  const auto second = asked(schedule, kStart + kCandidateTurnMax, kCandidateTurnMax);
+  CHECK(count(second, "e") > 10 * count(second, "s"));
+}
+
+TEST_CASE("gateways that hang leave room for candidates") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("d", PollUrgency::kDraining), target("c", PollUrgency::kCandidate)});
+  const auto next = schedule.next(kStart, /*candidates_only=*/true);
+  REQUIRE(next);
+  CHECK(next->uid == "c");
+  CHECK_FALSE(schedule.next(kStart + 1s, /*candidates_only=*/true));
+  CHECK_FALSE(schedule.next_due(/*candidates_only=*/true));
+  CHECK(schedule.next(kStart + 1s)->uid == "d");
 }
 
 TEST_CASE("a target that has not answered is not asked again") {

@@ -98,6 +98,7 @@ Json render_pod(const Json& gateway, const std::string& name, const std::string&
   labels[kRevisionLabel] = revision;
   Json annotations = object_or_empty(gateway, "/spec/template/metadata/annotations");
   annotations.erase(kDrainAnnotation);
+  annotations.erase(kRateAnnotation);
   // An eviction ends in the gateway's own drain, and the PDBs say how many may run: the autoscaler need not stay away.
   fill(annotations, "cluster-autoscaler.kubernetes.io/safe-to-evict", "true");
 

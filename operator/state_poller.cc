@@ -40,14 +40,16 @@ void StatePoller::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const bool room = in_flight_ < kAdminCallsMax;
-    if (const auto target = room ? schedule_.next(clock_.steady()) : std::nullopt) {
+    const bool candidates_only = others_in_flight_ >= kOtherPollsMax;
+    if (const auto target = room ? schedule_.next(clock_.steady(), candidates_only) : std::nullopt) {
       ++in_flight_;
+      others_in_flight_ += target->urgency != PollUrgency::kCandidate;
       lock.unlock();
       ask(*target);
       lock.lock();
       continue;
     }
-    const auto due = room ? schedule_.next_due() : std::nullopt;
+    const auto due = room ? schedule_.next_due(candidates_only) : std::nullopt;
     if (due) {
       changed_.wait_for(lock, std::max(*due - clock_.steady(), SteadyTime::duration(kPollSpacing)));
     } else {
@@ -82,6 +84,7 @@ void StatePoller::answered(const PollTarget& target, SteadyTime asked_at, const 
   const std::lock_guard lock(mutex_);
   schedule_.finished(target.uid);
   --in_flight_;
+  others_in_flight_ -= target.urgency != PollUrgency::kCandidate;
   changed_.notify_all();
 }
 

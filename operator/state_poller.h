@@ -50,6 +50,7 @@ class StatePoller {
   PollSchedule schedule_;
   bool stopping_ = false;
   int in_flight_ = 0;
+  int others_in_flight_ = 0;  ///< Of those, the ones that are no candidates.
   std::thread thread_;
 };
 

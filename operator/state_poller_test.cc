@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <map>
+#include <vector>
 
 #include "operator/limits.h"
 
@@ -17,6 +19,10 @@ class ScriptedApi final : public AdminApi {
     {
       const std::lock_guard lock(mutex_);
       ++calls_;
+      if (call.uid.starts_with("hangs")) {
+        hanging_.push_back(std::move(done));
+        return;
+      }
       const auto it = connections_.find(call.uid);
       if (it != connections_.end()) answer = GatewayState{.connections = it->second, .drain = std::nullopt};
     }
@@ -30,9 +36,23 @@ class ScriptedApi final : public AdminApi {
     const std::lock_guard lock(mutex_);
     return calls_;
   }
+  std::size_t hanging() {
+    const std::lock_guard lock(mutex_);
+    return hanging_.size();
+  }
+  /// The calls to pods that hang end at last.
+  void let_go() {
+    std::vector<Done> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all.swap(hanging_);
+    }
+    for (const Done& done : all) done(Error{ErrorCode::kUnavailable, "time is up", std::nullopt});
+  }
 
  private:
   std::mutex mutex_;
+  std::vector<Done> hanging_;
   std::map<std::string, std::int64_t> connections_;
   int calls_ = 0;
 };
@@ -78,6 +98,32 @@ TEST_CASE("the poller asks what it was told to ask, keeps the answers and tells 
   const int calls = api.calls();
   poller.set_targets("live/edge", {{"b", "b:1", "live/edge", PollUrgency::kDraining}});
   CHECK(api.calls() == calls);
+}
+
+TEST_CASE("a candidate is asked though every draining pod hangs") {
+  ScriptedApi api;
+  api.set("c", 7);
+  StateStore states;
+  states.set_pods("live/edge", {"c"});
+  SystemClock clock;
+  std::promise<void> heard;
+  std::once_flag once;
+  StatePoller poller(api, states, clock, [&](const PollTarget& target, bool) {
+    if (target.uid == "c" && api.hanging() >= static_cast<std::size_t>(kOtherPollsMax)) {
+      std::call_once(once, [&] { heard.set_value(); });
+    }
+  });
+  std::vector<PollTarget> targets{{"c", "c:1", "live/edge", PollUrgency::kCandidate}};
+  for (int i = 0; i < 2 * kAdminCallsMax; ++i) {
+    targets.push_back({"hangs" + std::to_string(i), "h:1", "live/edge", PollUrgency::kDraining});
+  }
+  poller.set_targets("live/edge", targets);
+  poller.start();
+  CHECK(heard.get_future().wait_for(20s) == std::future_status::ready);
+  CHECK(api.hanging() == static_cast<std::size_t>(kOtherPollsMax));
+  poller.set_targets("live/edge", {});
+  api.let_go();
+  poller.stop();
 }
 
 }  // namespace sluice::op

@@ -27,9 +27,21 @@ bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const Gatewa
   const bool settles = !known.failed_at || *known.failed_at <= asked_at;
   known.rate_possible = settles ? rate_of(state) : std::max(known.rate_possible, rate_of(state));
   if (settles) known.failed_at.reset();
+  if (state.connections > 0) {
+    known.last_count = state.connections;
+    known.empty_since.reset();
+  } else if (!known.empty_since) {
+    known.empty_since = asked_at;
+  }
   known.state = state;
   known.asked_at = asked_at;
   return changed;
+}
+
+void StateStore::ordered(const std::string& uid, WallTime deadline) {
+  const std::lock_guard lock(mutex_);
+  const auto found = states_.find(uid);
+  if (found != states_.end()) found->second.deadline_ordered = deadline;
 }
 
 void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe) {

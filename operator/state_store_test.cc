@@ -55,6 +55,23 @@ TEST_CASE("a rate whose call was lost may be in effect until a later answer says
   CHECK(store.get("u").rate_possible == 50);
 }
 
+TEST_CASE("since when a pod is empty, and what it held before") {
+  StateStore store;
+  store.set_pods("live/edge", {"u"});
+  const auto hear = [&](SteadyTime at, std::int64_t connections) {
+    (void)store.heard("u", at, {.connections = connections, .drain = std::nullopt});
+  };
+  hear(kStart, 7);
+  CHECK_FALSE(store.get("u").empty_since);
+  hear(kStart + 1s, 0);
+  hear(kStart + 2s, 0);
+  CHECK(store.get("u").empty_since == kStart + 1s);
+  CHECK(store.get("u").last_count == 7);
+  hear(kStart + 3s, 2);
+  CHECK_FALSE(store.get("u").empty_since);
+  CHECK(store.get("u").last_count == 2);
+}
+
 TEST_CASE("what pods said is forgotten with them, and late answers are dropped") {
   StateStore store;
   store.set_pods("ns/edge", {"a", "b"});

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/base/duration_text.h"
+#include "operator/budget.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/plan.h"
@@ -69,26 +70,45 @@ Json connections_json(const Json& gateway, const Counts& counts) {
 }
 
 std::string whole_seconds(Duration time) {
-  return format_duration(std::chrono::ceil<std::chrono::seconds>(std::max(time, Duration(0))));
+  return format_duration(std::chrono::ceil<std::chrono::seconds>(time));
 }
 
-/// When the drain will be over at its present rate. The gateway spreads departures over the jitter at least.
-std::string time_to_go(const PodView& pod, const GatewaySpec& spec, WallTime now) {
-  const Duration spread = pod.drain->started_at + spec.propagation_delay + spec.hint_jitter - now;
-  Duration paced{0};
-  if (pod.rate_possible > 0 && pod.state) {
-    const double seconds = static_cast<double>(pod.state->connections) / pod.rate_possible;
-    paced = Duration(static_cast<Duration::rep>(std::min(seconds, 1e7) * 1000));
+/// Connections that a budget is split by.
+double left_on(const PodView& pod) {
+  return pod.state ? std::max(static_cast<double>(pod.state->connections), 1.0) : 1.0;
+}
+
+Duration time_for(double connections, double rate) {
+  return Duration(static_cast<Duration::rep>(std::min(connections / rate, 1e7) * 1000));
+}
+
+/// When the drain will be over: at its present rate or, while it propagates, at what will be its `share` of the budget.
+/// Where that cannot be known the deadline is all that can be told. The gateway spreads departures over the jitter at
+/// least, and takes a twentieth longer than the rate alone (docs/design/0001-main-job.md).
+Duration time_to_go(const PodView& pod, double share, const GatewaySpec& spec, WallTime now) {
+  const Duration at_most = std::max<Duration>(pod.drain->deadline - now, Duration(0));
+  const Duration propagation = pod.drain->started_at + spec.propagation_delay - now;
+  switch (phase_of(pod, spec, now)) {
+    case DrainPhase::kPropagating:
+      if (!pod.state) return at_most;
+      return std::min(at_most, propagation + std::max(spec.hint_jitter, time_for(1.05 * left_on(pod), share)));
+    case DrainPhase::kEvicting:
+      if (!pod.state || !pod.state->drain || pod.rate_possible <= 0) return at_most;
+      return std::min(at_most, std::max(propagation + spec.hint_jitter, time_for(left_on(pod), pod.rate_possible)));
+    case DrainPhase::kNone:
+    case DrainPhase::kDrained:
+    case DrainPhase::kTimedOut:
+      break;
   }
-  return whole_seconds(std::min<Duration>(std::max(spread, paced), pod.drain->deadline - now));
+  return Duration(0);
 }
 
-Json drain_entry(const PodView& pod, const GatewaySpec& spec, WallTime now) {
+Json drain_entry(const PodView& pod, double share, const GatewaySpec& spec, WallTime now) {
   Json entry{{"pod", pod.name},
              {"uid", pod.uid},
              {"reason", to_string(pod.drain->reason)},
              {"phase", to_string(phase_of(pod, spec, now))},
-             {"eta", time_to_go(pod, spec, now)},
+             {"eta", whole_seconds(time_to_go(pod, share, spec, now))},
              {"deadline", format_rfc3339(pod.drain->deadline)}};
   if (pod.state) entry["remaining"] = pod.state->connections;
   if (pod.state && pod.state->drain) {
@@ -106,6 +126,19 @@ std::vector<const PodView*> drains_of(const Observed& seen) {
   std::stable_sort(drains.begin(), drains.end(),
                    [](const PodView* a, const PodView* b) { return a->drain->started_at < b->drain->started_at; });
   return drains;
+}
+
+Json drains_json(const std::vector<const PodView*>& drains, const GatewaySpec& spec, const Observed& seen,
+                 WallTime now) {
+  double left = 0;
+  for (const PodView* pod : drains) left += left_on(*pod);
+  const double budget = budget_of(spec, receivers_of(seen));
+  Json list = Json::array();
+  for (const PodView* pod : drains) {
+    if (list.size() == kStatusDrainsMax) break;
+    list.push_back(drain_entry(*pod, budget * left_on(*pod) / left, spec, now));
+  }
+  return list;
 }
 
 struct Condition {
@@ -228,11 +261,8 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"selector", replica_selector(seen.name)},
               {"currentRevision", current_revision(gateway, seen)},
               {"updateRevision", seen.revision},
-              {"connections", connections_json(gateway, counts)}};
-  Json& list = status["drains"] = Json::array();
-  for (const PodView* pod : drains) {
-    if (list.size() < kStatusDrainsMax) list.push_back(drain_entry(*pod, spec, now));
-  }
+              {"connections", connections_json(gateway, counts)},
+              {"drains", drains_json(drains, spec, seen, now)}};
   Json& conditions = status["conditions"] = Json::array();
   for (const Condition& condition :
        {available_condition(spec, counts), progressing_condition(spec, seen, counts, problem),

@@ -2,58 +2,18 @@
 
 #include <doctest/doctest.h>
 
-#include "common/base/duration_text.h"
+#include "operator/plan_test_fleet.h"
 
 namespace sluice::op {
+
+using namespace testing;
+
 namespace {
 
 using kube::Json;
 
-const WallTime kNow = *parse_rfc3339("2026-11-23T10:00:00Z");
-
 Json gateway() {
   return Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","generation":4}})");
-}
-
-PodView pod_with(const char* name, std::int64_t connections) {
-  PodView pod;
-  pod.name = name;
-  pod.uid = std::string("uid-") + name;
-  pod.revision = "new";
-  pod.ready = true;
-  pod.ready_since = kNow - 1h;
-  pod.state = GatewayState{.connections = connections, .drain = std::nullopt};
-  return pod;
-}
-
-PodView draining(PodView pod, Duration since, std::optional<double> rate) {
-  pod.drain_annotated = true;
-  pod.drain = DrainRecord{DrainReason::kScaleDown, kNow - since, kNow - since + 30min};
-  if (rate) {
-    pod.state->drain = GatewayDrain{.started_at = kNow - since,
-                                    .reason = "ScaleDown",
-                                    .deadline = pod.drain->deadline,
-                                    .initial = 800,
-                                    .remaining = pod.state->connections,
-                                    .rate = *rate};
-    pod.rate_possible = *rate;
-  }
-  return pod;
-}
-
-Observed fleet(std::vector<PodView> pods) {
-  Observed seen;
-  seen.name = "edge";
-  seen.finalized = true;
-  seen.revision = "new";
-  seen.pods = std::move(pods);
-  return seen;
-}
-
-GatewaySpec spec_of(int replicas) {
-  GatewaySpec spec;
-  spec.replicas = replicas;
-  return spec;
 }
 
 const Json& condition(const Json& status, const char* type) {
@@ -67,19 +27,12 @@ const Json& condition(const Json& status, const char* type) {
 }  // namespace
 
 TEST_CASE("the counts of a status") {
-  PodView old = pod_with("d", 100);
-  old.revision = "old";
-  PodView fresh = pod_with("e", 7);
-  fresh.ready_since = kNow - 2s;
-  PodView starting = pod_with("f", 0);
-  starting.ready = false;
-  PodView going = pod_with("g", 55);
-  going.terminating = true;
-  PodView failed = pod_with("h", 55);
-  failed.finished = true;
   const Json status =
       compute_status(gateway(), spec_of(4),
-                     fleet({old, fresh, starting, going, failed, draining(pod_with("i", 400), 20s, 200.0)}), {}, kNow);
+                     fleet({serving("d", 100) | old_revision, serving("e", 7) | young, serving("f") | unready,
+                            serving("g", 55) | terminating, serving("h", 55) | failed,
+                            serving("i", 400) | draining(20s) | evicting(200)}),
+                     {}, kNoon);
   CHECK(status["observedGeneration"] == 4);
   CHECK(status["replicas"] == 3);  // d, e, f: neither draining nor going
   CHECK(status["readyReplicas"] == 2);
@@ -97,38 +50,28 @@ TEST_CASE("the counts of a status") {
 TEST_CASE("a new leader that has not asked everybody yet tells no zero") {
   Json known = gateway();
   known["status"]["connections"] = {{"active", 812}, {"draining", 0}, {"summary", "812"}};
-  PodView unheard = pod_with("b", 0);
-  unheard.state.reset();
-  unheard.address = "127.0.0.1:9901";
+  const PodView unheard_pod = serving("b") | unheard;
   const auto connections = [&](const PodView& pod) {
-    return compute_status(known, spec_of(2), fleet({pod_with("a", 400), pod}), {}, kNow)["connections"];
+    return compute_status(known, spec_of(2), fleet({serving("a", 400), pod}), {}, kNoon)["connections"];
   };
-  CHECK(connections(unheard)["active"] == 812);
-  PodView silent = unheard;
-  silent.failure_age = 1s;
-  CHECK(connections(silent)["active"] == 400);
-  PodView starting = unheard;
-  starting.container = ContainerState::kNeverStarted;
-  CHECK(connections(starting)["active"] == 400);
+  CHECK(connections(unheard_pod)["active"] == 812);
+  CHECK(connections(unheard_pod | unreachable)["active"] == 400);
+  CHECK(connections(unheard_pod | pending)["active"] == 400);
 }
 
 TEST_CASE("the current revision follows once every pod has") {
-  PodView old = pod_with("a", 1);
-  old.revision = "old";
+  const PodView old = serving("a", 1) | old_revision;
   Json known = gateway();
   known["status"]["currentRevision"] = "older";
-  CHECK(compute_status(known, spec_of(2), fleet({old, pod_with("b", 1)}), {}, kNow)["currentRevision"] == "older");
-  CHECK(compute_status(known, spec_of(2), fleet({pod_with("b", 1)}), {}, kNow)["currentRevision"] == "new");
-  CHECK(compute_status(gateway(), spec_of(2), fleet({}), {}, kNow)["currentRevision"] == "new");
+  CHECK(compute_status(known, spec_of(2), fleet({old, serving("b", 1)}), {}, kNoon)["currentRevision"] == "older");
+  CHECK(compute_status(known, spec_of(2), fleet({serving("b", 1)}), {}, kNoon)["currentRevision"] == "new");
+  CHECK(compute_status(gateway(), spec_of(2), fleet({}), {}, kNoon)["currentRevision"] == "new");
 }
 
 TEST_CASE("conditions say what is going on") {
-  PodView old = pod_with("o", 1);
-  old.revision = "old";
-  PodView starting = pod_with("s", 0);
-  starting.ready = false;
-  Observed going = fleet({pod_with("a", 1)});
-  going.deleting = true;
+  const PodView old = serving("o", 1) | old_revision;
+  const PodView starting = serving("s") | unready;
+  const Observed going = fleet({serving("a", 1)}) | deleting;
   struct Row {
     const char* name;
     int replicas;
@@ -139,20 +82,20 @@ TEST_CASE("conditions say what is going on") {
     const char* reason;
   };
   const Row rows[] = {
-      {"at target", 1, fleet({pod_with("a", 1)}), {}, "True", "False", "AtTarget"},
-      {"one may be missing", 2, fleet({pod_with("a", 1)}), {}, "True", "True", "ScalingUp"},
-      {"two may not", 3, fleet({pod_with("a", 1)}), {}, "False", "True", "ScalingUp"},
-      {"too many", 1, fleet({pod_with("a", 1), pod_with("b", 1)}), {}, "True", "True", "ScalingDown"},
+      {"at target", 1, fleet({serving("a", 1)}), {}, "True", "False", "AtTarget"},
+      {"one may be missing", 2, fleet({serving("a", 1)}), {}, "True", "True", "ScalingUp"},
+      {"two may not", 3, fleet({serving("a", 1)}), {}, "False", "True", "ScalingUp"},
+      {"too many", 1, fleet({serving("a", 1), serving("b", 1)}), {}, "True", "True", "ScalingDown"},
       {"starting: the only pod may not be missing", 1, fleet({starting}), {}, "False", "True", "WaitingForPods"},
       {"nothing asked for", 0, fleet({}), {}, "True", "False", "AtTarget"},
-      {"rolling", 2, fleet({pod_with("a", 1), old}), {}, "True", "True", "RollingOut"},
-      {"draining", 1, fleet({pod_with("a", 1), draining(pod_with("b", 1), 1s, {})}), {}, "True", "True", "Draining"},
+      {"rolling", 2, fleet({serving("a", 1), old}), {}, "True", "True", "RollingOut"},
+      {"draining", 1, fleet({serving("a", 1), serving("b", 1) | draining(1s)}), {}, "True", "True", "Draining"},
       {"deleting", 1, going, {}, "True", "True", "Deleting"},
       {"a problem", 1, fleet({}), {"TemplateRefused", "spec.x: Required value"}, "False", "False", "TemplateRefused"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const Json status = compute_status(gateway(), spec_of(row.replicas), row.seen, row.problem, kNow);
+    const Json status = compute_status(gateway(), spec_of(row.replicas), row.seen, row.problem, kNoon);
     CHECK(condition(status, "Available")["status"] == row.available);
     CHECK(condition(status, "Progressing")["status"] == row.progressing);
     CHECK(condition(status, "Progressing")["reason"] == row.reason);
@@ -161,19 +104,19 @@ TEST_CASE("conditions say what is going on") {
 
 TEST_CASE("a condition keeps the time of its last transition") {
   Json known = gateway();
-  known["status"] = compute_status(gateway(), spec_of(1), fleet({pod_with("a", 1)}), {}, kNow - 30min);
-  const Json same = compute_status(known, spec_of(1), fleet({pod_with("a", 1)}), {}, kNow);
+  known["status"] = compute_status(gateway(), spec_of(1), fleet({serving("a", 1)}), {}, kNoon - 30min);
+  const Json same = compute_status(known, spec_of(1), fleet({serving("a", 1)}), {}, kNoon);
   CHECK(same == known["status"]);
-  const Json changed = compute_status(known, spec_of(5), fleet({pod_with("a", 1)}), {}, kNow);
-  CHECK(condition(changed, "Available")["lastTransitionTime"] == "2026-11-23T10:00:00Z");
-  CHECK(condition(changed, "Draining")["lastTransitionTime"] == "2026-11-23T09:30:00Z");
+  const Json changed = compute_status(known, spec_of(5), fleet({serving("a", 1)}), {}, kNoon);
+  CHECK(condition(changed, "Available")["lastTransitionTime"] == "2026-11-23T12:00:00Z");
+  CHECK(condition(changed, "Draining")["lastTransitionTime"] == "2026-11-23T11:30:00Z");
 }
 
 TEST_CASE("drains are listed, oldest first, with phase, rate and time to go") {
-  const Json status = compute_status(
-      gateway(), spec_of(1),
-      fleet({pod_with("a", 1), draining(pod_with("b", 10'000), 5s, {}), draining(pod_with("c", 10'000), 20s, 200.0)}),
-      {}, kNow);
+  const Json status = compute_status(gateway(), spec_of(1),
+                                     fleet({serving("a", 1), serving("b", 10'000) | draining(5s),
+                                            serving("c", 10'000) | draining(20s) | evicting(200)}),
+                                     {}, kNoon);
   REQUIRE(status["drains"].size() == 2);
   const Json& evicting = status["drains"][0];
   CHECK(evicting["pod"] == "c");
@@ -182,28 +125,55 @@ TEST_CASE("drains are listed, oldest first, with phase, rate and time to go") {
   CHECK(evicting["remaining"] == 10'000);
   CHECK(evicting["rate"] == 200);
   CHECK(evicting["eta"] == "50s");
-  CHECK(evicting["deadline"] == "2026-11-23T10:29:40Z");
+  CHECK(evicting["deadline"] == "2026-11-23T12:29:40Z");
   const Json& propagating = status["drains"][1];
   CHECK(propagating["phase"] == "Propagating");
-  CHECK(propagating["eta"] == "40s");  // 10 s of propagation and 30 s of jitter are left
+  CHECK(propagating["eta"] == "1m55s");  // 10 s of propagation, then its half of the budget: 1.05 * 10,000 / 100 s
   CHECK_FALSE(propagating.contains("rate"));
   CHECK(condition(status, "Draining")["status"] == "True");
   CHECK(condition(status, "Draining")["message"] ==
-        "c is Evicting (ScaleDown) until 2026-11-23T10:29:40Z at the latest, and 1 more");
+        "c is Evicting (ScaleDown) until 2026-11-23T12:29:40Z at the latest, and 1 more");
+}
+
+TEST_CASE("the time to go is told as far as it can be known") {
+  struct Eta {
+    const char* name;
+    PodView pod;
+    const char* eta;
+  };
+  const Eta rows[] = {
+      {"propagating: the jitter is the least", serving("b", 10) | draining(5s), "40s"},
+      {"propagating: the whole budget for the only drain", serving("b", 20'000) | draining(5s), "1m55s"},
+      {"propagating: but no later than the deadline", serving("b", 1'000'000) | draining(5s), "29m55s"},
+      {"propagating: nobody knows how many there are", serving("b") | draining(5s) | unheard, "29m55s"},
+      {"evicting at a rate", serving("b", 10'000) | draining(20s) | evicting(200), "50s"},
+      {"evicting: the jitter is the least", serving("b", 10) | draining(20s) | evicting(200), "25s"},
+      {"evicting without a rate: the deadline", serving("b", 10'000) | draining(20s), "29m40s"},
+      {"evicting, not heard by this leader yet: the deadline",
+       serving("b", 10'000) | draining(20s) | recorded(200) | unheard, "29m40s"},
+      {"empty", serving("b") | draining(60s) | evicting(200), "0s"},
+      {"past its deadline", serving("b", 10) | draining(31min) | evicting(200), "0s"},
+  };
+  for (const Eta& row : rows) {
+    CAPTURE(row.name);
+    const Json status = compute_status(gateway(), spec_of(1), fleet({serving("a", 1), row.pod}), {}, kNoon);
+    CHECK(status["drains"][0]["eta"] == row.eta);
+  }
 }
 
 TEST_CASE("the list of drains is bounded") {
   std::vector<PodView> pods;
-  for (int i = 0; i < 40; ++i) pods.push_back(draining(pod_with(("p" + std::to_string(i)).c_str(), 1), 1s, {}));
-  const Json status = compute_status(gateway(), spec_of(1), fleet(pods), {}, kNow);
+  for (int i = 0; i < 40; ++i) pods.push_back(serving(("p" + std::to_string(i)).c_str(), 1) | draining(1s));
+  const Json status = compute_status(gateway(), spec_of(1), fleet(pods), {}, kNoon);
   CHECK(status["drains"].size() == 16);
   CHECK(status["drainingReplicas"] == 40);
 }
 
 TEST_CASE("counts alone are no reason to write at once") {
   const auto status_at = [](std::int64_t left, std::optional<double> rate, const char* name, int replicas = 1) {
-    return compute_status(gateway(), spec_of(replicas),
-                          fleet({pod_with("a", left), draining(pod_with(name, left), 20s, rate)}), {}, kNow);
+    PodView pod = serving(name, left) | draining(20s);
+    if (rate) pod = pod | evicting(*rate);
+    return compute_status(gateway(), spec_of(replicas), fleet({serving("a", left), pod}), {}, kNoon);
   };
   CHECK_FALSE(differs_beyond_counts(status_at(500, 100, "b"), status_at(400, 90, "b")));
   CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "c")));

@@ -17,15 +17,20 @@ class TemplateCheck {
   TemplateCheck(kube::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
 
   /// The API server's sentence where it refuses `pod` as invalid; empty where it takes it, or where it could not be
-  /// asked (the create will say). An answer is remembered by `id` (owner and revision): a refusal for
-  /// kTemplateRecheck, an acceptance for good.
+  /// asked (the create will say). What came of it is remembered by `id` (owner and revision): a refusal for
+  /// kTemplateRecheck, an acceptance for good, and for kTemplateRetry that there is no verdict.
   std::string refusal(const std::string& id, const kube::Json& pod);
 
  private:
   struct Verdict {
+    enum class Kind { kTaken, kRefused, kUnknown };
+    Kind kind = Kind::kUnknown;
     std::string refusal;
     SteadyTime at{};
   };
+
+  Verdict ask(const kube::Json& pod);
+  [[nodiscard]] bool holds(const Verdict& verdict) const;
 
   kube::Client& client_;
   const Clock& clock_;

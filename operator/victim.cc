@@ -1,7 +1,6 @@
 #include "operator/victim.h"
 
 #include <algorithm>
-#include <limits>
 #include <tuple>
 
 #include "operator/limits.h"
@@ -15,7 +14,7 @@ std::optional<std::int64_t> cost_of(const PodView& pod, Duration fresh) {
   return std::nullopt;
 }
 
-/// The order of choice; smaller goes first. `fallback` stands for a count that is not known.
+/// The order of choice; smaller goes first. Where the count is `unknown`, `connections` says nothing.
 auto rank(const PodView& pod, std::string_view update_revision, std::int64_t connections, bool unknown) {
   const int health = pod.container == ContainerState::kNeverStarted ? 0 : pod.ready ? 2 : 1;
   return std::make_tuple(health, pod.revision == update_revision ? 1 : 0, unknown, connections,
@@ -40,14 +39,15 @@ VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_
     const auto known = [](const PodView* pod) { return pod->state ? pod->state->connections : 0; };
     return rank(*a, update_revision, known(a), false) < rank(*b, update_revision, known(b), false);
   });
-  const std::size_t asked = std::max(kVictimCandidatesMax, static_cast<std::size_t>(count) + 1);
-  if (candidates.size() > asked) candidates.resize(asked);
-  // Where all that is needed has never run, there is nothing to ask.
-  std::size_t never_started = 0;
-  while (never_started < candidates.size() && candidates[never_started]->container == ContainerState::kNeverStarted) {
-    ++never_started;
+  // What never ran comes first and needs no answer.
+  auto next = candidates.begin();
+  for (; next != candidates.end() && (*next)->container == ContainerState::kNeverStarted && count > 0; --count) {
+    choice.victims.push_back({*next++, 0});
   }
-  if (never_started < static_cast<std::size_t>(count)) {
+  candidates.erase(candidates.begin(), next);
+  if (candidates.size() > kVictimCandidatesMax) candidates.resize(kVictimCandidatesMax);
+  count = std::min(count, kVictimCandidatesMax - 1);
+  if (count > 0) {
     for (const PodView* pod : candidates) {
       if (answer_outstanding(*pod, fresh)) choice.states_wanted.push_back(pod->uid);
     }
@@ -61,12 +61,12 @@ VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_
            rank(*b, update_revision, cost_b.value_or(0), !cost_b);
   });
   for (const PodView* pod : candidates) {
-    if (choice.victims.size() < static_cast<std::size_t>(count)) {
-      choice.victims.push_back({pod, cost_of(*pod, fresh)});
-    } else {
-      choice.runner_up = Victim{pod, cost_of(*pod, fresh)};
+    const Victim victim{pod, cost_of(*pod, fresh)};
+    if (count-- <= 0) {
+      choice.runner_up = victim;
       break;
     }
+    choice.victims.push_back(victim);
   }
   return choice;
 }

@@ -19,14 +19,15 @@ struct Victim {
 struct VictimChoice {
   std::vector<Victim> victims;      ///< At most as many as asked for, cheapest first.
   std::optional<Victim> runner_up;  ///< The next one, for the event.
-  /// UIDs whose states must be asked for first; `victims` is empty then.
+  /// UIDs whose states must be asked for first; `victims` holds only pods that never started then.
   std::vector<std::string> states_wanted;
 };
 
 /// Cheapest first: never started, then not ready, then ready; of these old revisions first; then the fewest
 /// connections; the newest and then the name decide between equals. A running pod is only chosen by a state that is at
 /// most `fresh` old; one that was asked in that time and did not answer comes last, since nobody knows what it holds.
-/// The candidates must outlive the choice.
+/// Of the pods that have started less than kVictimCandidatesMax are chosen at once: no more states than that can be
+/// fresh at one moment. The candidates must outlive the choice.
 VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count,
                             Duration fresh);
 

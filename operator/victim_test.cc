@@ -140,4 +140,25 @@ TEST_CASE("only the candidates with the fewest known connections are asked again
   CHECK(choice.states_wanted.front() == "uid-p1199");
 }
 
+TEST_CASE("however many must go, no more are chosen at once than can be asked in time") {
+  std::vector<PodView> pods;
+  for (int i = 0; i < 200; ++i) pods.push_back(ready_pod(("p" + std::to_string(1000 + i)).c_str(), i, 1h));
+  for (int i = 0; i < 50; ++i) {
+    pods.push_back(with(ready_pod(("q" + std::to_string(1000 + i)).c_str(), 0), [](PodView& pod) {
+      pod.container = ContainerState::kNeverStarted;
+      pod.state.reset();
+    }));
+  }
+  std::vector<const PodView*> candidates;
+  for (const PodView& pod : pods) candidates.push_back(&pod);
+  VictimChoice choice = choose_victims(candidates, "new", 150, kStateFresh);
+  CHECK(choice.victims.size() == 50);  // Those that never started need no answer.
+  CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
+  for (PodView& pod : pods) pod.state_age = 1s;
+  choice = choose_victims(candidates, "new", 150, kStateFresh);
+  CHECK(choice.victims.size() == 50 + kVictimCandidatesMax - 1);
+  REQUIRE(choice.runner_up);
+  CHECK(choice.runner_up->pod->name == "p1031");
+}
+
 }  // namespace sluice::op

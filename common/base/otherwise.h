@@ -1,4 +1,4 @@
-// A time limit for what cannot be interrupted by itself: after it somebody cuts what is waited for.
+// A way out for steps that may hang: what is to be done where they have not ended in time.
 #pragma once
 
 #include <condition_variable>
@@ -10,31 +10,21 @@
 
 namespace sluice {
 
-/// Does something, on a thread of its own, unless it is destroyed within `patience`. The destructor waits for an action
-/// that runs.
+/// Runs an action unless it is destroyed within `patience`. Its scope holds the steps that should end in time.
 class Otherwise {
  public:
-  Otherwise(Duration patience, std::function<void()> action)
-      : thread_([this, patience, action = std::move(action)] {
-          std::unique_lock lock(mutex_);
-          if (!changed_.wait_for(lock, patience, [this] { return over_; })) action();
-        }) {}
-  ~Otherwise() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
+  /// `action` runs once at most, on a thread of its own, and must not throw. What it uses outlives this object.
+  Otherwise(Duration patience, std::function<void()> action);
+  /// Waits for an action that has begun.
+  ~Otherwise();
   Otherwise(const Otherwise&) = delete;
   Otherwise& operator=(const Otherwise&) = delete;
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool over_ = false;   // guarded by mutex_
-  std::thread thread_;  // last: it uses the others
+  bool over_ = false;   // Guarded by mutex_.
+  std::thread thread_;  // Last: it uses the others.
 };
 
 }  // namespace sluice

@@ -15,6 +15,7 @@ ROOT = HERE.parents[2]
 # Waiting and WebSocket clients are the end-to-end tests' own.
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "e2e")]
 
+from admin import Admin  # noqa: E402
 from clients import Fleet  # noqa: E402
 from operators import SYSTEM, Operators  # noqa: E402
 from rtgw import GROUP, PLURAL, VERSION, Api, Gateway, url_of  # noqa: E402
@@ -95,6 +96,25 @@ def namespace(api, operators, kubelet):
 def gateways(api, namespace):
     """Makes RealtimeGateways: gateways("edge", replicas=2, drain={...}). Does not wait."""
     return lambda name="edge", **spec: Gateway(api, namespace, name).create(**spec)
+
+
+@pytest.fixture
+def operator(operators):
+    return operators.start()
+
+
+@pytest.fixture
+def edge(gateways, operator):
+    """Three ready pods."""
+    made = gateways(replicas=3)
+    made.wait_ready(3)
+    return made
+
+
+@pytest.fixture
+def admin(api, tmp_path):
+    """Asks gateways what they say of themselves."""
+    return Admin(api, tmp_path)
 
 
 @pytest.fixture

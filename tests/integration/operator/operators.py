@@ -37,6 +37,12 @@ class Operator:
                 return float(line.rpartition(" ")[2])
         return None
 
+    def writes(self, code=None):
+        """Calls that change something, or would in earnest (dry runs), since it started; only those answered with `code`."""
+        calls = [line for line in self.get("/metrics").splitlines() if line.startswith("rest_client_requests_total{")]
+        changing = [line for line in calls if any(f'method="{verb}"' in line for verb in ("POST", "PUT", "PATCH", "DELETE"))]
+        return sum(float(line.rpartition(" ")[2]) for line in changing if code is None or f'code="{code}"' in line)
+
     def leads(self):
         return 'msg="controller started"' in self.log
 

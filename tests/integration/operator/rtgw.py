@@ -9,6 +9,7 @@ from waiting import eventually
 GROUP, VERSION, PLURAL = "sluice.dev", "v1alpha1", "realtimegateways"
 KIND = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "RealtimeGateway"}
 DRAIN = "sluice.dev/drain"
+RATE = "sluice.dev/drain-rate"
 
 # Fast enough for a test. `HELD` keeps a drain under way while a test does something to it.
 SPEC = {
@@ -18,6 +19,8 @@ SPEC = {
     "template": {"spec": {"terminationGracePeriodSeconds": 30}},
 }
 HELD = {"perSecondPerReceiver": 1, "perSecondMax": 1}
+# Propagating for long enough to be seen, whatever else the machine does.
+SLOW = {"propagationDelay": "10s", "hintJitter": "1s", "timeout": "5m"}
 FREE = {"perSecondPerReceiver": 100, "perSecondMax": 1000}
 
 
@@ -69,8 +72,8 @@ class Gateway:
     def read_scale(self):
         return self.api.custom.get_namespaced_custom_object_scale(GROUP, VERSION, self.namespace, PLURAL, self.name)
 
-    def delete(self):
-        self.api.custom.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, self.name, propagation_policy="Background")
+    def delete(self, cascade="Background"):
+        self.api.custom.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, self.name, propagation_policy=cascade)
 
     def pods(self):
         return self.api.core.list_namespaced_pod(self.namespace, label_selector=f"sluice.dev/gateway={self.name}").items
@@ -113,6 +116,13 @@ class Gateway:
 
 def is_ready(pod):
     return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or [])
+
+
+def owner_of(thing):
+    """The UID of what controls it."""
+    (reference,) = thing.metadata.owner_references
+    assert reference.controller and reference.block_owner_deletion
+    return reference.uid
 
 
 def url_of(pod):

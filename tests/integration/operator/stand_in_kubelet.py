@@ -33,9 +33,9 @@ class Container:
 
     address: str
     process: subprocess.Popen
-    ready: bool = None
+    reported: tuple = None  # What its status says: whether it is ready, whether it has ended.
     terminating_since: float = None
-    crashed: bool = False
+    crashed: bool = False  # It has ended, though nobody has asked its pod to go.
 
 
 class Kubelet:
@@ -182,8 +182,9 @@ class Kubelet:
         self._containers.pop(pod.metadata.uid, None)
 
     def _report(self, pod, container):
+        container.crashed = container.crashed or container.process.poll() is not None
         ready = not container.crashed and _answers(container.address)
-        if ready == container.ready:
+        if (ready, container.crashed) == container.reported:
             return
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         state = {"waiting": {"reason": "CrashLoopBackOff"}} if container.crashed else {"running": {"startedAt": now}}
@@ -192,7 +193,7 @@ class Kubelet:
         body = {"status": {"phase": "Running", "podIP": container.address, "podIPs": [{"ip": container.address}], "startTime": now}}
         body["status"].update(conditions=conditions, containerStatuses=[status])
         self._core.patch_namespaced_pod_status(pod.metadata.name, pod.metadata.namespace, body)
-        container.ready = ready
+        container.reported = (ready, container.crashed)
 
 
 def _keys_of(pod):

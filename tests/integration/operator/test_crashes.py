@@ -1,8 +1,10 @@
 """The operator is killed at any moment, by SIGKILL, and goes on where it was; of two only one acts."""
 
+import contextlib
+
 import pytest
 from operators import SYSTEM
-from rtgw import DRAIN, HELD, connections_of
+from rtgw import DRAIN, FREE, HELD, RATE, connections_of
 from waiting import eventually
 
 
@@ -36,12 +38,19 @@ def accepted(edge):
     return next((drain for drain in edge.drains() if drain.get("rate")), None)
 
 
+def left_on(pods):
+    """Connections of the pods that answer. One that has just gone does not."""
+    for pod in pods:
+        with contextlib.suppress(OSError):
+            yield connections_of(pod)
+
+
 def half_gone(edge):
-    return any(connections_of(pod) < 6 for pod in edge.draining())
+    return any(left < 6 for left in left_on(edge.draining()))
 
 
 def empty(edge):
-    return any(connections_of(pod) == 0 for pod in edge.draining())
+    return any(left == 0 for left in left_on(edge.draining()))
 
 
 def deleted(edge):
@@ -114,6 +123,38 @@ def test_killed_while_its_gateway_is_deleted_it_drains_on_and_lets_go(edge, oper
     kill_and_restart(operators)
     eventually(lambda: not edge.exists(), "the gateway to be gone")
     assert {kubelet.deleted[pod.metadata.name] for pod in pods} == {0}
+
+
+def test_a_new_leader_reserves_what_a_pod_out_of_reach_may_release(gateways, operators, clients, kubelet, admin):
+    operators.start()
+    edge = gateways(replicas=4, scaleDown={"maxConcurrentDrains": 2}, reconnectBudget={"perSecondPerReceiver": 1, "perSecondMax": 2})
+    for pod in edge.wait_ready(4):
+        clients(pod, 80)
+    edge.scale(2)
+    silent, other = eventually(lambda: shared_evenly(edge, admin), "two drains that share the budget")
+    with kubelet.frozen(silent):
+        kill_and_restart(operators)
+        # There is more to give now, and the pod that answers gets all of it but what the other may still be releasing.
+        edge.change(reconnectBudget={"perSecondPerReceiver": 2, "perSecondMax": 4})
+        rates = []
+
+        def raised():
+            rates.append(admin.rate(other))
+            return rates[-1] > 2.8
+
+        eventually(raised, "the rest of the budget")
+        reserved = float(edge.pod(silent.metadata.name).metadata.annotations[RATE])
+        assert max(rates) <= 4.01 - reserved
+    edge.change(reconnectBudget=FREE)
+    edge.wait_pods(2)
+
+
+def shared_evenly(edge, admin):
+    """The two draining pods, once each has half of the budget of two, and no more is recorded."""
+    pods = edge.draining()
+    recorded = [float((pod.metadata.annotations or {}).get(RATE, 0)) for pod in pods]
+    halves = len(pods) == 2 and all(0.8 < rate < 1.2 for rate in [*recorded, *map(admin.rate, pods)])
+    return pods if halves else None
 
 
 def test_another_pod_of_the_same_name_is_not_deleted(edge, operators, api):

@@ -28,6 +28,7 @@ REFUSED = [
     ({"drain": {"timeout": "45s"}}, "drain.timeout must be longer than drain.propagationDelay and drain.hintJitter together"),
     ({"drain": {"closeCode": 1000}}, "spec.drain.closeCode"),
     ({"disruption": {"maxUnavailable": -1}}, "disruption.maxUnavailable must be a whole number"),
+    ({"disruption": {"maxUnavailable": 2147483648}}, "disruption.maxUnavailable must be a whole number from 0 to 2147483647"),
     ({"disruption": {"maxUnavailable": "150%"}}, "disruption.maxUnavailable must be a whole number"),
     ({"disruption": {"maxUnavailable": "some"}}, "disruption.maxUnavailable must be a whole number"),
     ({"template": {"spec": {"restartPolicy": "Never"}}}, "spec.template.spec.restartPolicy"),

@@ -1,37 +1,15 @@
-"""The operator against a real API server, with real gateways: what it makes, what it drains, what it leaves alone."""
+"""The operator against a real API server, with real gateways: what it makes, what it keeps as it should be, what it leaves alone."""
 
 import base64
-import contextlib
 import json
 import threading
 import time
 
-import pytest
-from kubernetes.client.exceptions import ApiException
 from operators import SYSTEM
-from rtgw import DRAIN, FREE, HELD, Gateway, connections_of, is_ready
+from rtgw import Gateway, owner_of
 from waiting import eventually
 
 GATEWAY = "sluice.dev/gateway"
-
-
-@pytest.fixture
-def operator(operators):
-    return operators.start()
-
-
-@pytest.fixture
-def edge(gateways, operator):
-    """Three ready pods."""
-    made = gateways(replicas=3)
-    made.wait_ready(3)
-    return made
-
-
-def owner_of(thing):
-    (reference,) = thing.metadata.owner_references
-    assert reference.controller and reference.block_owner_deletion
-    return reference.uid
 
 
 def test_apply_makes_everything_a_gateway_needs(edge, api):
@@ -91,127 +69,6 @@ def test_scaling_up_makes_pods_and_no_twins(edge):
     assert before < after
 
 
-def test_the_emptiest_pod_is_drained_and_then_deleted(edge, clients, kubelet):
-    first, second, third = edge.pods()
-    for pod, count in ((first, 30), (second, 10), (third, 20)):
-        clients(pod, count)
-    edge.change(reconnectBudget={"perSecondPerReceiver": 2, "perSecondMax": 2})
-    edge.scale(2)
-    drain = edge.wait_phase("Propagating")
-    assert drain["pod"] == second.metadata.name and drain["reason"] == "ScaleDown"
-    decision = edge.decision(second.metadata.name)
-    assert sorted(decision) == ["deadline", "reason", "startedAt"]
-    labels = edge.pod(second.metadata.name).metadata.labels
-    assert (labels["sluice.dev/state"], labels["sluice.dev/traffic"]) == ("draining", "off")
-    assert edge.read_scale()["status"]["replicas"] == 2
-
-    figures = eventually(lambda: [drain for drain in edge.drains() if "rate" in drain], "the drain's figures")[0]
-    assert (figures["phase"], figures["initial"], figures["rate"]) == ("Evicting", 10, 2)
-    assert edge.condition("Draining")["status"] == "True"
-    names = {pod.metadata.name for pod in edge.wait_pods(2)}
-    assert names == {first.metadata.name, third.metadata.name}
-    assert kubelet.deleted[second.metadata.name] == 0
-
-    (selected,) = edge.wait_event("VictimSelected")
-    assert selected == f"{second.metadata.name} goes (ScaleDown): it has 10 connections; next would have been {third.metadata.name} with 20 connections"
-    assert edge.wait_event("DrainStarted")
-    (completed,) = edge.wait_event("DrainCompleted")
-    assert completed.startswith(f"{second.metadata.name} is empty and is deleted: 10 connections moved in ")
-
-
-def test_the_emptiest_is_chosen_by_what_pods_say_now(edge, clients):
-    """States that are older than two seconds choose nobody: the pod that filled up meanwhile stays."""
-    first, second, third = edge.pods()
-    clients(second, 5)
-    clients(third, 5)
-    eventually(lambda: edge.status()["connections"]["active"] == 10, "the operator to know of ten connections")
-    # Now the emptiest pod becomes the fullest, right before the choice.
-    clients(first, 25)
-    edge.scale(2)
-    drain = eventually(edge.drains, "a drain")[0]
-    assert drain["pod"] != first.metadata.name
-
-
-def test_a_gateway_that_does_not_answer_is_never_taken_for_empty(edge, clients, kubelet):
-    first, second, third = edge.pods()
-    clients(second, 20)
-    clients(third, 20)
-    edge.change(drain={"propagationDelay": "1s", "hintJitter": "1s", "timeout": "20s"})
-    with contextlib.ExitStack() as stack:
-        edge.scale(2)
-        edge.wait_phase("Propagating", first.metadata.name)
-        stack.enter_context(kubelet.frozen(first))
-        eventually(lambda: edge.events("DrainTimedOut"), "the deadline")
-    edge.wait_pods(2)
-    record = edge.events("DrainTimedOut")[0]
-    assert record.startswith(f"{first.metadata.name} is deleted at its deadline")
-    assert not edge.events("DrainCompleted")
-
-
-def test_the_deadline_beats_the_budget(edge, clients, kubelet):
-    pods = edge.pods()
-    for pod in pods:
-        clients(pod, 30)
-    edge.change(reconnectBudget=HELD, drain={"propagationDelay": "1s", "hintJitter": "1s", "timeout": "8s"})
-    edge.scale(2)
-    edge.wait_pods(2)
-    assert edge.wait_event("DrainTimedOut") or edge.wait_event("DrainCompleted")
-    (gone,) = {pod.metadata.name for pod in pods} - {pod.metadata.name for pod in edge.pods()}
-    assert gone in kubelet.deleted
-
-
-def test_a_scale_up_takes_the_pod_back_before_it_makes_a_new_one(edge, clients):
-    pods = edge.pods()
-    for pod in pods:
-        clients(pod, 20)
-    edge.change(reconnectBudget=HELD)
-    edge.scale(2)
-    drain = edge.wait_phase("Evicting")
-    eventually(lambda: edge.drains()[0].get("rate") == 1, "the gateway to accept its drain")
-    edge.scale(3)
-    edge.wait_ready(3)
-    assert {pod.metadata.uid for pod in edge.pods()} == {pod.metadata.uid for pod in pods}
-    back = edge.pod(drain["pod"])
-    assert back.metadata.labels["sluice.dev/state"] == "active" and back.metadata.labels["sluice.dev/traffic"] == "on"
-    assert DRAIN not in (back.metadata.annotations or {})
-    assert edge.wait_event("DrainCancelled") == [f"{back.metadata.name} is taken back: more replicas are wanted again"]
-    # Its gateway accepts new connections again.
-    before = connections_of(back)
-    clients(back, 3)
-    assert connections_of(back) >= before + 3
-
-
-def test_two_drains_share_the_budget(gateways, operator, clients):
-    edge = gateways(replicas=4, scaleDown={"maxConcurrentDrains": 2}, reconnectBudget={"perSecondPerReceiver": 3, "perSecondMax": 6})
-    for pod in edge.wait_ready(4):
-        clients(pod, 40)
-    edge.scale(2)
-
-    def rates():
-        drains = edge.drains()
-        granted = [drain["rate"] for drain in drains if drain.get("rate")]
-        assert sum(granted) <= 6.1
-        return granted if len(granted) == 2 else None
-
-    assert sum(eventually(rates, "two granted rates")) == pytest.approx(6, abs=0.2)
-    edge.change(reconnectBudget=FREE)
-    edge.wait_pods(2)
-
-
-def test_maximum_of_concurrent_drains_holds(edge, clients):
-    for pod in edge.pods():
-        clients(pod, 10)
-    most = []
-    edge.scale(0)
-
-    def gone():
-        most.append(sum(pod.metadata.deletion_timestamp is None for pod in edge.draining()))
-        return not edge.pods()
-
-    eventually(gone, "all pods drained, one after the other")
-    assert max(most) == 1
-
-
 def test_a_pod_deleted_by_others_is_replaced_at_once(edge, api):
     pod = edge.pods()[0]
     api.core.delete_namespaced_pod(pod.metadata.name, edge.namespace)
@@ -219,46 +76,23 @@ def test_a_pod_deleted_by_others_is_replaced_at_once(edge, api):
     edge.wait_ready(3)
 
 
-def test_a_pod_that_never_started_goes_without_a_drain(gateways, operator, kubelet):
-    edge = gateways(replicas=1)
-    edge.wait_ready(1)
-    kubelet.starts = False
-    edge.scale(3)
-    edge.wait_pods(3)
-    edge.scale(1)
-    (left,) = edge.wait_pods(1)
-    assert is_ready(left)
-    assert not edge.events("DrainStarted")
-
-
-def test_a_crashed_pod_is_the_first_to_go(edge, clients, kubelet):
-    first, second, third = edge.pods()
-    clients(first, 5)
-    kubelet.crash(third)
-    eventually(lambda: edge.status()["readyReplicas"] == 2, "the crash to be seen")
-    edge.scale(2)
-    names = {pod.metadata.name for pod in edge.wait_pods(2)}
-    assert names == {first.metadata.name, second.metadata.name}
-
-
-def test_deleting_a_gateway_drains_it_and_removes_the_finalizer_last(edge, clients, kubelet):
-    pods = edge.pods()
-    for pod in pods:
-        clients(pod, 10)
-    edge.change(reconnectBudget={"perSecondPerReceiver": 10, "perSecondMax": 10})
-    edge.delete()
-    eventually(lambda: len(edge.draining()) == 3, "all pods draining at once")
-    assert edge.read()["metadata"]["finalizers"] == [DRAIN]
-    assert {edge.decision(pod.metadata.name)["reason"] for pod in pods} == {"Delete"}
-    pods_left = []
-
-    def gone():
-        pods_left.append(len(edge.pods()))
-        return not edge.exists()
-
-    eventually(gone, "the gateway to be gone")
-    assert edge.pods() == []
-    assert {kubelet.deleted[pod.metadata.name] for pod in pods} == {0}
+def test_pods_that_a_quota_refuses_are_not_asked_for_with_every_event(gateways, namespace, operator, api):
+    quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": "1"}}}
+    api.core.create_namespaced_resource_quota(namespace, quota)
+    eventually(lambda: api.core.read_namespaced_resource_quota("pods", namespace).status.hard, "the quota to be counted")
+    edge = gateways(replicas=3)
+    eventually(lambda: edge.condition("Progressing").get("reason") == "CreateFailed", "the refusal to be told")
+    (pod,) = edge.wait_pods(1)
+    refused = operator.writes(code=403)
+    reconciles = 'controller_runtime_reconcile_time_seconds_count{controller="realtimegateway"}'
+    looks = operator.metric(reconciles)
+    for number in range(50):
+        api.core.patch_namespaced_pod(pod.metadata.name, namespace, {"metadata": {"annotations": {"event": str(number)}}})
+    eventually(lambda: operator.metric(reconciles) >= looks + 20, "the operator to have looked many times")
+    assert operator.writes(code=403) - refused <= 10
+    assert edge.condition("Progressing")["reason"] == "CreateFailed"
+    api.core.patch_namespaced_resource_quota("pods", namespace, {"spec": {"hard": {"pods": "9"}}})
+    edge.wait_ready(3, within_s=120)
 
 
 def test_a_stranger_with_our_label_is_left_alone_and_reported(edge, api):
@@ -340,30 +174,39 @@ def test_two_gateways_that_want_one_name_do_not_fight(gateways, operator, api):
     assert owner_of(owner) == first.read()["metadata"]["uid"]
 
 
-def test_a_drained_pod_is_not_evicted(edge, clients, api):
-    for pod in edge.pods():
-        clients(pod, 10)
-    edge.change(reconnectBudget=HELD)
-    edge.scale(2)
-    drain = edge.wait_phase("Evicting")
-    eventually(lambda: api.policy.read_namespaced_pod_disruption_budget("edge-draining", edge.namespace).status.expected_pods == 1, "the PDB")
-    with pytest.raises(ApiException) as refused:
-        api.core.create_namespaced_pod_eviction(drain["pod"], edge.namespace, {"metadata": {"name": drain["pod"]}})
-    assert refused.value.status == 429
+def test_what_somebody_else_has_made_is_not_taken_over(gateways, namespace, operator, api):
+    """Taken over, it would be garbage collected with the gateway."""
+    ports = {"ports": [{"port": 80}], "selector": {"app": "theirs"}}
+    api.core.create_namespaced_service(namespace, {"metadata": {"name": "edge"}, "spec": ports})
+    api.core.create_namespaced_config_map(namespace, {"metadata": {"name": "other-admin-keys", "labels": {GATEWAY: "other"}}})
+    edge = gateways("edge", replicas=1)
+    eventually(lambda: edge.condition("Progressing").get("reason") == "NameTaken", "the clash to be told")
+    assert "Service edge was not made for this gateway and is left alone" in edge.condition("Progressing")["message"]
+    assert edge.wait_event("NameTaken")
+    edge.wait_ready(1)
+    theirs = api.core.read_namespaced_service("edge", namespace)
+    assert theirs.metadata.owner_references is None and theirs.spec.selector == {"app": "theirs"}
+    edge.delete()
+    eventually(lambda: not edge.exists(), "the gateway to be gone")
+    assert api.core.read_namespaced_service("edge", namespace).metadata.uid == theirs.metadata.uid
+    # Our label hands an object over.
+    other = gateways("other", replicas=1)
+    other.wait_ready(1)
+    assert owner_of(api.core.read_namespaced_config_map("other-admin-keys", namespace)) == other.read()["metadata"]["uid"]
 
 
 def test_at_rest_nothing_is_written(edge, operator):
     edge.wait_ready(3)
     eventually(lambda: edge.condition("Progressing")["reason"] == "AtTarget", "rest")
     version = edge.read()["metadata"]["resourceVersion"]
-    series = 'rest_client_requests_total{code="200",method="PATCH"}'
-    writes = operator.metric(series)
+    writes = operator.writes()
+    assert writes > 0
     reconciles = 'controller_runtime_reconcile_total{controller="realtimegateway",result="success"}'
     states = 'sluice_operator_admin_calls_total{result="ok",verb="state"}'
     asked = operator.metric(states)
     eventually(lambda: operator.metric(states) >= asked + 6, "states asked for twice more")
     assert edge.read()["metadata"]["resourceVersion"] == version
-    assert operator.metric(series) == writes
+    assert operator.writes() == writes
     assert operator.metric(reconciles) > 0
 
 

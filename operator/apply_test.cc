@@ -1,0 +1,238 @@
+#include "operator/apply.h"
+
+#include <doctest/doctest.h>
+
+#include <mutex>
+
+#include "common/base/duration_text.h"
+#include "common/kube/fake_api.h"
+#include "operator/limits.h"
+#include "operator/names.h"
+#include "operator/plan_drains.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::answer;
+using kube::Json;
+
+const WallTime kNow = *parse_rfc3339("2026-11-23T10:00:00Z");
+const DrainRecord kRecord{DrainReason::kScaleDown, kNow - 20s, kNow + 30min};
+const Json kGateway = Json::parse(
+    R"({"apiVersion":"sluice.dev/v1alpha1","kind":"RealtimeGateway",
+        "metadata":{"name":"edge","namespace":"live","uid":"owner","resourceVersion":"3"}})");
+
+/// Gateways that answer each call as the test says.
+class ScriptedAdmin final : public AdminApi {
+ public:
+  using Script = std::function<Result<GatewayState>(const AdminCall&)>;
+  explicit ScriptedAdmin(Script script) : script_(std::move(script)) {}
+  void call(AdminCall call, Done done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      ++calls_;
+    }
+    done(script_(call));
+  }
+  int calls() {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  Script script_;
+  std::mutex mutex_;
+  int calls_ = 0;
+};
+
+Result<GatewayState> obeys(const AdminCall& call) {
+  return GatewayState{
+      .connections = 5,
+      .drain = GatewayDrain{.reason = call.reason, .deadline = call.deadline, .rate = call.rate_per_second}};
+}
+
+/// One pod "a" of gateway "edge", and an Applier between an API server and gateways that say what the test wants.
+struct Fixture {
+  kube::FakeApi api;
+  kube::Client client;
+  kube::Client events_client;
+  SystemClock clock;
+  Random random{1};
+  MetricsRegistry metrics;
+  ScriptedAdmin admin;
+  StateStore states;
+  OwnWrites pod_writes{clock};
+  OwnWrites gateway_writes{clock};
+  kube::EventRecorder events{events_client, clock, random, "test", "test", nullptr};
+  Applier applier{{client, admin, states, pod_writes, gateway_writes, events, clock, metrics, "image"}};
+
+  const std::string key = "live/edge";
+  const PodRef pod{"a", "uid-a", "7", "127.0.0.1:9901"};
+  const Json cached =
+      Json::parse(R"({"metadata":{"name":"a","namespace":"live","uid":"uid-a","resourceVersion":"7"}})");
+  GatewaySpec spec;
+  Observed seen;
+  std::vector<kube::Object> pods{std::make_shared<const Json>(cached)};
+
+  explicit Fixture(std::deque<std::string> answers, ScriptedAdmin::Script script = obeys)
+      : api(std::move(answers)),
+        client(api.config(), "test", nullptr),
+        events_client(nobody(), "test", nullptr),
+        admin(std::move(script)) {
+    seen.ns = "live";
+    seen.name = "edge";
+    seen.uid = "owner";
+    states.set_pods(key, {"uid-a"});
+  }
+  static kube::Config nobody() {
+    kube::Config config;
+    config.server = "http://127.0.0.1:1";
+    return config;
+  }
+  Applied apply(const Plan& plan) { return applier.apply({key, kGateway, spec, seen, pods}, plan); }
+  Json newest_pod() { return *pod_writes.newest(key, pods, "7").front(); }
+};
+
+Plan start_of(const PodRef& pod) {
+  Plan plan;
+  plan.start.push_back(
+      {.pod = pod, .record = kRecord, .cost = 5, .chosen = true, .runner_up = {}, .runner_up_cost = std::nullopt});
+  return plan;
+}
+
+Plan order_of(const PodRef& pod, double rate) {
+  Plan plan;
+  plan.orders.push_back({pod, kRecord, rate});
+  return plan;
+}
+
+std::string draining_pod(const char* version, const char* gateway = "edge") {
+  return Json{{"metadata",
+               {{"name", "a"},
+                {"namespace", "live"},
+                {"uid", "uid-a"},
+                {"resourceVersion", version},
+                {"labels", {{kGatewayLabel, gateway}}},
+                {"annotations", {{kDrainAnnotation, encode_drain_record(kRecord)}}}}}}
+      .dump();
+}
+
+}  // namespace
+
+TEST_CASE("a drain that began though its answer was lost counts") {
+  struct Row {
+    const char* name;
+    int status;
+    bool read_back;
+  };
+  const Row rows[] = {
+      {"no answer, or one that says nothing", 500, true},
+      {"a conflict may be our own doing", 409, true},
+      {"refused", 403, false},
+      {"invalid", 422, false},
+      {"gone", 404, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture f({answer(row.status, "{}"), answer(200, draining_pod("8"))});
+    const Applied applied = f.apply(start_of(f.pod));
+    CHECK_FALSE(applied.status);
+    CHECK(applied.unsure.empty());
+    CHECK(f.api.requests().size() == (row.read_back ? 2 : 1));
+    CHECK(kube::annotation_of(f.newest_pod(), kDrainAnnotation).empty() != row.read_back);
+  }
+}
+
+TEST_CASE("where the pod cannot be read back nobody is sure until it can") {
+  Fixture f({answer(500, "{}"), answer(503, "{}"), answer(503, "{}"), answer(200, draining_pod("8"))});
+  CHECK(f.apply(start_of(f.pod)).unsure == std::set<std::string>{"a"});
+  CHECK_FALSE(read_pod(f.client, f.pod_writes, f.key, "live", "a"));
+  CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));
+  CHECK(f.api.asked(3) == "GET /api/v1/namespaces/live/pods/a");
+  CHECK_FALSE(kube::annotation_of(f.newest_pod(), kDrainAnnotation).empty());
+  CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));  // 404: gone, and so certain.
+}
+
+TEST_CASE("a stranger that has the name by now is not taken for the pod") {
+  Fixture f({answer(500, "{}"), answer(200, draining_pod("8", "another"))});
+  CHECK(f.apply(start_of(f.pod)).unsure.empty());
+  CHECK(f.newest_pod() == f.cached);
+}
+
+TEST_CASE("an order that the plan would repeat does not wake it at once") {
+  struct Row {
+    const char* name;
+    ScriptedAdmin::Script script;
+    Duration wake;
+  };
+  const Row rows[] = {
+      {"taken", obeys, 0ms},
+      {"taken by a gateway that terminates and cuts its deadline",
+       [](const AdminCall& call) {
+         Result<GatewayState> state = obeys(call);
+         state->drain->deadline = kNow + 1min;
+         return state;
+       },
+       0ms},
+      {"another rate",
+       [](const AdminCall& call) {
+         Result<GatewayState> state = obeys(call);
+         state->drain->rate = 1;
+         return state;
+       },
+       kAdminRetry},
+      {"a later deadline",
+       [](const AdminCall& call) {
+         Result<GatewayState> state = obeys(call);
+         state->drain->deadline = kNow + 24h;
+         return state;
+       },
+       kAdminRetry},
+      {"no drain", [](const AdminCall&) { return GatewayState{.connections = 5, .drain = std::nullopt}; }, kAdminRetry},
+      {"no answer",
+       [](const AdminCall&) {
+         return Error{ErrorCode::kUnavailable, "nobody there", std::nullopt};
+       },
+       kAdminRetry},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture f({}, row.script);
+    CHECK(f.apply(order_of(f.pod, 200)).wake_after == row.wake);
+    // What the plan would say of the pod now.
+    const HeardState heard = f.states.get("uid-a");
+    const bool holds =
+        heard.state && order_holds(*heard.state, heard.rate_possible, heard.deadline_ordered, kRecord, 200);
+    CHECK(holds == (row.wake == 0ms));
+  }
+}
+
+TEST_CASE("a rate is written on the pod, and the order waits for the next round") {
+  Fixture f({answer(200, R"({"metadata":{"name":"a","namespace":"live","uid":"uid-a","resourceVersion":"8",
+                             "annotations":{"sluice.dev/drain-rate":"66.667"}}})")});
+  Plan plan;
+  plan.record_rates.push_back({f.pod, 200.0 / 3});
+  CHECK(f.apply(plan).wake_after == 0ms);
+  CHECK(f.admin.calls() == 0);
+  CHECK(Json::parse(f.api.body(0)) ==
+        Json::parse(R"({"metadata":{"resourceVersion":"7","annotations":{"sluice.dev/drain-rate":"66.667"}}})"));
+  CHECK(kube::annotation_of(f.newest_pod(), kRateAnnotation) == "66.667");
+}
+
+TEST_CASE("what is taken back loses its decision and its rate, once its gateway has said so") {
+  Plan plan;
+  {
+    Fixture f({answer(200, R"({"metadata":{"name":"a","namespace":"live","uid":"uid-a","resourceVersion":"8"}})")},
+              [](const AdminCall&) { return GatewayState{.connections = 5, .drain = std::nullopt}; });
+    plan.cancel.push_back({f.pod, true});
+    CHECK(f.apply(plan).status);
+    CHECK(Json::parse(f.api.body(0)) == Json::parse(R"({"metadata":{"resourceVersion":"7",
+        "labels":{"sluice.dev/state":"active","sluice.dev/traffic":"on"},
+        "annotations":{"sluice.dev/drain":null,"sluice.dev/drain-rate":null}}})"));
+  }
+  Fixture silent({}, [](const AdminCall&) { return Error{ErrorCode::kUnavailable, "nobody there", std::nullopt}; });
+  CHECK(silent.apply(plan).wake_after == kAdminRetry);
+  CHECK(silent.api.requests().empty());
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,82 @@
+#include "operator/memory.h"
+
+#include <algorithm>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+
+Memory::Notes Memory::of(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return {};
+  const Entry& entry = found->second;
+  const SteadyTime now = clock_.steady();
+  Notes notes = entry.notes;
+  if (entry.choosing_since) notes.choosing_for = std::chrono::duration_cast<Duration>(now - *entry.choosing_since);
+  notes.creates_held = std::max(Duration(0), std::chrono::ceil<Duration>(entry.creates_from - now));
+  return notes;
+}
+
+void Memory::note_choosing(const std::string& key, bool waiting) {
+  const std::lock_guard lock(mutex_);
+  std::optional<SteadyTime>& since = entries_[key].choosing_since;
+  if (!waiting) {
+    since.reset();
+  } else if (!since) {
+    since = clock_.steady();
+  }
+}
+
+void Memory::note_taken(const std::string& key, const std::set<std::string>& names) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.taken_names.insert(names.begin(), names.end());
+}
+
+void Memory::note_unsure(const std::string& key, const std::set<std::string>& pods) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.unsure.insert(pods.begin(), pods.end());
+}
+
+void Memory::note_sure(const std::string& key, const std::string& pod) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.unsure.erase(pod);
+}
+
+void Memory::note_orphaned(const std::string& key, const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.orphaned_uid = uid;
+}
+
+void Memory::note_creates(const std::string& key, const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[key];
+  entry.notes.create_problem = problem;
+  if (problem.reason.empty()) {
+    entry.create_delay = Duration(0);
+    return;
+  }
+  entry.create_delay = std::clamp(entry.create_delay * 2, kCreateHoldFirst, kCreateHoldMax);
+  entry.creates_from = clock_.steady() + entry.create_delay;
+}
+
+bool Memory::is_news(const std::string& key, const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  Problem& told = entries_[key].told;
+  const bool news = told.reason != problem.reason || told.message != problem.message;
+  told = problem;
+  return news && !problem.reason.empty();
+}
+
+bool Memory::is_new_stranger(const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  if (strangers_.size() >= kStrangersMax) strangers_.clear();
+  return strangers_.insert(uid).second;
+}
+
+void Memory::forget(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(key);
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,65 @@
+// What the controller remembers of a RealtimeGateway from one look to the next, beside the objects and the gateways'
+// states. A restart forgets it: that costs a repeat, never a wrong act.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/base/clock.h"
+#include "operator/status.h"
+
+namespace sluice::op {
+
+/// Threads: any.
+class Memory {
+ public:
+  /// `clock` outlives this.
+  explicit Memory(const Clock& clock) : clock_(clock) {}
+
+  /// What a look at a gateway should know.
+  struct Notes {
+    std::set<std::string> taken_names;  ///< Pod names that turned out to be somebody else's.
+    Duration choosing_for{0};           ///< As model.h's Observed says.
+    std::set<std::string> unsure;       ///< Names of pods that were written to, nobody knows whether with success.
+    std::string orphaned_uid;           ///< Of the gateway that was seen to be deleted with --cascade=orphan.
+    Duration creates_held{0};           ///< No pod is made before it has passed.
+    Problem create_problem;             ///< Why not.
+  };
+  [[nodiscard]] Notes of(const std::string& key) const;
+
+  /// A choice of victims is (not) waiting for states.
+  void note_choosing(const std::string& key, bool waiting);
+  void note_taken(const std::string& key, const std::set<std::string>& names);
+  void note_unsure(const std::string& key, const std::set<std::string>& pods);
+  /// The pod has been read back: what became of the write is known.
+  void note_sure(const std::string& key, const std::string& pod);
+  void note_orphaned(const std::string& key, const std::string& uid);
+  /// Pods were made, or `problem` says why one could not: then none is made for a while, which doubles each time.
+  void note_creates(const std::string& key, const Problem& problem);
+
+  /// Whether `problem` differs from what was told last; it counts as told then.
+  [[nodiscard]] bool is_news(const std::string& key, const Problem& problem);
+  /// Whether a foreign pod is seen for the first time.
+  [[nodiscard]] bool is_new_stranger(const std::string& uid);
+
+  void forget(const std::string& key);
+
+ private:
+  struct Entry {
+    Notes notes;  ///< Without the durations.
+    std::optional<SteadyTime> choosing_since;
+    Duration create_delay{0};  ///< The last one; 0 where the last create went well.
+    SteadyTime creates_from{};
+    Problem told;
+  };
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry> entries_;  ///< By key.
+  std::set<std::string> strangers_;       ///< UIDs.
+};
+
+}  // namespace sluice::op

@@ -1,0 +1,70 @@
+#include "operator/memory.h"
+
+#include <doctest/doctest.h>
+
+#include "operator/limits.h"
+
+namespace sluice::op {
+
+TEST_CASE("after a refusal no pod is made for a while that doubles, until one is made") {
+  ManualClock clock;
+  Memory memory(clock);
+  const Problem quota{"CreateFailed", "exceeded quota"};
+  CHECK(memory.of("live/edge").creates_held == 0ms);
+  Duration expected = kCreateHoldFirst;
+  for (int refusal = 0; refusal < 12; ++refusal) {
+    memory.note_creates("live/edge", quota);
+    CHECK(memory.of("live/edge").creates_held == expected);
+    CHECK(memory.of("live/edge").create_problem.message == "exceeded quota");
+    CHECK(memory.of("live/other").creates_held == 0ms);
+    clock.advance(expected);
+    CHECK(memory.of("live/edge").creates_held == 0ms);
+    expected = std::min(expected * 2, kCreateHoldMax);
+  }
+  memory.note_creates("live/edge", {});
+  CHECK(memory.of("live/edge").create_problem.reason.empty());
+  memory.note_creates("live/edge", quota);
+  CHECK(memory.of("live/edge").creates_held == kCreateHoldFirst);
+}
+
+TEST_CASE("a choice counts from when it came up") {
+  ManualClock clock;
+  Memory memory(clock);
+  memory.note_choosing("live/edge", true);
+  clock.advance(300ms);
+  memory.note_choosing("live/edge", true);
+  CHECK(memory.of("live/edge").choosing_for == 300ms);
+  memory.note_choosing("live/edge", false);
+  CHECK(memory.of("live/edge").choosing_for == 0ms);
+}
+
+TEST_CASE("what is unsure stays so until the pod has been read") {
+  ManualClock clock;
+  Memory memory(clock);
+  memory.note_unsure("live/edge", {"a", "b"});
+  memory.note_sure("live/edge", "a");
+  CHECK(memory.of("live/edge").unsure == std::set<std::string>{"b"});
+}
+
+TEST_CASE("news are told once, and forgotten with their gateway") {
+  ManualClock clock;
+  Memory memory(clock);
+  CHECK_FALSE(memory.is_news("live/edge", {}));
+  CHECK(memory.is_news("live/edge", {"NameTaken", "x"}));
+  CHECK_FALSE(memory.is_news("live/edge", {"NameTaken", "x"}));
+  CHECK(memory.is_news("live/edge", {"NameTaken", "y"}));
+  CHECK_FALSE(memory.is_news("live/edge", {}));
+  CHECK(memory.is_news("live/edge", {"NameTaken", "y"}));
+  CHECK(memory.is_new_stranger("u"));
+  CHECK_FALSE(memory.is_new_stranger("u"));
+
+  memory.note_taken("live/edge", {"edge-a"});
+  memory.note_orphaned("live/edge", "u-1");
+  CHECK(memory.of("live/edge").taken_names.contains("edge-a"));
+  CHECK(memory.of("live/edge").orphaned_uid == "u-1");
+  memory.forget("live/edge");
+  CHECK(memory.of("live/edge").taken_names.empty());
+  CHECK(memory.of("live/edge").orphaned_uid.empty());
+}
+
+}  // namespace sluice::op
