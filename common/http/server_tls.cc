@@ -5,7 +5,6 @@
 #include <openssl/ssl.h>
 
 #include "common/base/openssl_ptr.h"
-
 #include "common/http/server.h"
 
 namespace sluice::http {
