@@ -78,6 +78,7 @@ TEST_CASE("a hundred drains at once are begun in rounds that can be asked in tim
   GatewaySpec spec = spec_of(1);
   spec.concurrent_drains_max = 100;
   std::vector<PodView> pods;
+  pods.reserve(101);
   for (int i = 0; i < 101; ++i) pods.push_back(serving(("p" + std::to_string(100 + i)).c_str(), i));
   Observed seen = fleet(pods);
   seen.choosing_for = 0ms;

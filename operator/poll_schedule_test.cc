@@ -45,6 +45,7 @@ TEST_CASE("draining pods first, then candidates, then the others in turn") {
 TEST_CASE("never more than the rate, however many there are") {
   PollSchedule schedule;
   std::vector<PollTarget> targets;
+  targets.reserve(500);
   for (int i = 0; i < 500; ++i) targets.push_back(target("d" + std::to_string(i), PollUrgency::kDraining));
   schedule.set_targets("live/edge", targets);
   const auto uids = asked(schedule, kStart, 10s);
@@ -56,6 +57,7 @@ TEST_CASE("never more than the rate, however many there are") {
 TEST_CASE("every choice comes about within seconds, though hundreds of pods drain and several gateways choose") {
   PollSchedule schedule;
   std::vector<PollTarget> draining;
+  draining.reserve(500);
   for (int i = 0; i < 500; ++i) {
     draining.push_back(target("d" + std::to_string(i), PollUrgency::kDraining, "live/big"));
   }

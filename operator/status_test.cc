@@ -163,6 +163,7 @@ TEST_CASE("the time to go is told as far as it can be known") {
 
 TEST_CASE("the list of drains is bounded") {
   std::vector<PodView> pods;
+  pods.reserve(40);
   for (int i = 0; i < 40; ++i) pods.push_back(serving(("p" + std::to_string(i)).c_str(), 1) | draining(1s));
   const Json status = compute_status(gateway(), spec_of(1), fleet(pods), {}, kNoon);
   CHECK(status["drains"].size() == 16);

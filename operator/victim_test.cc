@@ -132,8 +132,10 @@ TEST_CASE("a choice that has just come up is made by answers given since") {
 
 TEST_CASE("only the candidates with the fewest known connections are asked again") {
   std::vector<PodView> pods;
+  pods.reserve(250);
   for (int i = 0; i < 200; ++i) pods.push_back(ready_pod(("p" + std::to_string(1000 + i)).c_str(), 200 - i, 1h));
   std::vector<const PodView*> candidates;
+  candidates.reserve(pods.size());
   for (const PodView& pod : pods) candidates.push_back(&pod);
   const VictimChoice choice = choose_victims(candidates, "new", 1, kStateFresh);
   CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
@@ -142,6 +144,7 @@ TEST_CASE("only the candidates with the fewest known connections are asked again
 
 TEST_CASE("however many must go, no more are chosen at once than can be asked in time") {
   std::vector<PodView> pods;
+  pods.reserve(250);
   for (int i = 0; i < 200; ++i) pods.push_back(ready_pod(("p" + std::to_string(1000 + i)).c_str(), i, 1h));
   for (int i = 0; i < 50; ++i) {
     pods.push_back(with(ready_pod(("q" + std::to_string(1000 + i)).c_str(), 0), [](PodView& pod) {
@@ -150,6 +153,7 @@ TEST_CASE("however many must go, no more are chosen at once than can be asked in
     }));
   }
   std::vector<const PodView*> candidates;
+  candidates.reserve(pods.size());
   for (const PodView& pod : pods) candidates.push_back(&pod);
   VictimChoice choice = choose_victims(candidates, "new", 150, kStateFresh);
   CHECK(choice.victims.size() == 50);  // Those that never started need no answer.
