@@ -245,7 +245,9 @@ void Applier::record_rates(const Basis& basis, const std::vector<RecordRate>& re
     const std::lock_guard lock(mutex);
     applied.unsure.merge(unsure);
     note(applied, written);
-    if (written) wake(applied, Duration(0));  // The order follows.
+    // The order follows once the watch has brought the write; nothing is repeated at once where a webhook has undone
+    // it.
+    if (written) wake(applied, kAdminRetry);
   });
 }
 

@@ -35,7 +35,7 @@ inline constexpr Duration kAdminRetry{1'000};
 /// Pods made by one reconcile; the next one goes on.
 inline constexpr int kCreatesPerReconcileMax = 500;
 /// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
-inline constexpr Duration kCreateHoldFirst{1'000};
+inline constexpr Duration kCreateHoldFirst{250};
 inline constexpr Duration kCreateHoldMax{30'000};
 /// Writes to the API server under way at once in one reconcile.
 inline constexpr int kWritesInParallelMax = 16;

@@ -184,7 +184,9 @@ Observed observe(const Sources& sources, Now now) {
 
 bool keeps_children(const Observed& seen) {
   if (!seen.finalized || seen.orphaned) return false;
-  return !seen.deleting || (!seen.foreground && !seen.pods.empty());
+  if (!seen.deleting) return true;
+  return !seen.foreground &&
+         std::any_of(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) { return !pod.terminating; });
 }
 
 }  // namespace sluice::op

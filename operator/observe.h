@@ -46,7 +46,8 @@ struct Sources {
 Observed observe(const Sources& sources, Now now);
 
 /// Whether the objects beside the pods are kept as they should be. A gateway that is deleted needs them as long as it
-/// has pods: their drains need the keys. Not where the garbage collector deletes them first or leaves them to nobody.
+/// has pods that drain: that needs the keys. Not where the garbage collector deletes them first or leaves them to
+/// nobody.
 bool keeps_children(const Observed& seen);
 
 }  // namespace sluice::op

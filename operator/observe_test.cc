@@ -205,20 +205,24 @@ TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are
     const char* name;
     const char* finalizers;
     bool deleting;
-    bool pods;
+    const char* pod;  // Its metadata; empty for none.
     bool remembered;  // That it was being orphaned.
     bool orphaned;
     bool keeps;
   };
+  constexpr const char* kPod = "{}";
+  constexpr const char* kTerminating = R"({"deletionTimestamp":"2026-11-23T09:59:30Z"})";
   const Row rows[] = {
-      {"not deleted", R"(["sluice.dev/drain"])", false, true, false, false, true},
-      {"before our finalizer nothing is made", "[]", false, false, false, false, false},
-      {"in the background: its drains need the keys", R"(["sluice.dev/drain"])", true, true, false, false, true},
-      {"in the background, the last pod gone", R"(["sluice.dev/drain"])", true, false, false, false, false},
-      {"in the foreground", R"(["sluice.dev/drain","foregroundDeletion"])", true, true, false, false, false},
-      {"orphaning", R"(["orphan","sluice.dev/drain"])", true, true, false, true, false},
-      {"orphaned, the pods as we know them not yet", R"(["sluice.dev/drain"])", true, true, true, true, false},
-      {"a finalizer of that name does not delete", R"(["orphan","sluice.dev/drain"])", false, true, false, false, true},
+      {"not deleted", R"(["sluice.dev/drain"])", false, kPod, false, false, true},
+      {"before our finalizer nothing is made", "[]", false, "", false, false, false},
+      {"in the background: its drains need the keys", R"(["sluice.dev/drain"])", true, kPod, false, false, true},
+      {"in the background, the last pod gone", R"(["sluice.dev/drain"])", true, "", false, false, false},
+      {"in the background, with pods that go by themselves (a namespace's deletion)", R"(["sluice.dev/drain"])", true,
+       kTerminating, false, false, false},
+      {"in the foreground", R"(["sluice.dev/drain","foregroundDeletion"])", true, kPod, false, false, false},
+      {"orphaning", R"(["orphan","sluice.dev/drain"])", true, kPod, false, true, false},
+      {"orphaned, the pods as we know them not yet", R"(["sluice.dev/drain"])", true, kPod, true, true, false},
+      {"a finalizer of that name does not delete", R"(["orphan","sluice.dev/drain"])", false, kPod, false, false, true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -226,7 +230,13 @@ TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are
     gateway["metadata"]["finalizers"] = Json::parse(row.finalizers);
     if (row.deleting) gateway["metadata"]["deletionTimestamp"] = "2026-11-23T09:59:00Z";
     std::vector<kube::Object> pods;
-    if (row.pods) pods.push_back(std::make_shared<const Json>(running_pod()));
+    if (*row.pod != '\0') {
+      Json patch;
+      patch["metadata"] = Json::parse(row.pod);
+      Json pod = running_pod();
+      pod.merge_patch(patch);
+      pods.push_back(std::make_shared<const Json>(std::move(pod)));
+    }
     const Observed seen = observe({.gateway = gateway,
                                    .pods = pods,
                                    .heard = [](const std::string&) { return HeardState{}; },
