@@ -104,12 +104,17 @@ Result<DrainRequest> parse_drain_request(std::string_view body) {
   return request;
 }
 
-AdminApi::AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid)
-    : control_(control), clock_(clock), keys_dir_(std::move(keys_dir)), pod_uid_(std::move(pod_uid)) {}
+AdminApi::AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid,
+                   ReadKeyFolder read)
+    : control_(control),
+      clock_(clock),
+      keys_dir_(std::move(keys_dir)),
+      pod_uid_(std::move(pod_uid)),
+      read_(std::move(read)) {}
 
 void AdminApi::reload_keys() {
   if (keys_dir_.empty()) return;
-  const Result<std::vector<KeyFile>> files = read_key_folder(keys_dir_);
+  const Result<std::vector<KeyFile>> files = read_(keys_dir_);
   if (!files) {
     // The operator must get in all the more where descriptors are short: the keys that are known stay.
     if (trouble_ != files.error().message) log_warn("admin keys not read", {{"error", files.error().message}});

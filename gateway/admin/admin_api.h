@@ -17,7 +17,8 @@ namespace sluice::gateway {
 class AdminApi {
  public:
   /// `control` and `clock` outlive the API. `keys_dir` may be empty: then every call is answered 401.
-  AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid);
+  AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid,
+           ReadKeyFolder read = read_key_folder);
 
   [[nodiscard]] HttpResponse handle(const HttpRequest& request);
   /// Reads the folder's *.pem files again; files that hold no key are logged and left out. Where the folder cannot be
@@ -34,6 +35,7 @@ class AdminApi {
   const Clock& clock_;
   const std::string keys_dir_;
   const std::string pod_uid_;
+  const ReadKeyFolder read_;
   VerificationKeys keys_;
   std::vector<KeyFile> keys_seen_;  ///< What the folder held at the last look: only changes are acted upon.
   std::string trouble_;             ///< Why it could not be read, said once.

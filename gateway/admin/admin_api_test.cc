@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/testing/descriptor_limit.h"
 #include "gateway/testing/temporary_folder.h"
@@ -41,7 +43,10 @@ struct Fixture {
   ManualClock clock;
   FakeControl control;
   SigningKey key = *SigningKey::generate();
-  AdminApi api{control, clock, keys.path(), "pod-1"};
+  std::optional<Error> trouble;  ///< Reading the keys fails with it.
+  AdminApi api{control, clock, keys.path(), "pod-1", [this](const std::string& folder) {
+                 return trouble ? Result<std::vector<KeyFile>>(*trouble) : read_key_folder(folder);
+               }};
   std::string bytes;
 
   Fixture() {
@@ -111,27 +116,36 @@ TEST_CASE("keys rotate with the folder's files") {
 TEST_CASE("a folder that cannot be read keeps the keys that are known; one that is read and empty withdraws them") {
   Fixture fixture;
   const auto status = [&fixture] { return fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key)).status; };
-  {
-    const testing::DescriptorLimit none(0);
-    fixture.api.reload_keys();
-  }
-  CHECK(status() == 200);
-  {
-    const testing::DescriptorLimit one(1);  // Enough for the folder, not for a file of it.
-    fixture.api.reload_keys();
-  }
-  CHECK(status() == 200);
-  const std::string elsewhere = fixture.keys.path() + "-elsewhere";
-  std::filesystem::rename(fixture.keys.path(), elsewhere);
+  fixture.keys.remove("operator.pem");
+  fixture.trouble = Error{ErrorCode::kUnavailable, "keys: Too many open files"};
   fixture.api.reload_keys();
   CHECK(status() == 200);
-  std::filesystem::rename(elsewhere, fixture.keys.path());
-  fixture.keys.remove("operator.pem");
+  fixture.trouble.reset();
   fixture.api.reload_keys();
   CHECK(status() == 401);
   fixture.keys.write("operator.pem", fixture.key.public_pem());
   fixture.api.reload_keys();
   CHECK(status() == 200);
+}
+
+TEST_CASE("a folder or a file that cannot be read for a moment is an error, not an empty folder") {
+  testing::TemporaryFolder folder;
+  folder.write("a.pem", "a");
+  folder.write("b.txt", "no key");
+  CHECK(read_key_folder(folder.path())->size() == 1);
+  CHECK(read_key_folder(folder.path())->at(0) == KeyFile{"a.pem", "a"});
+  for (const int spare : {0, 1}) {  // One is enough for the folder, not for a file of it.
+    std::optional<Result<std::vector<KeyFile>>> files;
+    {
+      const testing::DescriptorLimit limit(spare);
+      files = read_key_folder(folder.path());
+    }
+    REQUIRE(!*files);
+    CHECK(files->error().code == ErrorCode::kUnavailable);
+  }
+  CHECK(read_key_folder(folder.file("nowhere")).error().code == ErrorCode::kUnavailable);
+  folder.remove("a.pem");
+  CHECK(read_key_folder(folder.path())->empty());
 }
 
 TEST_CASE("a key file that is no file is left out, and the others count") {

@@ -1,13 +1,14 @@
 #include "gateway/admin/key_folder.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 namespace sluice::gateway {
@@ -21,6 +22,15 @@ Error unavailable(const std::string& path, int error) {
 bool is_the_files_own(int error) {
   return error == ENOENT || error == EACCES || error == EPERM || error == ELOOP || error == ENOTDIR || error == EISDIR;
 }
+
+bool is_key_file(std::string_view name) {
+  constexpr std::string_view kEnding = ".pem";
+  return name.size() > kEnding.size() && name.substr(name.size() - kEnding.size()) == kEnding;
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
 
 Result<std::string> read_key_file(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -44,16 +54,20 @@ Result<std::string> read_key_file(const std::string& path) {
 }  // namespace
 
 Result<std::vector<KeyFile>> read_key_folder(const std::string& folder) {
+  const std::unique_ptr<DIR, CloseFolder> opened(::opendir(folder.c_str()));
+  if (!opened) return unavailable(folder, errno);
   std::vector<KeyFile> files;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(folder, error);
-  for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() != ".pem" || files.size() >= kKeyFilesMax) continue;
-    Result<std::string> pem = read_key_file(entry->path().string());
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(opened.get());
+    if (entry == nullptr && errno != 0) return unavailable(folder, errno);
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (!is_key_file(name) || files.size() >= kKeyFilesMax) continue;
+    Result<std::string> pem = read_key_file(folder + "/" + entry->d_name);
     if (!pem) return pem.error();
-    files.push_back({entry->path().filename().string(), *std::move(pem)});
+    files.push_back({std::string(name), *std::move(pem)});
   }
-  if (error) return unavailable(folder, error.value());
   std::sort(files.begin(), files.end());
   return files;
 }

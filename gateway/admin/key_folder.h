@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,8 @@ struct KeyFile {
 /// kUnavailable (no descriptor or memory is left, the disk fails, the folder is not there): nothing is known then, and
 /// least of all that keys were withdrawn.
 Result<std::vector<KeyFile>> read_key_folder(const std::string& folder);
+
+/// Passed in, so that a test can have it fail.
+using ReadKeyFolder = std::function<Result<std::vector<KeyFile>>(const std::string& folder)>;
 
 }  // namespace sluice::gateway

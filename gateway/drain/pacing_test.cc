@@ -178,7 +178,7 @@ TEST_CASE("after a change the spread is what the rest of the drain asks for, unl
 
 TEST_CASE("whatever rates and jitters the operator orders, departures keep to the rate and the drain ends in time") {
   Random random(20261124);
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 100; ++round) {
     const std::size_t initial = 1 + random.below(20'000);  // Many: what chance does grows with the square root only.
     const Duration tick(1 + random.below(50));
     const int shards = 1 + static_cast<int>(random.below(8));
