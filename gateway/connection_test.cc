@@ -20,6 +20,7 @@ namespace {
 using testing::client_close;
 using testing::client_frame;
 
+constexpr std::size_t kKiB = 1024;
 constexpr ConnectionId kId = ConnectionId{1} << 32;
 constexpr const char* kUpgrade =
     "GET /echo HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -56,10 +57,10 @@ struct Fixture final : LoopHandler {
   std::unique_ptr<Connection> connection;
 
   explicit Fixture(std::unique_ptr<Transport> transport = nullptr) {
-    config.limits.send_queue_high_bytes = 32 * 1024;
-    config.limits.send_queue_low_bytes = 8 * 1024;
-    config.limits.send_queue_max_bytes = 128 * 1024;
-    config.limits.message_bytes = 64 * 1024;
+    config.limits.send_queue_high_bytes = 32 * kKiB;
+    config.limits.send_queue_low_bytes = 8 * kKiB;
+    config.limits.send_queue_max_bytes = 128 * kKiB;
+    config.limits.message_bytes = 64 * kKiB;
     config.heartbeat.ping_interval = 1h;
     for (std::size_t i = 0; i < protocol_table().size(); ++i) context.protocols.push_back(std::make_unique<Echo>());
     connection = std::make_unique<Connection>(context, kId, Socket{1}, false, std::move(transport));

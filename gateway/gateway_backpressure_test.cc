@@ -53,8 +53,8 @@ TEST_CASE("an echo client that does not read cannot grow its queue beyond the hi
   TestGateway gateway(small_queues, wire);
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   const double most = stuff(gateway, slow, client_frame(0x2, std::string(1000, 'x')));
-  CHECK(most > 8 * kKiB);              // It waits between the marks.
-  CHECK(most < 32 * kKiB + 2 * 1100);  // The message that crossed the mark, and no more.
+  CHECK(most > 8 * kKiB);                           // It waits between the marks.
+  CHECK(most < 32 * kKiB + std::size_t{2} * 1100);  // The message that crossed the mark, and no more.
   // Others are served meanwhile.
   WebSocketClient other = gateway.connect("/echo");
   CHECK(other.text("hello"));
@@ -104,7 +104,7 @@ TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memo
     most = std::max(most, queued(gateway));
   }
   CHECK(closes() == 1);
-  CHECK(most <= 128 * kKiB + 3 * 4200);  // What the two others are being sent right now counts, too.
+  CHECK(most <= 128 * kKiB + std::size_t{3} * 4200);  // What the two others are being sent right now counts, too.
   CHECK(eventually([&] { return queued(gateway) < 8 * kKiB; }));
   const ServerFrame close = slow.next_close();
   CHECK(close.code() == 1013);

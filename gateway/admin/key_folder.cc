@@ -68,7 +68,7 @@ Result<std::vector<KeyFile>> read_key_folder(const std::string& folder) {
     if (!pem) return pem.error();
     files.push_back({std::string(name), *std::move(pem)});
   }
-  std::sort(files.begin(), files.end());
+  std::sort(files.begin(), files.end(), [](const KeyFile& a, const KeyFile& b) { return a.name < b.name; });
   return files;
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::size_t kKeyFileBytesMax = std::size_t{16} * 1024;
 struct KeyFile {
   std::string name;
   std::string pem;  ///< Empty where the file may not be read, or has gone while the folder was listed.
-  auto operator<=>(const KeyFile&) const = default;
+  bool operator==(const KeyFile&) const = default;
 };
 
 /// The folder's *.pem files in the order of their names; a ConfigMap's own "..data" entries are none. Errors:
