@@ -179,9 +179,9 @@ GatewaySnapshot Gateway::snapshot() {
   for (const auto& shard : shards_) {
     const ShardStats& stats = shard->stats();
     for (std::size_t i = 0; i < snapshot.connections.size(); ++i) snapshot.connections[i] += stats.connections[i].get();
-    if (stats.drain_epoch.load(std::memory_order_acquire) != epoch) continue;  // It has not heard of this drain yet.
-    snapshot.drain_hinted += stats.drain_hinted.get();
-    released += stats.drain_released.get();
+    const ShardStats::DrainCounts counts = stats.drain_counts(epoch);
+    snapshot.drain_hinted += counts.hinted;
+    released += counts.released;
   }
   const std::int64_t open = snapshot.connections[static_cast<std::size_t>(ConnectionState::kActive)];
   snapshot.drain = drain_.report(static_cast<std::size_t>(snapshot.remaining()),

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "common/base/duration_text.h"
 #include "gateway/testing/gate.h"
 #include "gateway/testing/test_gateway.h"
 
@@ -210,20 +209,6 @@ TEST_CASE("a second drain begins anew: it hints, and gives the time that it prom
   CHECK(gateway.active() == 1);
   gateway.advance(32s);
   CHECK(client.next_close().code() == 1012);
-}
-
-TEST_CASE("the call that begins a second drain does not report the first one's hints") {
-  TestGateway gateway([](Config& config) { config.shards = 2; });
-  const Clients clients = connect(gateway, 10, "/echo?sluice-hints=1");
-  gateway.drain(1000, 30s, 60s);
-  gateway.advance(100ms);
-  REQUIRE(eventually([&] { return drain_state(gateway).at("hinted") == 10; }));
-  CHECK(gateway.admin("DELETE", "/admin/v1/drain").status == 200);
-  // So slow that a shard which has heard of it already has hinted one at most.
-  const std::string body =
-      R"({"reason":"again","ratePerSecond":0.001,"deadline":")" + format_rfc3339(gateway.clock().wall() + 60s) + "\"}";
-  const json answer = json::parse(gateway.admin("PUT", "/admin/v1/drain", body).body);
-  CHECK(answer.at("drain").at("hinted") <= 1);
 }
 
 TEST_CASE("sockets that were never upgraded hold up no drain") {

@@ -213,11 +213,7 @@ void Shard::drain_tick() {
     loop_.timers().cancel(drain_timer_);
     return;
   }
-  if (!before.active || before.epoch != view.epoch) {
-    stats_.drain_hinted.set(0);
-    stats_.drain_released.set(0);
-    stats_.drain_epoch.store(view.epoch, std::memory_order_release);
-  }
+  if (!before.active || before.epoch != view.epoch) stats_.begin_drain(view.epoch);
   if (loop_.now() >= view.deadline) {
     evict_some();
   } else {

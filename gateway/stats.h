@@ -81,6 +81,15 @@ struct ShardStats {
   LocalNumber drain_released;  ///< Connections released by it that are still open.
 
   void observe_handshake(SteadyTime::duration took);
+
+  struct DrainCounts {
+    std::int64_t hinted = 0;
+    std::int64_t released = 0;
+  };
+  /// Of the drain `epoch`: nothing while the shard has not heard of it and still counts for an earlier one.
+  [[nodiscard]] DrainCounts drain_counts(std::uint32_t epoch) const;
+  /// The shard begins to count for the drain `epoch`.
+  void begin_drain(std::uint32_t epoch);
 };
 
 }  // namespace sluice::gateway
