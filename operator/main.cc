@@ -1,4 +1,5 @@
 // Wires sluice-operator together: caches, leader election, controller, probes and metrics.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -128,6 +129,8 @@ int run(const Options& options, StopSignal& stop) {
 
 int main(int argc, char** argv) {
   using namespace sluice;
+  // A heap for each of two dozen threads would cost more than most of what is in it.
+  mallopt(M_ARENA_MAX, 2);
   StopSignal stop;  // Before any thread, so that all of them leave the signals to it.
   const auto options = op::parse_options({argv + 1, argv + argc}, op::environment);
   if (!options) return op::fail(options.error());
