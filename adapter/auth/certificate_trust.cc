@@ -5,25 +5,19 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "common/base/openssl_ptr.h"
 #include "common/http/certificate.h"
 
 namespace sluice::adapter {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 void free_stack(STACK_OF(X509) * stack) {
   sk_X509_pop_free(stack, X509_free);
 }
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
-using Stack = std::unique_ptr<STACK_OF(X509), Deleter<free_stack>>;
+using Certificate = OpensslPtr<X509, X509_free>;
+using Store = OpensslPtr<X509_STORE, X509_STORE_free>;
+using StoreContext = OpensslPtr<X509_STORE_CTX, X509_STORE_CTX_free>;
+using Stack = OpensslPtr<STACK_OF(X509), free_stack>;
 
 constexpr std::size_t kChainMax = 10;
 

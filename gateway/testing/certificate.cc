@@ -5,20 +5,14 @@
 #include <openssl/x509.h>
 
 #include <cstdio>
-#include <memory>
+
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::gateway::testing {
 namespace {
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
+using Key = OpensslPtr<EVP_PKEY, EVP_PKEY_free>;
+using Certificate = OpensslPtr<X509, X509_free>;
 
 }  // namespace
 

@@ -9,22 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "common/base/openssl_ptr.h"
 #include "gateway/testing/certificate.h"
 #include "gateway/testing/temporary_folder.h"
 
 namespace sluice::gateway {
 namespace {
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, Freeing<X509_free>>;
-using Context = std::unique_ptr<SSL_CTX, Freeing<SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL, Freeing<SSL_free>>;
+using Certificate = OpensslPtr<X509, X509_free>;
+using Context = OpensslPtr<SSL_CTX, SSL_CTX_free>;
+using Session = OpensslPtr<SSL, SSL_free>;
 using testing::write_certificate;
 
 struct Client {
