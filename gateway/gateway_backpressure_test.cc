@@ -44,12 +44,18 @@ double stuff(TestGateway& gateway, WebSocketClient& client, const std::string& f
   return most;
 }
 
-TEST_CASE("an echo client that does not read cannot grow its queue beyond the high mark and one read") {
+/// The test case runs twice: in plain text, then through TLS.
+Wire each_wire() {
   Wire wire = Wire::kPlain;
   SUBCASE("in plain text") {}
   SUBCASE("through TLS") {
     wire = Wire::kTls;
   }
+  return wire;
+}
+
+TEST_CASE("an echo client that does not read cannot grow its queue beyond the high mark and one read") {
+  const Wire wire = each_wire();
   TestGateway gateway(small_queues, wire);
   WebSocketClient slow = gateway.connect("/echo", "", kSmallWindow);
   const double most = stuff(gateway, slow, client_frame(0x2, std::string(1000, 'x')));
@@ -79,11 +85,7 @@ TEST_CASE("pings cannot be used to grow a queue either") {
 }
 
 TEST_CASE("a subscriber that is too far behind is closed with 1013, and its memory is free at once") {
-  Wire wire = Wire::kPlain;
-  SUBCASE("in plain text") {}
-  SUBCASE("through TLS") {
-    wire = Wire::kTls;
-  }
+  const Wire wire = each_wire();
   TestGateway gateway(small_queues, wire);
   WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
   WebSocketClient reader = gateway.connect("/topics");
@@ -134,11 +136,7 @@ TEST_CASE("a message that no queue can take is refused to its publisher, and no 
 }
 
 TEST_CASE("a client that never reads and never moves is stale, paused or not") {
-  Wire wire = Wire::kPlain;
-  SUBCASE("in plain text") {}
-  SUBCASE("through TLS") {
-    wire = Wire::kTls;
-  }
+  const Wire wire = each_wire();
   TestGateway gateway(small_queues, wire);
   WebSocketClient stuck = gateway.connect("/echo", "", kSmallWindow);
   CHECK(stuff(gateway, stuck, client_frame(0x2, std::string(1000, 'x'))) > 8 * kKiB);
@@ -155,11 +153,7 @@ TEST_CASE("a client that never reads and never moves is stale, paused or not") {
 }
 
 TEST_CASE("a drain gives a client that reads slowly all that was queued for it, and its close frame") {
-  Wire wire = Wire::kPlain;
-  SUBCASE("in plain text") {}
-  SUBCASE("through TLS") {
-    wire = Wire::kTls;
-  }
+  const Wire wire = each_wire();
   TestGateway gateway([](Config& config) { config.limits.send_queue_max_bytes = 4096 * kKiB; }, wire);
   WebSocketClient slow = gateway.connect("/topics", "", kSmallWindow);
   WebSocketClient publisher = gateway.connect("/topics");
