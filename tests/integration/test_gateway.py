@@ -44,7 +44,11 @@ class Gateway:
         path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML.
         self._log = (folder / "log").open("wb")
         self.process = subprocess.Popen([program, "--config", path], stderr=self._log)
-        line = self.wait_for_log("gateway started")
+        try:
+            line = self.wait_for_log("gateway started")
+        except BaseException:
+            self.stop()
+            raise
         self.ports = {name: int(port) for name, port in re.findall(r"\b(listen|tls|admin|metrics)=(\d+)", line)}
 
     def log(self):

@@ -83,9 +83,14 @@ class Adapter:
         self._process = None
 
     def start(self, *more):
+        """Answers when it is ready; an interrupt or a failure before that leaves no process."""
         with (self.folder / "adapter.log").open("ab") as log:
             self._process = subprocess.Popen([*map(str, self._command), *more], stdout=log, stderr=subprocess.STDOUT)
-        eventually(self._ready, "the adapter to be ready")
+        try:
+            eventually(self._ready, "the adapter to be ready")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
         """As a kubelet would; answers the exit code."""

@@ -81,12 +81,21 @@ class Prometheus:
         }
         (self.folder / "prometheus.yml").write_text(json.dumps(config))
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def start(self):
+        """Answers when it is ready; an interrupt or a failure before that leaves no process."""
         words = [program(), f"--config.file={self.folder / 'prometheus.yml'}", f"--storage.tsdb.path={self.folder / 'data'}"]
         words.append(f"--web.listen-address=127.0.0.1:{self.port}")
         with (self.folder / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
-        eventually(self._ready, "Prometheus to be ready")
+        try:
+            eventually(self.ready, "Prometheus to be ready")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
         if self._process is not None:
@@ -106,7 +115,7 @@ class Prometheus:
         with urllib.request.urlopen(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': promql})}", timeout=10) as answer:
             return json.load(answer)["data"]["result"]
 
-    def _ready(self):
+    def ready(self):
         assert self._process.poll() is None, (self.folder / "prometheus.log").read_text()
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:

@@ -69,6 +69,20 @@ def test_it_starts_without_prometheus_and_finds_it_later(start, ask, exporter, n
         late.stop()
 
 
+def test_a_prometheus_whose_start_is_interrupted_does_not_stay(exporter, tmp_path):
+    made = Prometheus(tmp_path, exporter)
+    seen = []
+
+    def interrupted():
+        seen.append(made.pid)
+        raise KeyboardInterrupt
+
+    made.ready = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        made.start()
+    assert seen and not Path(f"/proc/{seen[0]}").exists()
+
+
 def test_a_sample_that_is_too_old_is_not_served(start, ask, exporter, namespace, tmp_path):
     exporter.set("rtgw_connections", 7, namespace=namespace, realtimegateway="edge", pod="a")
     (tmp_path / "prometheus").mkdir()
