@@ -5,7 +5,6 @@ import uuid
 import node as node_module
 import pytest
 from gateway import Gateway, manifest
-from waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +32,13 @@ def namespace(node):
 
 @pytest.fixture
 def gateways(node, namespace):
-    """Makes RealtimeGateways: `gateways("edge", replicas=2, drain={...})`, ready when it returns."""
+    """Makes RealtimeGateways: `gateways("edge", replicas=2, drain={...})`, ready and reached through their Services when it returns."""
 
     def make(name, replicas=1, **spec):
         node.apply(manifest(name, namespace, replicas=replicas, **spec))
         made = Gateway(node, namespace, name)
         made.wait_ready(replicas)
-        eventually(lambda: len(made.endpoints()) == replicas, f"{replicas} endpoints of {name}")
+        made.wait_reached(replicas)
         return made
 
     return make

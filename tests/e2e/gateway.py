@@ -1,7 +1,10 @@
 """A RealtimeGateway of a test: made, watched, asked and changed through the API server, as its users do."""
 
+import contextlib
+import http.client
 import json
 import threading
+import urllib.parse
 import urllib.request
 
 import kubernetes
@@ -95,6 +98,18 @@ class Gateway:
         endpoints = [endpoint for one in slices for endpoint in one.endpoints or []]
         return [address for endpoint in endpoints if endpoint.conditions.ready for address in endpoint.addresses]
 
+    def wait_reached(self, replicas):
+        """Waits until the Service sends new connections to as many pods: the node's rules follow its endpoints with a delay of their own."""
+
+        def reached():
+            for _ in range(4 * replicas):
+                request_nowhere(self.url("/nowhere"))
+            endpoints = self.endpoints()
+            met = [metric_of(pod, "rtgw_handshakes_total") for pod in self.pods() if pod.status.pod_ip in endpoints]
+            return len(met) == replicas and all(met)
+
+        return eventually(reached, f"{replicas} pods of {self.name} to be reached through its Service")
+
     def connections(self):
         """Connections as the pods themselves count them, by pod name; pods that do not answer are left out."""
         counted = {pod.metadata.name: connections_of(pod) for pod in self.pods()}
@@ -114,8 +129,22 @@ def is_ready(pod):
     return pod.metadata.deletion_timestamp is None and any(c.type == "Ready" and c.status == "True" for c in conditions)
 
 
+def request_nowhere(url):
+    """A request that is no handshake: a pod counts it, and nobody is connected by it."""
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=2)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", address.path)
+        connection.getresponse()
+
+
 def connections_of(pod):
     """Connections that a pod counts, in all states; None where it does not answer."""
+    return metric_of(pod, "rtgw_connections")
+
+
+def metric_of(pod, name):
+    """The sum of a metric's series; None where the pod does not answer."""
     if not pod.status.pod_ip:
         return None
     try:
@@ -123,7 +152,7 @@ def connections_of(pod):
             lines = answer.read().decode().splitlines()
     except OSError:
         return None
-    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("rtgw_connections{")))
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{")))
 
 
 def _is_expired(error):

@@ -18,7 +18,7 @@ def test_connections_scale_up_and_down_and_every_pod_that_goes_is_drained(gatewa
     with Watcher(edge) as watcher, Fleet(edge.url(), 60, seed=1) as first:
         first.wait_connected()
         edge.wait_ready(2, within_s=REACTION_S)
-        eventually(lambda: len(edge.endpoints()) == 2, "both pods among the endpoints")
+        edge.wait_reached(2)
         # Those that come now land on both pods, so that the one that goes later is not empty.
         with Fleet(edge.url(), 30, seed=2) as second:
             second.wait_connected()
