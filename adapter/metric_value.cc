@@ -41,7 +41,8 @@ std::string render_metric_list(std::string_view version, const ResourceKind& res
     }
     const std::string rendered = text(item);
     if (&value == &values.front()) out.reserve(out.size() + values.size() * (rendered.size() + 8));
-    out += (&value == &values.front() ? "" : ",") + rendered;
+    if (&value != &values.front()) out += ',';
+    out += rendered;
   }
   out += "]}";
   return out;

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
 #include "common/kube/resource.h"
 
 namespace sluice::adapter {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 // How well a resource's group fits the wanted one: 0 best, 3 not at all.
 int group_distance(const std::string& have, const std::string& wanted) {

@@ -229,13 +229,13 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   Outcome outcome;
   outcome.status = settle_writes(key);
   const GatewaySpec spec = parse_spec(gateway);
+  const std::string revision = revision_of(spec.pod_template, options_.default_image);
   std::vector<kube::Object> pods = newest_pods(key, gateway);
   report_strangers(gateway, pods);
 
   Problem problem;
   std::string refusal;
   if (!kube::is_deleting(gateway)) {
-    const std::string revision = revision_of(spec.pod_template, options_.default_image);
     refusal = template_check_.refusal(
         std::string(kube::uid_of(gateway)) + "/" + revision,
         render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", revision, options_.default_image));
@@ -244,7 +244,7 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
       outcome.requeue_after = kTemplateRecheck;
     }
   }
-  const Observed seen = look(key, gateway, pods, refusal);
+  const Observed seen = look(key, gateway, revision, pods, refusal);
   if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
   if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
@@ -256,7 +256,7 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   report_problem(key, gateway, problem);
   // Once more, with what was just written: status and polls are about the present.
   pods = newest_pods(key, gateway);
-  const Observed after = look(key, gateway, pods, refusal);
+  const Observed after = look(key, gateway, revision, pods, refusal);
   poll_for(key, after, plan);
   const kube::Object newest = newest_gateway(key);
   if (!newest || (seen.deleting && !seen.finalized)) return outcome;
@@ -312,8 +312,8 @@ std::vector<kube::Object> Controller::newest_pods(const std::string& key, const 
   return pod_writes_.newest(key, std::move(pods), version);
 }
 
-Observed Controller::look(const std::string& key, const Json& gateway, const std::vector<kube::Object>& pods,
-                          const std::string& refusal) {
+Observed Controller::look(const std::string& key, const Json& gateway, const std::string& revision,
+                          const std::vector<kube::Object>& pods, const std::string& refusal) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   Memory::Notes notes = memory_.of(key);
   std::set<std::string> uids;
@@ -322,20 +322,18 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
     if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(key, uids);
-  const Json& pod_template = kube::at_pointer(gateway, "/spec/template");
-  return observe(
-      {.gateway = gateway,
-       .pods = pods,
-       .heard = [this](const std::string& uid) { return states_.get(uid); },
-       .taken_names = std::move(notes.taken_names),
-       .revision = revision_of(pod_template.is_object() ? pod_template : Json::object(), options_.default_image),
-       .template_error = refusal,
-       .choosing_for = notes.choosing_for,
-       // Another gateway of the same name is another gateway.
-       .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
-       .unsure = !notes.unsure.empty(),
-       .creates_held = notes.creates_held},
-      now);
+  return observe({.gateway = gateway,
+                  .pods = pods,
+                  .heard = [this](const std::string& uid) { return states_.get(uid); },
+                  .taken_names = std::move(notes.taken_names),
+                  .revision = revision,
+                  .template_error = refusal,
+                  .choosing_for = notes.choosing_for,
+                  // Another gateway of the same name is another gateway.
+                  .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
+                  .unsure = !notes.unsure.empty(),
+                  .creates_held = notes.creates_held},
+                 now);
 }
 
 /// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.

@@ -72,8 +72,8 @@ class Controller {
   kube::Object newest_gateway(const std::string& key);
   std::vector<kube::Object> newest_pods(const std::string& key, const kube::Json& gateway);
   Status settle_writes(const std::string& key);
-  Observed look(const std::string& key, const kube::Json& gateway, const std::vector<kube::Object>& pods,
-                const std::string& refusal);
+  Observed look(const std::string& key, const kube::Json& gateway, const std::string& revision,
+                const std::vector<kube::Object>& pods, const std::string& refusal);
   Problem carry_out(const Basis& basis, const Plan& plan, Outcome& outcome);
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);

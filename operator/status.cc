@@ -30,8 +30,7 @@ Counts count(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   Counts counts;
   for (const PodView& pod : seen.pods) {
     const std::int64_t connections = pod.state ? pod.state->connections : 0;
-    const bool runs = pod.container == ContainerState::kRunning && !pod.address.empty() && !pod.terminating;
-    if (runs && !pod.state && !pod.failure_age) counts.all_heard = false;
+    if (pod.unheard() && pod.container == ContainerState::kRunning && !pod.terminating) counts.all_heard = false;
     if (is_live(pod)) {
       ++counts.live;
       counts.ready += pod.ready;

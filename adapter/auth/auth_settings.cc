@@ -2,19 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
 #include "common/kube/resource.h"
 
 namespace sluice::adapter {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 // A list stands in the ConfigMap as JSON text: ["X-Remote-User"].
 Status read_list(const Json& data, const char* key, bool header, std::vector<std::string>& out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapter/auth/digest.h"
+#include "common/base/text.h"
 #include "common/http/client.h"
 
 namespace sluice::adapter {
@@ -33,10 +34,7 @@ std::string bearer_token(const http::ServerRequest& request) {
   const std::string_view value = request.header("authorization");
   const std::size_t space = value.find(' ');
   if (space == std::string_view::npos) return {};
-  std::string scheme(value.substr(0, space));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (scheme != "bearer") return {};
+  if (lower(value.substr(0, space)) != "bearer") return {};
   std::string_view token = value.substr(space + 1);
   while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
   while (!token.empty() && token.back() == ' ') token.remove_suffix(1);

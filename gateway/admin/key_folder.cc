@@ -25,7 +25,7 @@ bool is_the_files_own(int error) {
 
 bool is_key_file(std::string_view name) {
   constexpr std::string_view kEnding = ".pem";
-  return name.size() > kEnding.size() && name.substr(name.size() - kEnding.size()) == kEnding;
+  return name.size() > kEnding.size() && name.ends_with(kEnding);
 }
 
 struct CloseFolder {

@@ -4,8 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::gateway {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 constexpr std::uint64_t kMultiplier = 2654435761;
 constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 constexpr std::size_t kPiecesPerMegabyte = (std::size_t{1024} * 1024) / kPieceBytes;
-
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
 
 void fill(std::vector<unsigned char>& piece, std::uint64_t offset) {
   // A product a byte, not a running sum: the compiler can do several at once.
@@ -37,7 +34,7 @@ std::string hex(const unsigned char* bytes, unsigned count) {
 }  // namespace
 
 Result<std::string> digest_megabytes(int megabytes, const std::atomic<bool>& stopping) {
-  const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
+  const OpensslPtr<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
   if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
     return Error{ErrorCode::kInternal, "SHA-256 is not available"};
   }

@@ -12,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mutex.h"
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::gateway {
 namespace {
@@ -20,13 +21,8 @@ constexpr std::size_t kRecordBytes = std::size_t{16} * 1024;
 /// Plaintext that one call of send() encrypts: bounds what waits in a connection beyond its send queue.
 constexpr std::size_t kSendBytesMax = 4 * kRecordBytes;
 
-struct FreeContext {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-struct FreeSession {
-  void operator()(SSL* session) const { SSL_free(session); }
-};
-using Context = std::unique_ptr<SSL_CTX, FreeContext>;
+using Context = OpensslPtr<SSL_CTX, SSL_CTX_free>;
+using Session = OpensslPtr<SSL, SSL_free>;
 
 /// The reason of OpenSSL's last error; its queue is empty afterwards.
 std::string last_error() {
@@ -135,7 +131,7 @@ class OpensslTransport final : public Transport {
   State state_after(int result);
 
   Wire wire_;
-  std::unique_ptr<SSL, FreeSession> session_;
+  Session session_;
 };
 
 Transport::State OpensslTransport::state_after(int result) {
