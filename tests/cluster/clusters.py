@@ -51,6 +51,13 @@ def _take_down(folder):
     return ""
 
 
+def ended_pid():
+    """Of a process that has run and runs no more."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
 ALONE = """
 mount -t tmpfs none /run && mount -t tmpfs none /sys/fs/cgroup && ip link set lo up && exec "$@"
 """

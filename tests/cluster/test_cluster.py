@@ -11,7 +11,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from clusters import CLUSTER, cluster
+from clusters import CLUSTER, cluster, ended_pid
 from sluice_cluster import leftovers, processes, record
 from sluice_cluster.settings import Settings, cache_root
 
@@ -179,12 +179,6 @@ def test_an_up_whose_terminal_goes_away_leaves_nothing(state_folder):
     assert record.load(settings_of(state)) is None
 
 
-def ended_process():
-    with subprocess.Popen(["true"]) as process:
-        process.wait()
-    return process
-
-
 def test_a_cluster_whose_owner_was_killed_is_tidied_up_by_the_next_up(monkeypatch, state_folder):
     first, second = state_folder(), state_folder()
     with subprocess.Popen(["sleep", "infinity"]) as owner:
@@ -206,7 +200,7 @@ def test_a_cluster_whose_owner_was_killed_is_tidied_up_by_the_next_up(monkeypatc
 
 
 def test_an_owner_must_run(monkeypatch, state_folder):
-    gone = ended_process().pid
+    gone = ended_pid()
     monkeypatch.setenv(record.OWNER_VARIABLE, str(gone))
     refused = up(state_folder(), check=False)
     assert f"{record.OWNER_VARIABLE} is {gone}, and no process with that pid runs; unset it" in refused.stdout

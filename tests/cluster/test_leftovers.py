@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from clusters import alone
+from clusters import alone, ended_pid
 from sluice_cluster import cgroups, clients, network, predecessors, processes, record
 from sluice_cluster.errors import ClusterError
 from sluice_cluster.settings import CHECKOUT, Settings
@@ -42,12 +42,6 @@ def client(namespace, interface, address):
     ip("link", "add", interface, "type", "veth", "peer", "name", "far", "netns", namespace)
     ip("address", "add", address, "dev", interface)
     ip("link", "set", interface, "up")
-
-
-def ended_pid():
-    with subprocess.Popen(["true"]) as process:
-        process.wait()
-    return process.pid
 
 
 def refusal(settings):

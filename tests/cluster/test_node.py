@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clusters import HERE, cluster, state_folders
+from clusters import HERE, cluster, ended_pid, state_folders
 from sluice_cluster import cgroups, clients, containerd, host, leftovers, record
 from sluice_cluster.settings import Settings
 from sluice_cluster.waiting import wait_until
@@ -210,9 +210,7 @@ def test_down_after_a_crash_of_containerd_and_kubelet_leaves_the_host_as_it_was(
         known = record.load(Settings(second.state))
         sockets = containerd.shim_sockets(known.settings, cgroups.pids())
         assert sockets
-        with subprocess.Popen(["true"]) as killed_client:
-            killed_client.wait()
-        make_client(f"sluice-load-{killed_client.pid}")
+        make_client(f"sluice-load-{ended_pid()}")
         for name in ("containerd", "kubelet"):
             os.kill(known.processes()[name].pid, signal.SIGKILL)
         assert "nothing is left" in cluster("down", "--state", second.state).stdout

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 from urllib import request
@@ -15,6 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CLUSTER_TOOL = CHECKOUT / "tests" / "cluster"
 sys.path.insert(0, str(CLUSTER_TOOL))
 
+from clusters import cluster  # noqa: E402  (the path comes first)
 from sluice_cluster import processes, record, settings, waiting  # noqa: E402  (the path comes first)
 
 # Reached only by a fault; a machine that compiles at the same time is slow.
@@ -98,19 +98,12 @@ class ControlPlane(os.PathLike):
         post("compaction", {"revision": newest, "physical": True})
 
 
-def run_cluster(*words):
-    """The command of tests/cluster, as a user would run it."""
-    command = [sys.executable, "-B", CLUSTER_TOOL / "cluster", *words]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @contextlib.contextmanager
 def running(state, port_base):
     """A control plane for as long as the block lasts."""
     state = Path(state).resolve()
-    run_cluster("up", "--control-plane-only", "--state", state, "--port-base", port_base)
+    cluster("up", "--control-plane-only", "--state", state, "--port-base", port_base)
     try:
         yield ControlPlane(state / "kubeconfig", state)
     finally:
-        run_cluster("down", "--state", state)
+        cluster("down", "--state", state)

@@ -57,13 +57,17 @@ def _remove_node(known):
     for path in shim_sockets:
         path.unlink(missing_ok=True)
     mounts.unmount_below(settings.state)
+    _remove_network(settings, known.forward_rules)
+    cgroups.remove()
+
+
+def _remove_network(settings, forward_rules):
     network.remove_pod_interfaces(settings)
     clients.remove_for(settings)
     network.remove_service_route(settings)
     network.remove_kube_proxy_tables()
-    network.remove_forward_rules(known.forward_rules)
+    network.remove_forward_rules(forward_rules)
     network.forget_connections(settings)
-    cgroups.remove()
 
 
 def remove_unrecorded(settings):
@@ -71,16 +75,16 @@ def remove_unrecorded(settings):
     anew and kept its network: only where it bears our mark, and nothing of a node lives. Answers its address or None.
     """
     address = network.unrecorded_node(settings)
-    lives = address is not None and (
-        record.may_be_of_a_node()
+    if (
+        address is None
+        or record.may_be_of_a_node()
         or processes.named("kube-proxy")
         or processes.somebody_listens_on(address)
         or cgroups.occupied()
-    )
-    if address is None or lives:
+    ):
         return None
-    clients.remove_for(settings)
-    network.remove_unrecorded_node(settings, address)
+    _remove_network(settings, network.needed_forward_rules(settings))
+    network.remove_loopback_address(address)
     cgroups.remove()
     return address
 
@@ -137,10 +141,7 @@ def _is_ours(folder):
 def _running_for(settings):
     """(pid, name) of programs of ours that were started for this state folder, recorded or not."""
     needle = f"{settings.state}/".encode()
-    for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit() or processes.start_ticks(directory.name) is None:
-            continue
+    for pid, name in processes.running():
         with contextlib.suppress(OSError):
-            name = (directory / "comm").read_text().strip()
-            if name in OUR_PROGRAMS and needle in (directory / "cmdline").read_bytes():
-                yield int(directory.name), name
+            if name in OUR_PROGRAMS and needle in Path(f"/proc/{pid}/cmdline").read_bytes():
+                yield pid, name

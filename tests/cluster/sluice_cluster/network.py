@@ -119,15 +119,10 @@ def unrecorded_node(settings):
     return None
 
 
-def remove_unrecorded_node(settings, address):
-    """Everything of such a node that is in the way of the next one."""
-    remove_pod_interfaces(settings)
-    remove_service_route(settings)
-    remove_kube_proxy_tables()
-    remove_forward_rules(needed_forward_rules(settings))
+def remove_loopback_address(address):
+    """Where it is: on another interface it is somebody else's."""
     if _interface_of(address) == "lo":
         _remove_address(address)
-    forget_connections(settings)
 
 
 def configure_cni(settings):

@@ -208,12 +208,14 @@ def owner_of_port(port):
     return "a process outside this PID namespace"
 
 
-def named(name):
-    """Pids of the programs of that name that run."""
-    found = []
+def running():
+    """(pid, name) of every process that runs."""
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and start_ticks(directory.name) is not None:
             with contextlib.suppress(OSError):
-                if (directory / "comm").read_text().strip() == name:
-                    found.append(int(directory.name))
-    return found
+                yield int(directory.name), (directory / "comm").read_text().strip()
+
+
+def named(name):
+    """Pids of the programs of that name that run."""
+    return [pid for pid, found in running() if found == name]

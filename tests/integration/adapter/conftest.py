@@ -1,6 +1,5 @@
 """A control plane of these tests' own (an aggregated API touches every client of it), a Prometheus and an adapter for all of them."""
 
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import control_plane as control_planes
 import pytest
+from clusters import cluster
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -86,8 +86,7 @@ def control_plane(folder):
 
 @pytest.fixture(scope="session")
 def kubectl(control_plane):
-    done = subprocess.run([sys.executable, "-B", control_planes.CLUSTER_TOOL / "cluster", "bin"], capture_output=True, text=True, check=True)
-    return Kubectl(Path(done.stdout.splitlines()[-1]) / "kubectl", control_plane)
+    return Kubectl(Path(cluster("bin").stdout.splitlines()[-1]) / "kubectl", control_plane)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,9 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import control_plane as control_planes
 import pytest
+from clusters import cluster
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -22,15 +24,8 @@ from rtgw import GROUP, PLURAL, VERSION, Api, Gateway, url_of  # noqa: E402
 from stand_in_kubelet import Kubelet  # noqa: E402
 from waiting import eventually  # noqa: E402
 
-CLUSTER = ROOT / "tests" / "cluster" / "cluster"
 BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", ROOT / "build" / "release"))
 PORT_BASE = 29400
-
-
-def cluster(*words):
-    done = subprocess.run([sys.executable, CLUSTER, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +37,14 @@ def folder():
 @pytest.fixture(scope="session")
 def control_plane(folder):
     """The kubeconfig of a real control plane with the CRD in it."""
-    state = folder / "cluster"
-    cluster("up", "--control-plane-only", "--state", state, "--port-base", PORT_BASE)
-    try:
-        kubeconfig = state / "kubeconfig"
-        kubectl = Path(cluster("bin").splitlines()[-1]) / "kubectl"
+    with control_planes.running(folder / "cluster", PORT_BASE) as own:
+        kubeconfig = own.kubeconfig
+        kubectl = Path(cluster("bin").stdout.splitlines()[-1]) / "kubectl"
         run = [kubectl, "--kubeconfig", kubeconfig]
         subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
         subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
         subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
         yield kubeconfig
-    finally:
-        cluster("down", "--state", state)
 
 
 @pytest.fixture(scope="session")

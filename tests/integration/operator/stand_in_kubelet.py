@@ -35,7 +35,6 @@ class Container:
     process: subprocess.Popen
     reported: tuple = None  # What its status says: whether it is ready, whether it has ended.
     terminating_since: float = None
-    crashed: bool = False  # It has ended, though nobody has asked its pod to go.
 
 
 class Kubelet:
@@ -80,7 +79,6 @@ class Kubelet:
             container = self._containers[pod.metadata.uid]
             container.process.kill()
             container.process.wait()
-            container.crashed = True
 
     @contextlib.contextmanager
     def frozen(self, pod):
@@ -182,18 +180,18 @@ class Kubelet:
         self._containers.pop(pod.metadata.uid, None)
 
     def _report(self, pod, container):
-        container.crashed = container.crashed or container.process.poll() is not None
-        ready = not container.crashed and _answers(container.address)
-        if (ready, container.crashed) == container.reported:
+        crashed = container.process.poll() is not None  # Nobody has asked its pod to go.
+        ready = not crashed and _answers(container.address)
+        if (ready, crashed) == container.reported:
             return
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        state = {"waiting": {"reason": "CrashLoopBackOff"}} if container.crashed else {"running": {"startedAt": now}}
-        status = {"name": "gateway", "ready": ready, "restartCount": int(container.crashed), "image": "stand-in", "imageID": "stand-in", "state": state}
+        state = {"waiting": {"reason": "CrashLoopBackOff"}} if crashed else {"running": {"startedAt": now}}
+        status = {"name": "gateway", "ready": ready, "restartCount": int(crashed), "image": "stand-in", "imageID": "stand-in", "state": state}
         conditions = [{"type": kind, "status": str(ready), "lastTransitionTime": now} for kind in ("Ready", "ContainersReady")]
         body = {"status": {"phase": "Running", "podIP": container.address, "podIPs": [{"ip": container.address}], "startTime": now}}
         body["status"].update(conditions=conditions, containerStatuses=[status])
         self._core.patch_namespaced_pod_status(pod.metadata.name, pod.metadata.namespace, body)
-        container.reported = (ready, container.crashed)
+        container.reported = (ready, crashed)
 
 
 def _keys_of(pod):
