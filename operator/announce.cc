@@ -28,12 +28,49 @@ Announcement victim_selected(const StartDrain& start) {
 Announcement drain_started(const StartDrain& start, const GatewaySpec& spec) {
   return {false, "DrainStarted", "Drain",
           start.pod.name + " has left the endpoints; its " + connections(start.cost) + " are moved from " +
-              format_rfc3339(start.record.started_at + spec.propagation_delay) + " on, until " +
+              format_rfc3339(start.record.started_at + spec.drain.propagation_delay) + " on, until " +
               format_rfc3339(start.record.deadline) + " at the latest"};
 }
 
 Announcement drain_cancelled(const CancelDrain& cancel) {
   return {false, "DrainCancelled", "Undrain", cancel.pod.name + " is taken back: more replicas are wanted again"};
+}
+
+std::optional<Announcement> canary_news(const CanaryDecision& decision, const GatewaySpec& spec) {
+  const CanaryProgress& now = decision.progress;
+  const std::string of = " of " + std::to_string(spec.rollout.canary.steps.size());
+  const std::string passed = "step " + std::to_string(now.step) + of;  // The one before that it has moved on to.
+  switch (decision.news) {
+    case CanaryNews::kNone:
+      return std::nullopt;
+    case CanaryNews::kPassed:
+      return Announcement{false, "CanaryPassed", "Rollout", passed + " of revision " + now.revision + " has passed"};
+    case CanaryNews::kPromoted:
+      return Announcement{false, "CanaryPromoted", "Rollout",
+                          passed + " of revision " + now.revision + " was passed by a person"};
+    case CanaryNews::kFailed:
+      return Announcement{
+          true, "CanaryFailed", "Rollout",
+          "step " + std::to_string(now.step + 1) + of + " of revision " + now.revision + " is halted: " + now.message};
+  }
+  return std::nullopt;
+}
+
+Announcement capacity_guard(const std::string& objection) {
+  return {true, "CapacityGuard", "Drain", objection};
+}
+
+Announcement drain_frozen(const RewriteDrain& rewrite) {
+  return {false, "DrainFrozen", "Drain",
+          rewrite.pod.name +
+              " keeps what it has as long as spec.drainFreeze is true: it stays out of the endpoints, and its deadline "
+              "moves on"};
+}
+
+Announcement drain_thawed(const RewriteDrain& rewrite) {
+  return {false, "DrainResumed", "Drain",
+          rewrite.pod.name + " goes on with its drain, until " + format_rfc3339(rewrite.record.deadline) +
+              " at the latest"};
 }
 
 std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now) {

@@ -18,6 +18,11 @@ struct Announcement {
 Announcement victim_selected(const StartDrain& start);
 Announcement drain_started(const StartDrain& start, const GatewaySpec& spec);
 Announcement drain_cancelled(const CancelDrain& cancel);
+/// Nothing where the canary has no news.
+std::optional<Announcement> canary_news(const CanaryDecision& decision, const GatewaySpec& spec);
+Announcement capacity_guard(const std::string& objection);
+Announcement drain_frozen(const RewriteDrain& rewrite);
+Announcement drain_thawed(const RewriteDrain& rewrite);
 /// DrainCompleted or DrainTimedOut; nothing where no drain ended with this deletion.
 std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now);
 /// BudgetExceeded: the deadline closes what the budget would still have spread out. Nothing where none was left.

@@ -68,7 +68,7 @@ Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& 
 }
 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
-  for (const auto reason : {DrainReason::kScaleDown, DrainReason::kRollout, DrainReason::kDelete}) {
+  for (const auto reason : kDrainReasons) {
     (void)parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(reason)}});
   }
   for (const char* outcome : {"completed", "timed_out", "stopped", "cancelled"}) {
@@ -83,9 +83,11 @@ Applied Applier::apply(const Basis& basis, const Plan& plan) {
   cancel_drains(basis, plan.cancel, applied);
   start_drains(basis, plan.start, applied);
   relabel(basis, plan.relabel, applied);
+  rewrite_drains(basis, plan.rewrite, applied);
   record_rates(basis, plan.record_rates, applied);
   give_orders(basis, plan.orders, applied);
   undrain(plan.undrain, applied);
+  if (const auto news = canary_news(plan.canary, basis.spec)) say(basis.gateway, *news);
   create_pods(basis, plan.create, applied);
   if (plan.remove_finalizer) remove_finalizer(basis, applied);
   return applied;
@@ -202,6 +204,7 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
     note(applied, written);
     if (!written) continue;
     log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
+    applied.reversed = true;
     count_end("cancelled");
     say(basis.gateway, drain_cancelled(cancel));
   }
@@ -227,11 +230,26 @@ void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& st
 
 void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied) {
   for (const Relabel& one : relabels) {
-    log_warn("labels put right that somebody has changed", {{"gateway", basis.key}, {"pod", one.pod.name}});
-    note(applied,
-         patch_pod(basis, one.pod,
-                   {{kStateLabel, one.draining ? "draining" : "active"}, {kTrafficLabel, one.draining ? "off" : "on"}},
-                   one.draining ? Json() : Json{{kRateAnnotation, nullptr}}, applied.unsure));
+    log_info("pod labelled", {{"gateway", basis.key},
+                              {"pod", one.pod.name},
+                              {"state", one.state},
+                              {"traffic", one.traffic},
+                              {"why", one.why}});
+    note(applied, patch_pod(basis, one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
+                            one.state == "draining" ? Json() : Json{{kRateAnnotation, nullptr}}, applied.unsure));
+  }
+}
+
+void Applier::rewrite_drains(const Basis& basis, const std::vector<RewriteDrain>& rewrites, Applied& applied) {
+  for (const RewriteDrain& rewrite : rewrites) {
+    const Status written = patch_pod(basis, rewrite.pod, nullptr,
+                                     {{kDrainAnnotation, encode_drain_record(rewrite.record)}}, applied.unsure);
+    note(applied, written);
+    if (!written) continue;
+    log_info("drain rewritten",
+             {{"gateway", basis.key}, {"pod", rewrite.pod.name}, {"frozen", rewrite.record.frozen_at.has_value()}});
+    say(basis.gateway, rewrite.record.frozen_at ? drain_frozen(rewrite) : drain_thawed(rewrite));
+    wake(applied, Duration(0));
   }
 }
 
@@ -258,8 +276,8 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
     call.reason = to_string(order.record.reason);
     call.deadline = order.record.deadline;
     call.rate_per_second = order.rate_per_second;
-    call.close_code = basis.spec.close_code;
-    call.hint_jitter = basis.spec.hint_jitter;
+    call.close_code = basis.spec.drain.close_code;
+    call.hint_jitter = basis.spec.drain.hint_jitter;
     calls.push_back(std::move(call));
   }
   const auto answers = call_gateways(calls);
@@ -306,11 +324,11 @@ std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vecto
   return states;
 }
 
-void Applier::create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied) {
+void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied) {
   std::mutex mutex;
-  slow_start(static_cast<int>(names.size()), kWritesInParallelMax, [&](int index) {
+  slow_start(static_cast<int>(pods.size()), kWritesInParallelMax, [&](int index) {
     std::set<std::string> taken;
-    const Status created = create_pod(basis, names[static_cast<std::size_t>(index)], taken);
+    const Status created = create_pod(basis, pods[static_cast<std::size_t>(index)], taken);
     const std::lock_guard lock(mutex);
     applied.taken_names.merge(taken);
     if (!taken.empty()) wake(applied, Duration(0));
@@ -320,8 +338,10 @@ void Applier::create_pods(const Basis& basis, const std::vector<std::string>& na
   });
 }
 
-Status Applier::create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken) {
-  const Json pod = render_pod(basis.gateway, name, basis.seen.revision, parts_.default_image);
+Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken) {
+  const std::string& name = wanted.name;
+  const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
+  const Json pod = render_pod(basis.gateway, name, revision);
   Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod);
   if (!made && made.error().code == ErrorCode::kConflict) {
     // Ours from an earlier round that the cache does not show yet, or a stranger's.
@@ -337,7 +357,7 @@ Status Applier::create_pod(const Basis& basis, const std::string& name, std::set
   if (!made) return made.error();
   slim_pod(*made);
   parts_.pod_writes.wrote(basis.key, *made);
-  log_info("pod made", {{"gateway", basis.key}, {"pod", name}, {"revision", basis.seen.revision}});
+  log_info("pod made", {{"gateway", basis.key}, {"pod", name}, {"revision", wanted.revision}});
   return Status::success();
 }
 

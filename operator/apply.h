@@ -17,6 +17,7 @@
 #include "operator/observe.h"
 #include "operator/own_writes.h"
 #include "operator/plan.h"
+#include "operator/revisions.h"
 #include "operator/state_store.h"
 #include "operator/status.h"
 
@@ -29,6 +30,8 @@ struct Basis {
   const GatewaySpec& spec;
   const Observed& seen;
   const std::vector<kube::Object>& pods;  ///< The objects behind seen.pods.
+  const Revision& newest;
+  const std::optional<Revision>& former;  ///< Set where seen.former_revision names one.
 };
 
 struct Applied {
@@ -38,6 +41,7 @@ struct Applied {
   std::set<std::string> taken_names;   ///< Pod names that turned out to be somebody else's.
   std::set<std::string> unsure;        ///< Names of pods that were written to, nobody knows whether with success.
   std::optional<Duration> wake_after;  ///< Something was answered that the next plan should see.
+  bool reversed = false;               ///< A drain was taken back.
   bool gone = false;                   ///< The finalizer is removed: there is nothing left to write to.
 };
 
@@ -58,7 +62,6 @@ class Applier {
     kube::EventRecorder& events;
     const Clock& clock;
     MetricsRegistry& metrics;
-    std::string default_image;
   };
   explicit Applier(Parts parts);
 
@@ -71,15 +74,16 @@ class Applier {
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
   void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
   void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void rewrite_drains(const Basis& basis, const std::vector<RewriteDrain>& rewrites, Applied& applied);
   void record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied);
   void give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied);
   void undrain(const std::vector<PodRef>& pods, Applied& applied);
-  void create_pods(const Basis& basis, const std::vector<std::string>& names, Applied& applied);
+  void create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied);
 
   Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations,
                    std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
-  Status create_pod(const Basis& basis, const std::string& name, std::set<std::string>& taken);
+  Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken);
   /// Calls all, keeps what they answer. Unset where a call failed.
   std::vector<std::optional<GatewayState>> call_gateways(const std::vector<AdminCall>& calls);
   void say(const kube::Json& gateway, const Announcement& announcement);

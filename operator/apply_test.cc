@@ -64,13 +64,15 @@ struct Fixture {
   OwnWrites pod_writes{clock};
   OwnWrites gateway_writes{clock};
   kube::EventRecorder events{events_client, clock, random, "test", "test", nullptr};
-  Applier applier{{client, admin, states, pod_writes, gateway_writes, events, clock, metrics, "image"}};
+  Applier applier{{client, admin, states, pod_writes, gateway_writes, events, clock, metrics}};
 
   const std::string key = "live/edge";
   const PodRef pod{"a", "uid-a", "7", "127.0.0.1:9901"};
   const Json cached =
       Json::parse(R"({"metadata":{"name":"a","namespace":"live","uid":"uid-a","resourceVersion":"7"}})");
   GatewaySpec spec;
+  Revision newest{.hash = "new", .pod_template = Json::object(), .default_image = "image"};
+  std::optional<Revision> former;
   Observed seen;
   std::vector<kube::Object> pods{std::make_shared<const Json>(cached)};
 
@@ -89,7 +91,7 @@ struct Fixture {
     config.server = "http://127.0.0.1:1";
     return config;
   }
-  Applied apply(const Plan& plan) { return applier.apply({key, kGateway, spec, seen, pods}, plan); }
+  Applied apply(const Plan& plan) { return applier.apply({key, kGateway, spec, seen, pods, newest, former}, plan); }
   Json newest_pod() { return *pod_writes.newest(key, pods, "7").front(); }
 };
 

@@ -38,7 +38,7 @@ bool close_enough(const std::vector<double>& fair, const std::vector<DrainShare>
 }  // namespace
 
 double budget_of(const GatewaySpec& spec, int receivers) {
-  return std::min(spec.budget_max, spec.budget_per_receiver * std::max(1, receivers));
+  return std::min(spec.budget.max, spec.budget.per_receiver * std::max(1, receivers));
 }
 
 std::vector<double> split_budget(double budget, const std::vector<DrainShare>& shares) {

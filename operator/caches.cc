@@ -3,6 +3,7 @@
 #include <array>
 
 #include "operator/names.h"
+#include "operator/node_view.h"
 #include "operator/observe.h"
 
 namespace sluice::op {
@@ -12,8 +13,9 @@ kube::Informer::Options ours(std::function<void(kube::Json&)> transform = nullpt
   return {.ns = "", .label_selector = kGatewayLabel, .field_selector = "", .transform = std::move(transform)};
 }
 
-std::array<kube::Informer*, 5> all_of(Caches& caches) {
-  return {&caches.gateways, &caches.pods, &caches.services, &caches.pdbs, &caches.config_maps};
+std::array<kube::Informer*, 7> all_of(Caches& caches) {
+  return {&caches.gateways,    &caches.pods,      &caches.services, &caches.pdbs,
+          &caches.config_maps, &caches.revisions, &caches.nodes};
 }
 
 }  // namespace
@@ -23,7 +25,9 @@ Caches::Caches(kube::Client& client, const Clock& clock, Random& random, Metrics
       pods(client, clock, random, kube::kPods, ours(slim_pod), &metrics),
       services(client, clock, random, kube::kServices, ours(), &metrics),
       pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(), &metrics),
-      config_maps(client, clock, random, kube::kConfigMaps, ours(), &metrics) {}
+      config_maps(client, clock, random, kube::kConfigMaps, ours(), &metrics),
+      revisions(client, clock, random, kube::kControllerRevisions, ours(), &metrics),
+      nodes(client, clock, random, kube::kNodes, {.transform = slim_node}, &metrics) {}
 
 void Caches::start() {
   for (kube::Informer* informer : all_of(*this)) informer->start();
@@ -34,7 +38,8 @@ void Caches::stop() {
 }
 
 bool Caches::synced() const {
-  return gateways.synced() && pods.synced() && services.synced() && pdbs.synced() && config_maps.synced();
+  return gateways.synced() && pods.synced() && services.synced() && pdbs.synced() && config_maps.synced() &&
+         revisions.synced() && nodes.synced();
 }
 
 bool Caches::wait_synced(Duration at_most) {

@@ -1,4 +1,4 @@
-// The operator's informers: one a resource type, all namespaces, only objects that carry our label.
+// The operator's informers: one a resource type, all namespaces, only objects that carry our label (nodes: all).
 #pragma once
 
 #include "common/kube/informer.h"
@@ -11,6 +11,8 @@ struct Caches {
   kube::Informer services;
   kube::Informer pdbs;
   kube::Informer config_maps;
+  kube::Informer revisions;  ///< ControllerRevisions.
+  kube::Informer nodes;      ///< All of them, slimmed to what node_view.h reads.
 
   /// References outlive the caches.
   Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics);

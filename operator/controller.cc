@@ -78,9 +78,10 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
       children_(client, caches, clock),
+      history_(client, caches, clock),
       template_check_(client, clock),
       status_writer_(client, gateway_writes_, clock),
-      applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics, options_.default_image}) {
+      applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics}) {
   watch_caches();
 }
 
@@ -93,7 +94,8 @@ void Controller::watch_caches() {
   caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after) {
     queue_.add(kube::key_of(after ? *after : *before));
   });
-  for (kube::Informer* informer : {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps}) {
+  for (kube::Informer* informer :
+       {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
     informer->add_handler([this](const kube::Object& before, const kube::Object& after) {
       if (before) queue_.add(key_of_owner(*before));
       if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) queue_.add(key_of_owner(*after));
@@ -229,38 +231,29 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   Outcome outcome;
   outcome.status = settle_writes(key);
   const GatewaySpec spec = parse_spec(gateway);
-  const std::string revision = revision_of(spec.pod_template, options_.default_image);
   std::vector<kube::Object> pods = newest_pods(key, gateway);
   report_strangers(gateway, pods);
 
-  Problem problem;
-  std::string refusal;
-  if (!kube::is_deleting(gateway)) {
-    refusal = template_check_.refusal(
-        std::string(kube::uid_of(gateway)) + "/" + revision,
-        render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", revision, options_.default_image));
-    if (!refusal.empty()) {
-      problem = {"TemplateRefused", refusal};
-      outcome.requeue_after = kTemplateRecheck;
-    }
-  }
-  const Observed seen = look(key, gateway, revision, pods, refusal);
+  const Templates templates = templates_of(key, gateway, spec, pods, outcome);
+  Problem problem = templates.problem;
+  const Observed seen = look(key, gateway, templates, pods);
   if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
   if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
-  const Problem met = carry_out({key, gateway, spec, seen, pods}, plan, outcome);
+  const Problem met = carry_out({key, gateway, spec, seen, pods, templates.newest, templates.former}, plan, outcome);
   if (problem.reason.empty()) problem = met;
   if (outcome.gone) return outcome;
 
   report_problem(key, gateway, problem);
   // Once more, with what was just written: status and polls are about the present.
   pods = newest_pods(key, gateway);
-  const Observed after = look(key, gateway, revision, pods, refusal);
+  const Observed after = look(key, gateway, templates, pods);
   poll_for(key, after, plan);
   const kube::Object newest = newest_gateway(key);
   if (!newest || (seen.deleting && !seen.finalized)) return outcome;
-  const auto written = status_writer_.write(key, *newest, compute_status(*newest, spec, after, problem, clock_.wall()));
+  const auto written =
+      status_writer_.write(key, *newest, compute_status(*newest, spec, after, plan, problem, clock_.wall()));
   if (written) {
     outcome.requeue_after = sooner(outcome.requeue_after, *written);
   } else {
@@ -269,17 +262,62 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   return outcome;
 }
 
+/// The newest template, kept as a ControllerRevision before a pod is made of it, and the one it replaces.
+Controller::Templates Controller::templates_of(const std::string& key, const Json& gateway, const GatewaySpec& spec,
+                                               const std::vector<kube::Object>& pods, Outcome& outcome) {
+  const std::string current = kube::text_at(gateway, "/status/currentRevision");
+  Templates templates;
+  Revision& newest = templates.newest;
+  newest.pod_template = spec.pod_template;
+  newest.default_image = options_.default_image;
+  newest.hash =
+      revision_of(spec.pod_template, options_.default_image, kube::integer_at(gateway, "/status/collisionCount", 0));
+  const std::vector<Revision> known = history_.known(key, gateway);
+  templates.former = former_revision(known, newest.hash, current);
+  if (kube::is_deleting(gateway) || !has_finalizer(gateway, kFinalizer)) return templates;
+
+  const std::string refusal =
+      template_check_.refusal(std::string(kube::uid_of(gateway)) + "/" + newest.hash,
+                              render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", newest));
+  if (!refusal.empty()) {
+    templates.problem = {"TemplateRefused", refusal};
+    outcome.requeue_after = kTemplateRecheck;
+    return templates;
+  }
+  std::set<std::string> in_use{current};
+  for (const kube::Object& pod : pods) in_use.insert(std::string(kube::label_of(*pod, kRevisionLabel)));
+  const History::Kept kept =
+      history_.keep(key, gateway, plan_revisions(known, newest, in_use, spec.revision_history_limit));
+  keep(outcome.status, kept.status);
+  if (kept.collision) templates.problem = {"RevisionCollision", "the name of revision " + newest.hash + " is taken"};
+  if (!kept.status) templates.problem = {"RevisionNotKept", kept.status.error().message};
+  return templates;
+}
+
 /// Applies the plan and remembers what came of it. Answers why no progress is made, if so.
 Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& outcome) {
-  memory_.note_choosing(basis.key, !plan.states_wanted.empty());
   const Applied applied = applier_.apply(basis, plan);
-  memory_.note_taken(basis.key, applied.taken_names);
-  memory_.note_unsure(basis.key, applied.unsure);
-  if (!plan.create.empty()) memory_.note_creates(basis.key, applied.problem);
+  remember(basis.key, basis.seen, plan, applied);
+  if (memory_.is_new_objection(basis.key, plan.objection)) {
+    events_.record(basis.gateway, kube::EventType::kWarning, "CapacityGuard", "Drain", plan.objection);
+  }
   keep(outcome.status, applied.status);
   outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
   outcome.gone = applied.gone;
   return plan.creates_held ? memory_.of(basis.key).create_problem : applied.problem;
+}
+
+void Controller::remember(const std::string& key, const Observed& seen, const Plan& plan, const Applied& applied) {
+  memory_.note_choosing(key, !plan.states_wanted.empty());
+  memory_.note_taken(key, applied.taken_names);
+  memory_.note_unsure(key, applied.unsure);
+  if (!plan.create.empty()) memory_.note_creates(key, applied.problem);
+  if (applied.reversed) memory_.note_reversed(key);
+  const CanaryProgress& canary = plan.canary.progress;
+  const bool holds = canary.phase == CanaryPhase::kHolding;
+  if (holds && memory_.of(key).baseline.step != canary_step_id(canary)) {
+    memory_.note_baseline(key, take_baseline(seen.pods, canary));
+  }
 }
 
 /// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
@@ -312,8 +350,8 @@ std::vector<kube::Object> Controller::newest_pods(const std::string& key, const 
   return pod_writes_.newest(key, std::move(pods), version);
 }
 
-Observed Controller::look(const std::string& key, const Json& gateway, const std::string& revision,
-                          const std::vector<kube::Object>& pods, const std::string& refusal) {
+Observed Controller::look(const std::string& key, const Json& gateway, const Templates& templates,
+                          const std::vector<kube::Object>& pods) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   Memory::Notes notes = memory_.of(key);
   std::set<std::string> uids;
@@ -322,18 +360,30 @@ Observed Controller::look(const std::string& key, const Json& gateway, const std
     if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(key, uids);
-  return observe({.gateway = gateway,
-                  .pods = pods,
-                  .heard = [this](const std::string& uid) { return states_.get(uid); },
-                  .taken_names = std::move(notes.taken_names),
-                  .revision = revision,
-                  .template_error = refusal,
-                  .choosing_for = notes.choosing_for,
-                  // Another gateway of the same name is another gateway.
-                  .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
-                  .unsure = !notes.unsure.empty(),
-                  .creates_held = notes.creates_held},
-                 now);
+  Observed seen = observe({.gateway = gateway,
+                           .pods = pods,
+                           .heard = [this](const std::string& uid) { return states_.get(uid); },
+                           .taken_names = std::move(notes.taken_names),
+                           .revision = templates.newest.hash,
+                           .former_revision = templates.former ? templates.former->hash : std::string(),
+                           .template_error = templates.problem.message,
+                           .node = [this](const std::string& name) { return node_named(name); },
+                           .asked_to_evict = {},
+                           .choosing_for = notes.choosing_for,
+                           // Another gateway of the same name is another gateway.
+                           .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
+                           .unsure = !notes.unsure.empty(),
+                           .creates_held = notes.creates_held,
+                           .reversed_ago = notes.reversed_ago},
+                          now);
+  seen.samples = sum_samples(seen.pods, seen.canary, notes.baseline);
+  return seen;
+}
+
+std::optional<NodeView> Controller::node_named(const std::string& name) const {
+  const kube::Object node = caches_.nodes.get(name);
+  if (!node) return std::nullopt;
+  return view_node(*node);
 }
 
 /// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.
@@ -370,6 +420,7 @@ void Controller::forget(const std::string& key) {
   states_.set_pods(key, {});
   pod_writes_.forget(key);
   children_.forget(key);
+  history_.forget(key);
   gateway_writes_.forget(key);
   status_writer_.forget(key);
   memory_.forget(key);

@@ -23,6 +23,7 @@
 #include "operator/apply.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/history.h"
 #include "operator/memory.h"
 #include "operator/state_poller.h"
 #include "operator/state_store.h"
@@ -72,9 +73,19 @@ class Controller {
   kube::Object newest_gateway(const std::string& key);
   std::vector<kube::Object> newest_pods(const std::string& key, const kube::Json& gateway);
   Status settle_writes(const std::string& key);
-  Observed look(const std::string& key, const kube::Json& gateway, const std::string& revision,
-                const std::vector<kube::Object>& pods, const std::string& refusal);
+  /// What pods are made of.
+  struct Templates {
+    Revision newest;
+    std::optional<Revision> former;  ///< While a rollout to the newest is not through.
+    Problem problem;                 ///< Why none is made of the newest.
+  };
+  Templates templates_of(const std::string& key, const kube::Json& gateway, const GatewaySpec& spec,
+                         const std::vector<kube::Object>& pods, Outcome& outcome);
+  Observed look(const std::string& key, const kube::Json& gateway, const Templates& templates,
+                const std::vector<kube::Object>& pods);
   Problem carry_out(const Basis& basis, const Plan& plan, Outcome& outcome);
+  void remember(const std::string& key, const Observed& seen, const Plan& plan, const Applied& applied);
+  [[nodiscard]] std::optional<NodeView> node_named(const std::string& name) const;
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
   void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
@@ -96,6 +107,7 @@ class Controller {
   Memory memory_;
   StatePoller poller_;
   Children children_;
+  History history_;
   TemplateCheck template_check_;
   StatusWriter status_writer_;
   Applier applier_;

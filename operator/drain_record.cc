@@ -1,8 +1,10 @@
 #include "operator/drain_record.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/duration_text.h"
 
@@ -14,6 +16,13 @@ using Json = nlohmann::json;
 /// Connections/s; above whatever the schema lets a budget be.
 constexpr double kRateUnknown = 1e9;
 
+constexpr std::array<std::pair<std::string_view, DrainReason>, 6> kReasons{{{"ScaleDown", DrainReason::kScaleDown},
+                                                                            {"Rollout", DrainReason::kRollout},
+                                                                            {"NodeDrain", DrainReason::kNodeDrain},
+                                                                            {"Eviction", DrainReason::kEviction},
+                                                                            {"Requested", DrainReason::kRequested},
+                                                                            {"Delete", DrainReason::kDelete}}};
+
 std::string text_in(const Json& object, const char* field) {
   const auto it = object.find(field);
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
@@ -22,29 +31,25 @@ std::string text_in(const Json& object, const char* field) {
 }  // namespace
 
 const char* to_string(DrainReason reason) {
-  switch (reason) {
-    case DrainReason::kScaleDown:
-      return "ScaleDown";
-    case DrainReason::kRollout:
-      return "Rollout";
-    case DrainReason::kDelete:
-      return "Delete";
+  for (const auto& [word, meaning] : kReasons) {
+    if (meaning == reason) return word.data();  // Literals: they end with a zero.
   }
   return "";
 }
 
 std::optional<DrainReason> parse_drain_reason(std::string_view text) {
-  for (const DrainReason reason : {DrainReason::kScaleDown, DrainReason::kRollout, DrainReason::kDelete}) {
-    if (text == to_string(reason)) return reason;
+  for (const auto& [word, meaning] : kReasons) {
+    if (text == word) return meaning;
   }
   return std::nullopt;
 }
 
 std::string encode_drain_record(const DrainRecord& record) {
-  return Json{{"reason", to_string(record.reason)},
-              {"startedAt", format_rfc3339_micro(record.started_at)},
-              {"deadline", format_rfc3339_micro(record.deadline)}}
-      .dump();
+  Json json{{"reason", to_string(record.reason)},
+            {"startedAt", format_rfc3339_micro(record.started_at)},
+            {"deadline", format_rfc3339_micro(record.deadline)}};
+  if (record.frozen_at) json["frozenAt"] = format_rfc3339_micro(*record.frozen_at);
+  return json.dump();
 }
 
 std::string encode_drain_rate(double per_second) {
@@ -66,7 +71,7 @@ std::optional<DrainRecord> decode_drain_record(std::string_view text) {
   const auto started_at = parse_rfc3339(text_in(json, "startedAt"));
   const auto deadline = parse_rfc3339(text_in(json, "deadline"));
   if (!reason || !started_at || !deadline) return std::nullopt;
-  return DrainRecord{*reason, *started_at, *deadline};
+  return DrainRecord{*reason, *started_at, *deadline, parse_rfc3339(text_in(json, "frozenAt"))};
 }
 
 }  // namespace sluice::op

@@ -7,6 +7,7 @@
 // the gateway, so much of the budget stays reserved for it.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,16 +20,23 @@ namespace sluice::op {
 enum class DrainReason {
   kScaleDown,  ///< There are more pods than spec.replicas.
   kRollout,    ///< A pod of a newer template has taken its place.
+  kNodeDrain,  ///< Its node is cordoned, or an autoscaler is about to remove it.
+  kEviction,   ///< The eviction API asks for it (lifecycle.k8s.io).
+  kRequested,  ///< spec.scaleDown.podsToDrain names it.
   kDelete,     ///< The whole gateway goes; never taken back.
 };
+
+inline constexpr std::array kDrainReasons{DrainReason::kScaleDown, DrainReason::kRollout,   DrainReason::kNodeDrain,
+                                          DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kDelete};
 
 const char* to_string(DrainReason reason);
 std::optional<DrainReason> parse_drain_reason(std::string_view text);
 
 struct DrainRecord {
   DrainReason reason = DrainReason::kScaleDown;
-  WallTime started_at{};  ///< When the pod left the endpoints; milliseconds survive.
-  WallTime deadline{};    ///< What is left then is closed.
+  WallTime started_at{};              ///< When the pod left the endpoints; milliseconds survive.
+  WallTime deadline{};                ///< What is left then is closed.
+  std::optional<WallTime> frozen_at;  ///< Since then spec.drainFreeze holds it; both times above move on by its length.
 
   bool operator==(const DrainRecord&) const = default;
 };

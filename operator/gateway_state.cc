@@ -43,7 +43,73 @@ Result<GatewayDrain> parse_drain(const Json& drain) {
                       .rate = rate->get<double>()};
 }
 
+/// Figures that only inform: where one is absent or no number it stays as it is.
+void read_count(const Json& object, const char* field, std::int64_t& into) {
+  into = count_at(object, field).value_or(into);
+}
+
+void read_number(const Json& object, const char* field, double& into) {
+  const auto it = object.find(field);
+  if (it != object.end() && it->is_number() && it->get<double>() >= 0) into = it->get<double>();
+}
+
+const Json& object_at(const Json& object, const char* field) {
+  static const Json kEmpty = Json::object();
+  const auto it = object.find(field);
+  return it != object.end() && it->is_object() ? *it : kEmpty;
+}
+
+void read_totals(const Json& totals, GatewayTotals& into) {
+  read_count(totals, "handshakesOk", into.handshakes_ok);
+  read_count(totals, "handshakesFailed", into.handshakes_failed);
+  read_count(totals, "closesClean", into.closes_clean);
+  read_count(totals, "closesAbnormal", into.closes_abnormal);
+  read_count(totals, "resumesOk", into.resumes_ok);
+  read_count(totals, "resumesFailed", into.resumes_failed);
+}
+
+void read_figures(const Json& json, GatewayState& state) {
+  read_number(json, "handshakeP99", state.handshake_p99_seconds);
+  read_number(json, "acceptPerSecond", state.accepted_per_second);
+  read_number(json, "sessionCost", state.session_cost);
+  read_count(json, "opened", state.opened);
+  read_totals(object_at(json, "totals"), state.totals);
+  const Json& limits = object_at(json, "limits");
+  read_count(limits, "descriptors", state.limits.descriptors);
+  read_count(limits, "backlog", state.limits.backlog);
+  read_count(limits, "conntrack", state.limits.conntrack);
+  read_count(limits, "memoryBytes", state.limits.memory_bytes);
+  read_number(limits, "bytesPerConnection", state.limits.bytes_per_connection);
+  state.ends_at = time_at(json, "endsAt");
+  if (const auto shed = json.find("shed"); shed != json.end() && shed->is_object()) {
+    GatewayShed& read = state.shed.emplace();
+    if (const auto id = shed->find("id"); id != shed->end() && id->is_string()) read.id = id->get<std::string>();
+    read_count(*shed, "remaining", read.remaining);
+    read_number(*shed, "rate", read.rate);
+  }
+}
+
 }  // namespace
+
+GatewayTotals& GatewayTotals::operator+=(const GatewayTotals& other) {
+  handshakes_ok += other.handshakes_ok;
+  handshakes_failed += other.handshakes_failed;
+  closes_clean += other.closes_clean;
+  closes_abnormal += other.closes_abnormal;
+  resumes_ok += other.resumes_ok;
+  resumes_failed += other.resumes_failed;
+  return *this;
+}
+
+GatewayTotals& GatewayTotals::operator-=(const GatewayTotals& other) {
+  handshakes_ok -= other.handshakes_ok;
+  handshakes_failed -= other.handshakes_failed;
+  closes_clean -= other.closes_clean;
+  closes_abnormal -= other.closes_abnormal;
+  resumes_ok -= other.resumes_ok;
+  resumes_failed -= other.resumes_failed;
+  return *this;
+}
 
 Result<GatewayState> parse_gateway_state(std::string_view body) {
   const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
@@ -53,7 +119,9 @@ Result<GatewayState> parse_gateway_state(std::string_view body) {
   const auto total = count_at(*connections, "total");
   if (!total) return unreadable("connections.total is no count");
 
-  GatewayState state{.connections = *total, .drain = std::nullopt};
+  GatewayState state;
+  state.connections = *total;
+  read_figures(json, state);
   const auto drain = json.find("drain");
   if (drain == json.end() || drain->is_null()) return state;
   if (!drain->is_object()) return unreadable("drain is no object");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "common/base/clock.h"
 
@@ -42,6 +43,8 @@ inline constexpr int kWritesInParallelMax = 16;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
 /// cause a loop of creates and deletes.
 inline constexpr Duration kReplaceDelay{10'000};
+/// A pod of a former revision with less than one in so many of its connections left is not taken back.
+inline constexpr std::int64_t kNearlyDone = 10;
 /// The cache normally shows our own write within milliseconds; after this long it is believed over our memory.
 inline constexpr Duration kOwnWriteMemory{300'000};
 

@@ -14,6 +14,7 @@ Memory::Notes Memory::of(const std::string& key) const {
   const SteadyTime now = clock_.steady();
   Notes notes = entry.notes;
   if (entry.choosing_since) notes.choosing_for = std::chrono::duration_cast<Duration>(now - *entry.choosing_since);
+  if (entry.reversed_at) notes.reversed_ago = std::chrono::duration_cast<Duration>(now - *entry.reversed_at);
   notes.creates_held = std::max(Duration(0), std::chrono::ceil<Duration>(entry.creates_from - now));
   return notes;
 }
@@ -60,12 +61,30 @@ void Memory::note_creates(const std::string& key, const Problem& problem) {
   entry.creates_from = clock_.steady() + entry.create_delay;
 }
 
+void Memory::note_reversed(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].reversed_at = clock_.steady();
+}
+
+void Memory::note_baseline(const std::string& key, CanaryBaseline baseline) {
+  const std::lock_guard lock(mutex_);
+  entries_[key].notes.baseline = std::move(baseline);
+}
+
 bool Memory::is_news(const std::string& key, const Problem& problem) {
   const std::lock_guard lock(mutex_);
   Problem& told = entries_[key].told;
   const bool news = told.reason != problem.reason || told.message != problem.message;
   told = problem;
   return news && !problem.reason.empty();
+}
+
+bool Memory::is_new_objection(const std::string& key, const std::string& objection) {
+  const std::lock_guard lock(mutex_);
+  bool& told = entries_[key].objection_told;
+  const bool news = !told && !objection.empty();
+  told = !objection.empty();
+  return news;
 }
 
 bool Memory::is_new_stranger(const std::string& uid) {

@@ -9,7 +9,8 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "operator/status.h"
+#include "operator/canary_samples.h"
+#include "operator/problem.h"
 
 namespace sluice::op {
 
@@ -21,12 +22,14 @@ class Memory {
 
   /// What a look at a gateway should know.
   struct Notes {
-    std::set<std::string> taken_names;  ///< Pod names that turned out to be somebody else's.
-    Duration choosing_for{0};           ///< As model.h's Observed says.
-    std::set<std::string> unsure;       ///< Names of pods that were written to, nobody knows whether with success.
-    std::string orphaned_uid;           ///< Of the gateway that was seen to be deleted with --cascade=orphan.
-    Duration creates_held{0};           ///< No pod is made before it has passed.
-    Problem create_problem;             ///< Why not.
+    std::set<std::string> taken_names;     ///< Pod names that turned out to be somebody else's.
+    Duration choosing_for{0};              ///< As model.h's Observed says.
+    std::set<std::string> unsure;          ///< Names of pods that were written to, nobody knows whether with success.
+    std::string orphaned_uid;              ///< Of the gateway that was seen to be deleted with --cascade=orphan.
+    Duration creates_held{0};              ///< No pod is made before it has passed.
+    Problem create_problem;                ///< Why not.
+    std::optional<Duration> reversed_ago;  ///< Since a drain was taken back.
+    CanaryBaseline baseline;
   };
   [[nodiscard]] Notes of(const std::string& key) const;
 
@@ -40,8 +43,14 @@ class Memory {
   /// Pods were made, or `problem` says why one could not: then none is made for a while, which doubles each time.
   void note_creates(const std::string& key, const Problem& problem);
 
+  /// A drain was taken back.
+  void note_reversed(const std::string& key);
+  void note_baseline(const std::string& key, CanaryBaseline baseline);
+
   /// Whether `problem` differs from what was told last; it counts as told then.
   [[nodiscard]] bool is_news(const std::string& key, const Problem& problem);
+  /// The same for what keeps drains from beginning (capacity_guard.h): only that it begins is news, not its figures.
+  [[nodiscard]] bool is_new_objection(const std::string& key, const std::string& objection);
   /// Whether a foreign pod is seen for the first time.
   [[nodiscard]] bool is_new_stranger(const std::string& uid);
 
@@ -51,9 +60,11 @@ class Memory {
   struct Entry {
     Notes notes;  ///< Without the durations.
     std::optional<SteadyTime> choosing_since;
+    std::optional<SteadyTime> reversed_at;
     Duration create_delay{0};  ///< The last one; 0 where the last create went well.
     SteadyTime creates_from{};
     Problem told;
+    bool objection_told = false;
   };
 
   const Clock& clock_;

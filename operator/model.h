@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "operator/canary.h"
 #include "operator/drain_record.h"
 #include "operator/gateway_state.h"
 
@@ -30,6 +31,8 @@ struct PodView {
   std::string state_label = "active";
   std::string traffic_label = "on";
   std::string address;  ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  std::string node;     ///< Where it runs; empty until it is scheduled.
+  std::string domain;   ///< The zone of that node, or the node itself where it names no zone.
   WallTime created{};
 
   ContainerState container = ContainerState::kRunning;
@@ -37,6 +40,10 @@ struct PodView {
   WallTime ready_since{};    ///< Only where ready.
   bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
   bool finished = false;     ///< Phase Failed or Succeeded: no container of it will ever run again.
+
+  /// Why it is to be replaced although it serves: its node goes (kNodeDrain), the eviction API asks for it (kEviction),
+  /// or spec.scaleDown.podsToDrain names it (kRequested).
+  std::optional<DrainReason> asked_to_go;
 
   bool drain_annotated = false;      ///< The annotation is there, readable or not.
   std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
@@ -63,17 +70,22 @@ struct Observed {
   std::string name;
   std::string uid;
   bool deleting = false;
-  bool foreground = false;     ///< Deleted with --cascade=foreground: the garbage collector deletes what it owns first.
-  bool orphaned = false;       ///< Deleted with --cascade=orphan: what it owns is to stay as it is.
-  bool finalized = false;      ///< Our finalizer is on it.
-  std::string revision;        ///< Of the newest template.
-  std::string template_error;  ///< The API server's sentence where it refuses the template; no pod is made then.
-  std::vector<PodView> pods;   ///< In name order.
-  bool unsure = false;         ///< A pod was written to, and nobody knows yet whether with success.
-  Duration creates_held{0};    ///< No pod is made before it has passed, since the last one was refused.
+  bool foreground = false;  ///< Deleted with --cascade=foreground: the garbage collector deletes what it owns first.
+  bool orphaned = false;    ///< Deleted with --cascade=orphan: what it owns is to stay as it is.
+  bool finalized = false;   ///< Our finalizer is on it.
+  std::string revision;     ///< Of the newest template.
+  std::string former_revision;  ///< That pods can still be made of; empty where there is none.
+  CanaryProgress canary;        ///< As status.rollout has it.
+  CanarySamples samples;        ///< By which its step is judged.
+  std::string promoted;         ///< Annotation sluice.dev/promote.
+  std::string template_error;   ///< The API server's sentence where it refuses the template; no pod is made then.
+  std::vector<PodView> pods;    ///< In name order.
+  bool unsure = false;          ///< A pod was written to, and nobody knows yet whether with success.
+  Duration creates_held{0};     ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
-  std::set<std::string> taken_names;  ///< Pod names that others have taken in this namespace, as far as known.
+  std::optional<Duration> reversed_ago;  ///< Since a drain was taken back the last time, as far as known.
+  std::set<std::string> taken_names;     ///< Pod names that others have taken in this namespace, as far as known.
 };
 
 /// What a write needs to hit this very pod and no other.

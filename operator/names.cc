@@ -52,10 +52,11 @@ std::vector<std::string> free_names(const Observed& seen, int count) {
   return names;
 }
 
-std::string revision_of(const kube::Json& pod_template, std::string_view default_image) {
+std::string revision_of(const kube::Json& pod_template, std::string_view default_image, std::int64_t collisions) {
   // Objects are dumped with sorted keys, so the text is the same for the same template.
   std::string text = pod_template.dump();
   if (!names_an_image(pod_template)) text += default_image;
+  if (collisions > 0) text += "/" + std::to_string(collisions);
   return letters_of(hash_of(text), 10);
 }
 

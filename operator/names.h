@@ -1,6 +1,7 @@
 // Names and labels that the operator gives, and the revision of a template. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
 inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
 inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
 inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
+/// On the RealtimeGateway: "<updateRevision>/<step>", counted from 1. The step is passed whatever its gates say.
+inline constexpr const char* kPromoteAnnotation = "sluice.dev/promote";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";
 inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";
@@ -32,8 +35,9 @@ std::string pod_name(std::string_view gateway, std::string_view owner_uid, int i
 std::vector<std::string> free_names(const Observed& seen, int count);
 
 /// A short hash of what makes pods of one template differ from those of another: spec.template, and the operator's
-/// default image where the template names none.
-std::string revision_of(const kube::Json& pod_template, std::string_view default_image);
+/// default image where the template names none. `collisions`: names so made that turned out to be taken by something
+/// else (status.collisionCount).
+std::string revision_of(const kube::Json& pod_template, std::string_view default_image, std::int64_t collisions = 0);
 
 /// Services, PDBs and the ConfigMap of a gateway.
 std::string keys_config_map_name(std::string_view gateway);

@@ -4,6 +4,7 @@
 
 #include "common/base/duration_text.h"
 #include "operator/names.h"
+#include "operator/spec.h"
 
 namespace sluice::op {
 namespace {
@@ -30,11 +31,6 @@ const Json& entry_named(const Json& list, std::string_view key, std::string_view
 // Source: k8s.io/apimachinery, metav1.FinalizerOrphanDependents and FinalizerDeleteDependents.
 constexpr const char* kOrphanFinalizer = "orphan";
 constexpr const char* kForegroundFinalizer = "foregroundDeletion";
-
-bool has_finalizer(const Json& object, const char* finalizer) {
-  const Json& finalizers = kube::at_pointer(object, "/metadata/finalizers");
-  return finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), finalizer) != finalizers.end();
-}
 
 /// In doubt a container runs: only what surely holds no connection may be taken for empty.
 ContainerState container_state(const Json& pod) {
@@ -112,6 +108,11 @@ std::string controller_uid(const Json& object) {
   return {};
 }
 
+bool has_finalizer(const Json& object, const char* finalizer) {
+  const Json& finalizers = kube::at_pointer(object, "/metadata/finalizers");
+  return finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), finalizer) != finalizers.end();
+}
+
 bool owned_by(const Json& object, std::string_view owner_uid) {
   return !owner_uid.empty() && controller_uid(object) == owner_uid;
 }
@@ -136,6 +137,7 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.state_label = kube::label_of(pod, kStateLabel);
   view.traffic_label = kube::label_of(pod, kTrafficLabel);
   view.address = admin_address(pod);
+  view.node = kube::text_at(pod, "/spec/nodeName");
   view.created = time_at(pod, "/metadata/creationTimestamp");
   view.container = container_state(pod);
   view.ready = kube::text_at(ready, "/status") == "True";
@@ -157,6 +159,32 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   return view;
 }
 
+namespace {
+
+CanaryProgress read_progress(const Json& gateway) {
+  const Json& rollout = kube::at_pointer(gateway, "/status/rollout");
+  CanaryProgress progress;
+  const auto phase = parse_canary_phase(kube::text_at(rollout, "/phase"));
+  if (!phase) return progress;
+  progress.revision = kube::text_at(rollout, "/revision");
+  progress.step = static_cast<int>(std::max<std::int64_t>(1, kube::integer_at(rollout, "/step", 1)) - 1);
+  progress.phase = *phase;
+  progress.since = time_at(rollout, "/since");
+  progress.message = kube::text_at(rollout, "/message");
+  return progress;
+}
+
+/// Its node goes: that is where it was, whoever else asks for it.
+std::optional<DrainReason> asked_to_go(const PodView& pod, const std::optional<NodeView>& node, const Sources& sources,
+                                       const std::set<std::string>& requested) {
+  if (node && node->going) return DrainReason::kNodeDrain;
+  if (sources.asked_to_evict.contains(pod.uid)) return DrainReason::kEviction;
+  if (requested.contains(pod.name)) return DrainReason::kRequested;
+  return std::nullopt;
+}
+
+}  // namespace
+
 Observed observe(const Sources& sources, Now now) {
   const Json& gateway = sources.gateway;
   Observed seen;
@@ -169,14 +197,22 @@ Observed observe(const Sources& sources, Now now) {
   // The garbage collector takes its finalizer away once the pods are nobody's; our cache of them may be behind then.
   seen.orphaned = seen.deleting && (sources.orphaned || has_finalizer(gateway, kOrphanFinalizer));
   seen.revision = sources.revision;
+  seen.former_revision = sources.former_revision;
+  seen.canary = read_progress(gateway);
+  seen.promoted = kube::annotation_of(gateway, kPromoteAnnotation);
   seen.template_error = sources.template_error;
   seen.choosing_for = sources.choosing_for;
   seen.unsure = sources.unsure;
   seen.creates_held = sources.creates_held;
+  seen.reversed_ago = sources.reversed_ago;
   seen.taken_names = sources.taken_names;
+  const std::set<std::string> requested = parse_spec(gateway).scale_down.pods_to_drain;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;
-    seen.pods.push_back(view_pod(*pod, sources.heard(std::string(kube::uid_of(*pod))), now));
+    PodView& view = seen.pods.emplace_back(view_pod(*pod, sources.heard(std::string(kube::uid_of(*pod))), now));
+    const auto node = sources.node && !view.node.empty() ? sources.node(view.node) : std::nullopt;
+    if (node) view.domain = node->domain;
+    view.asked_to_go = asked_to_go(view, node, sources, requested);
   }
   std::sort(seen.pods.begin(), seen.pods.end(), [](const PodView& a, const PodView& b) { return a.name < b.name; });
   return seen;

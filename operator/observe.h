@@ -7,6 +7,7 @@
 
 #include "common/kube/resource.h"
 #include "operator/model.h"
+#include "operator/node_view.h"
 #include "operator/state_store.h"
 
 namespace sluice::op {
@@ -22,6 +23,8 @@ void slim_pod(kube::Json& pod);
 
 /// The UID in `object`'s controller reference; empty where nobody controls it.
 std::string controller_uid(const kube::Json& object);
+/// Whether `finalizer` stands in its metadata.
+bool has_finalizer(const kube::Json& object, const char* finalizer);
 /// Whether `object`'s controller reference is `owner_uid`. Labels alone make no pod ours.
 bool owned_by(const kube::Json& object, std::string_view owner_uid);
 /// Whether `object`, which stands beside the pods, may be written and so becomes `gateway`'s: it controls it, or nobody
@@ -36,11 +39,15 @@ struct Sources {
   std::function<HeardState(const std::string& uid)> heard;
   std::set<std::string> taken_names;
   std::string revision;
+  std::string former_revision;  ///< As model.h's Observed says; so are the fields below.
   std::string template_error;
+  std::function<std::optional<NodeView>(const std::string& node)> node;  ///< Nothing where it is not known.
+  std::set<std::string> asked_to_evict;                                  ///< UIDs.
   Duration choosing_for{0};
   bool orphaned = false;
   bool unsure = false;
   Duration creates_held{0};
+  std::optional<Duration> reversed_ago;
 };
 
 Observed observe(const Sources& sources, Now now);

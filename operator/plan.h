@@ -1,15 +1,17 @@
 // The decision: from what was observed to what should be done now. Pure; `now` is passed in. Level-based: it reads only
 // the present, so it may be asked again at any time and after any crash, and asks for nothing once all is as it should.
 //
-// Order of thought: finalizer; pods that can go; drains taken back by a scale-up; pods to make; pods to drain; what the
-// running drains need. apply.h carries it out.
+// Order of thought: finalizer; pods that can go; the canary's step; drains taken back; pods to make; pods to drain; who
+// is in the endpoints; what the running drains need. apply.h carries it out.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "operator/canary.h"
 #include "operator/model.h"
 #include "operator/spec.h"
 #include "operator/victim.h"
@@ -22,6 +24,7 @@ enum class DrainPhase {
   kEvicting,     ///< Hints and closes at the granted rate.
   kDrained,      ///< The gateway itself says 0, or its container is gone.
   kTimedOut,     ///< The deadline has come.
+  kFrozen,       ///< spec.drainFreeze holds it where it was.
 };
 const char* to_string(DrainPhase phase);
 
@@ -77,10 +80,24 @@ struct DeletePod {
   std::optional<std::int64_t> connections;  ///< Connections now, where known.
 };
 
-/// Put the labels right that somebody has changed. A pod that does not drain also loses a recorded rate.
+/// Write the two labels. A pod that does not drain also loses a recorded rate.
 struct Relabel {
   PodRef pod;
-  bool draining = false;
+  std::string state;     ///< sluice.dev/state.
+  bool traffic = false;  ///< sluice.dev/traffic.
+  const char* why = "";  ///< For the log.
+};
+
+/// A pod to make.
+struct NewPod {
+  std::string name;
+  std::string revision;  ///< The newest one, or the former one (partition, pause, canary).
+};
+
+/// Write a drain's record anew: it was frozen, or is let go again.
+struct RewriteDrain {
+  PodRef pod;
+  DrainRecord record;
 };
 
 struct Plan {
@@ -90,15 +107,19 @@ struct Plan {
   std::vector<CancelDrain> cancel;
   std::vector<StartDrain> start;
   std::vector<Relabel> relabel;
+  std::vector<RewriteDrain> rewrite;
   std::vector<RecordRate> record_rates;
   std::vector<DrainOrder> orders;
-  std::vector<PodRef> undrain;      ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
-  std::vector<std::string> create;  ///< Names.
-  bool creates_held = false;        ///< Pods are missing, but none is made for now: the last one was refused.
+  std::vector<PodRef> undrain;  ///< Gateways that drain though their pods do not: DELETE /admin/v1/drain.
+  std::vector<NewPod> create;
+  bool creates_held = false;  ///< Pods are missing, but none is made for now: the last one was refused.
   /// UIDs whose states must be asked for before a victim can be chosen.
   std::vector<std::string> states_wanted;
   /// Time makes a difference no later than this; unset where only an event can.
   std::optional<Duration> wake_after;
+  CanaryDecision canary;
+  std::string objection;  ///< Why no drain begins though one is due (capacity_guard.h); empty where none is in the way.
+  std::set<std::string> traffic_off;  ///< UIDs of pods that serve what they have but are to leave the endpoints.
 
   void wake_within(Duration time);
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "operator/budget.h"
@@ -115,6 +116,33 @@ void give_orders(const Sharers& sharers, double budget, Plan& plan) {
   }
 }
 
+/// A freeze is written on the pod, so that the drain's clock stands still whoever leads, and its gateway is told to let
+/// go of nobody. Answers whether there is nothing else to do for the pod now.
+bool freeze_or_thaw(const PodView& pod, const GatewaySpec& spec, WallTime now, Plan& plan) {
+  const bool frozen = pod.drain->frozen_at.has_value();
+  if (frozen != spec.drain_freeze) {
+    DrainRecord record = *pod.drain;
+    if (frozen) {
+      const auto stood_still = now - *std::exchange(record.frozen_at, std::nullopt);
+      record.started_at += stood_still;
+      record.deadline += stood_still;
+    } else {
+      record.frozen_at = now;
+    }
+    plan.rewrite.push_back({ref_to(pod), record});
+    return true;
+  }
+  if (!frozen) return false;
+  if (pod.state && pod.state->drain && !pod.address.empty()) {
+    if (unreachable(pod)) {
+      plan.wake_within(kAdminRetry);
+    } else {
+      plan.undrain.push_back(ref_to(pod));
+    }
+  }
+  return true;
+}
+
 /// Whether its rate counts though it is given no order: its drain was just taken back (its gateway may not hear of it),
 /// its record cannot be read, propagation was made longer under way, or its gateway drains though the pod does not.
 bool may_release(const PodView& pod) {
@@ -135,6 +163,8 @@ const char* to_string(DrainPhase phase) {
       return "Drained";
     case DrainPhase::kTimedOut:
       return "TimedOut";
+    case DrainPhase::kFrozen:
+      return "Frozen";
   }
   return "";
 }
@@ -154,7 +184,9 @@ bool order_holds(const GatewayState& state, double rate_possible, std::optional<
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   if (!pod.drain) return DrainPhase::kNone;
   if (pod.finished || pod.container == ContainerState::kNeverStarted) return DrainPhase::kDrained;
-  const WallTime evicting_since = pod.drain->started_at + spec.propagation_delay;
+  if (pod.drain->frozen_at)
+    return pod.container == ContainerState::kStopped ? DrainPhase::kDrained : DrainPhase::kFrozen;
+  const WallTime evicting_since = pod.drain->started_at + spec.drain.propagation_delay;
   if (gateway_says_empty(pod, evicting_since, now) && empty_before_deadline(pod, now)) return DrainPhase::kDrained;
   if (now >= pod.drain->deadline) return DrainPhase::kTimedOut;
   if (now < evicting_since) return DrainPhase::kPropagating;
@@ -169,10 +201,17 @@ void plan_drains(const GatewaySpec& spec, const Observed& seen, WallTime now, Pl
   for (const PodView& pod : seen.pods) {
     if (pod.terminating) continue;
     const DrainPhase phase = taken_back.contains(pod.uid) ? DrainPhase::kNone : phase_of(pod, spec, now);
+    const bool runs =
+        phase == DrainPhase::kPropagating || phase == DrainPhase::kEvicting || phase == DrainPhase::kFrozen;
+    if (runs && freeze_or_thaw(pod, spec, now, plan)) {
+      if (may_release(pod)) sharers.reserved += pod.rate_possible;
+      continue;
+    }
     switch (phase) {
       case DrainPhase::kPropagating:
-        plan.wake_within(pod.drain->started_at + spec.propagation_delay - now);
+        plan.wake_within(pod.drain->started_at + spec.drain.propagation_delay - now);
         [[fallthrough]];
+      case DrainPhase::kFrozen:
       case DrainPhase::kNone:
         if (may_release(pod)) sharers.reserved += pod.rate_possible;
         break;

@@ -22,7 +22,7 @@ void check(const std::vector<Row>& rows) {
 TEST_CASE("plan_gateway drives a drain through its phases") {
   const auto with_rate = [](double rate) {
     GatewaySpec spec = spec_of(1);
-    spec.budget_per_receiver = rate;
+    spec.budget.per_receiver = rate;
     return spec;
   };
   check({
@@ -104,7 +104,7 @@ TEST_CASE("rates outside the evicting pods count") {
   const PodView b = serving("b", 800) | draining(20s) | evicting(150);
   const PodView c = serving("c", 400) | draining(20s) | recorded(200);
   GatewaySpec longer = spec_of(1);
-  longer.propagation_delay = 30s;
+  longer.drain.propagation_delay = 30s;
   check({
       {"what is taken back keeps its rate until its gateway has answered", spec_of(2), fleet({a, b, c}),
        "take back b and tell it, order c:50"},

@@ -45,7 +45,7 @@ TEST_CASE("plan_gateway keeps as many pods as asked for") {
 TEST_CASE("plan_gateway chooses whom to drain") {
   const auto two_at_once = [](int replicas) {
     GatewaySpec spec = spec_of(replicas);
-    spec.concurrent_drains_max = 2;
+    spec.scale_down.concurrent_drains_max = 2;
     return spec;
   };
   check({
@@ -76,7 +76,7 @@ TEST_CASE("plan_gateway chooses whom to drain") {
 
 TEST_CASE("a hundred drains at once are begun in rounds that can be asked in time") {
   GatewaySpec spec = spec_of(1);
-  spec.concurrent_drains_max = 100;
+  spec.scale_down.concurrent_drains_max = 100;
   std::vector<PodView> pods;
   pods.reserve(101);
   for (int i = 0; i < 101; ++i) pods.push_back(serving(("p" + std::to_string(100 + i)).c_str(), i));
@@ -198,7 +198,7 @@ TEST_CASE("plan_gateway puts right what somebody has changed") {
 
 TEST_CASE("a started drain carries its deadline, cost and runner-up") {
   GatewaySpec spec = spec_of(1);
-  spec.drain_timeout = 10min;
+  spec.drain.timeout = 10min;
   const Plan plan = plan_gateway(spec, fleet({serving("a", 9), serving("b", 3)}), kNoon);
   REQUIRE(plan.start.size() == 1);
   CHECK(plan.start[0].record.started_at == kNoon);
@@ -207,6 +207,86 @@ TEST_CASE("a started drain carries its deadline, cost and runner-up") {
   CHECK(plan.start[0].runner_up == "a");
   CHECK(plan.start[0].runner_up_cost == 9);
   CHECK(plan.start[0].pod.resource_version == "7");
+}
+
+namespace {
+
+GatewaySpec rolling(int replicas, int surge, int unavailable = 0, int partition = 0) {
+  GatewaySpec spec = spec_of(replicas);
+  spec.rollout.surge = IntOrPercent::pods(surge);
+  spec.rollout.unavailable = IntOrPercent::pods(unavailable);
+  spec.rollout.partition = IntOrPercent::pods(partition);
+  return spec;
+}
+
+Observed replacing(std::vector<PodView> pods) {
+  Observed seen = fleet(std::move(pods));
+  seen.former_revision = "old";
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("plan_gateway rolls within surge, unavailable, partition and pause") {
+  const PodView a = serving("a", 5) | old_revision;
+  const PodView b = serving("b", 9) | old_revision;
+  const PodView c = serving("c", 7) | old_revision;
+  const PodView n = serving("n", 1);
+  GatewaySpec paused = rolling(3, 1);
+  paused.paused = true;
+  GatewaySpec frozen = rolling(3, 1);
+  frozen.drain_freeze = true;
+  GatewaySpec on_delete = rolling(3, 1);
+  on_delete.rollout.type = RolloutType::kOnDelete;
+  GatewaySpec canary = rolling(3, 3);
+  canary.rollout.canary.steps = {{.percent = 30, .hold = 1min}};
+  GatewaySpec two_drains = rolling(3, 0, 2);
+  two_drains.scale_down.concurrent_drains_max = 2;
+  check({
+      {"first the surge", rolling(3, 2), replacing({a, b, c}), "create 2"},
+      {"a pod goes once a new one serves", rolling(3, 1), replacing({a, b, c, n}), "start a:Rollout"},
+      {"but not while it is not available", rolling(3, 1), replacing({a, b, c, n | young}), ""},
+      {"without surge some go first", rolling(3, 0, 1), replacing({a, b, c}), "start a:Rollout"},
+      {"as many at once as may drain and may be missing", two_drains, replacing({a, b, c}),
+       "start a:Rollout, start c:Rollout"},
+      {"a partition keeps its part", rolling(3, 1, 0, 2), replacing({a, b, n}), ""},
+      {"and is made again of the former template", rolling(3, 1, 0, 2), replacing({a, n}), "create 1 (1 former)"},
+      {"a pause makes what is missing of the former template", paused, replacing({a, b}), "create 1 (1 former)"},
+      {"and rolls nothing", paused, replacing({a, b, c}), ""},
+      {"a freeze makes new pods but drains none", frozen, replacing({a, b, c, n}), ""},
+      {"OnDelete makes only what is missing", on_delete, replacing({a, b}), "create 1"},
+      {"and lets nobody go", on_delete, replacing({a, b, c}), ""},
+      {"a canary step makes its part, rounded up", canary, replacing({a, b, c}), "create 1"},
+      {"and no more while it holds", canary, replacing({a, b, n}), ""},
+      {"a refused template rolls nothing, and missing pods are of the former one", rolling(3, 1),
+       replacing({a, b}) | [](Observed& s) { s.template_error = "no"; }, "create 1 (1 former)"},
+      {"a pod that does not serve goes at once", rolling(3, 1), replacing({a, b | unready, c, n | young}),
+       "start b:Rollout"},
+  });
+}
+
+TEST_CASE("plan_gateway replaces pods that are asked to go before they go") {
+  const auto asked = [](DrainReason reason) { return [reason](PodView& pod) { pod.asked_to_go = reason; }; };
+  const PodView on_cordoned = serving("a", 5) | asked(DrainReason::kNodeDrain);
+  check({
+      {"a new one is made first", spec_of(2), fleet({on_cordoned, serving("b", 9)}), "create 1"},
+      {"and once it is available the pod drains", spec_of(2), fleet({on_cordoned, serving("b", 9), serving("c")}),
+       "start a:NodeDrain"},
+      {"whatever others cost", spec_of(2), fleet({on_cordoned, serving("b", 0), serving("c", 0)}), "start a:NodeDrain"},
+      {"a pod in podsToDrain likewise", spec_of(2),
+       fleet({serving("a", 5) | asked(DrainReason::kRequested), serving("b", 9), serving("c")}), "start a:Requested"},
+      {"it is not taken back", spec_of(2),
+       fleet({on_cordoned | draining(3s, DrainReason::kNodeDrain), serving("b", 9)}), "create 1"},
+  });
+}
+
+TEST_CASE("no drain begins that would fill the others beyond the guard") {
+  GatewaySpec spec = spec_of(1);
+  spec.capacity.connections_per_pod = 1000;
+  const Plan refused = plan_gateway(spec, fleet({serving("a", 600), serving("b", 500)}), kNoon);
+  CHECK(words(refused) == "");
+  CHECK(refused.objection.find("1100 connections") != std::string::npos);
+  CHECK(words(plan_gateway(spec, fleet({serving("a", 600), serving("b", 300)}), kNoon)) == "start b:ScaleDown");
 }
 
 }  // namespace sluice::op

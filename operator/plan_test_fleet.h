@@ -1,6 +1,7 @@
 // Pods and fleets for the tests of plan and status, in words: serving("b", 800) | draining(20s) | evicting(200).
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -152,7 +153,10 @@ inline std::string words(const Plan& plan) {
   }
   for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
   for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
-  for (const auto& a : plan.relabel) say("relabel " + a.pod.name + (a.draining ? " draining" : " active"));
+  for (const auto& a : plan.relabel) {
+    say("relabel " + a.pod.name + " " + a.state + (a.state == "active" && !a.traffic ? " off" : ""));
+  }
+  for (const auto& a : plan.rewrite) say((a.record.frozen_at ? "freeze " : "thaw ") + a.pod.name);
   for (const auto& a : plan.record_rates) {
     say("record " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
   }
@@ -160,7 +164,12 @@ inline std::string words(const Plan& plan) {
     say("order " + a.pod.name + ":" + std::to_string(static_cast<int>(a.rate_per_second)));
   }
   for (const auto& a : plan.undrain) say("undrain " + a.name);
-  if (!plan.create.empty()) say("create " + std::to_string(plan.create.size()));
+  const auto former =
+      std::count_if(plan.create.begin(), plan.create.end(), [](const NewPod& pod) { return pod.revision != "new"; });
+  if (!plan.create.empty()) {
+    say("create " + std::to_string(plan.create.size()) +
+        (former > 0 ? " (" + std::to_string(former) + " former)" : std::string()));
+  }
   if (!plan.states_wanted.empty()) say("ask " + std::to_string(plan.states_wanted.size()));
   return all;
 }

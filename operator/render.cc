@@ -49,7 +49,7 @@ Json render_pdb(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json pdb = object_of(kube::kPodDisruptionBudgets, metadata(gateway, name));
   pdb["spec"] = {
-      {"maxUnavailable", parse_spec(gateway).max_unavailable},
+      {"maxUnavailable", parse_spec(gateway).disruption_unavailable.json()},
       {"selector",
        {{"matchLabels", {{kGatewayLabel, name}}},
         {"matchExpressions",

@@ -6,17 +6,18 @@
 #include <string>
 
 #include "common/kube/resource.h"
+#include "operator/revisions.h"
 
 namespace sluice::op {
 
 /// Controller reference to the RealtimeGateway; blockOwnerDeletion, so that foreground deletion waits for the object.
 kube::Json owner_reference(const kube::Json& gateway);
 
-/// A pod named `name` from spec.template: labels of this operator on top; the container "gateway" is made where the
-/// template has none and filled in where it leaves fields out (image, ports, probes, environment, restricted security
-/// context, keys). What the template says is never changed, so that a dry run speaks about the user's own words.
-kube::Json render_pod(const kube::Json& gateway, const std::string& name, const std::string& revision,
-                      const std::string& default_image);
+/// A pod named `name` from the revision's template: labels of this operator on top; the container "gateway" is made
+/// where the template has none and filled in where it leaves fields out (image, ports, probes, environment, restricted
+/// security context, keys). What the template says is never changed, so that a dry run speaks about the user's own
+/// words.
+kube::Json render_pod(const kube::Json& gateway, const std::string& name, const Revision& revision);
 
 /// Service `<gateway>`: 8080 (ws) and 8443 (wss) to the pods with traffic=on.
 kube::Json render_service(const kube::Json& gateway);

@@ -89,26 +89,26 @@ Json object_or_empty(const Json& parent, const char* pointer) {
 
 }  // namespace
 
-Json render_pod(const Json& gateway, const std::string& name, const std::string& revision,
-                const std::string& default_image) {
-  Json labels = object_or_empty(gateway, "/spec/template/metadata/labels");
+Json render_pod(const Json& gateway, const std::string& name, const Revision& revision) {
+  Json labels = object_or_empty(revision.pod_template, "/metadata/labels");
   labels[kGatewayLabel] = std::string(kube::name_of(gateway));
   labels[kStateLabel] = "active";
   labels[kTrafficLabel] = "on";
-  labels[kRevisionLabel] = revision;
-  Json annotations = object_or_empty(gateway, "/spec/template/metadata/annotations");
+  labels[kRevisionLabel] = revision.hash;
+  Json annotations = object_or_empty(revision.pod_template, "/metadata/annotations");
   annotations.erase(kDrainAnnotation);
   annotations.erase(kRateAnnotation);
   // An eviction ends in the gateway's own drain, and the PDBs say how many may run: the autoscaler need not stay away.
   fill(annotations, "cluster-autoscaler.kubernetes.io/safe-to-evict", "true");
 
-  Json spec = object_or_empty(gateway, "/spec/template/spec");
+  Json spec = object_or_empty(revision.pod_template, "/spec");
   fill(spec, "restartPolicy", "Always");
   fill(spec, "terminationGracePeriodSeconds", kGraceDefault);
   fill(spec, "automountServiceAccountToken", false);  // A gateway never talks to the API server.
   fill(spec, "enableServiceLinks", false);
   Json& container = gateway_container(spec);
-  fill_container(container, default_image, kube::integer_at(spec, "/terminationGracePeriodSeconds", kGraceDefault));
+  fill_container(container, revision.default_image,
+                 kube::integer_at(spec, "/terminationGracePeriodSeconds", kGraceDefault));
   fill_security(spec, container);
   fill_named(spec, "volumes",
              {{"name", kKeysVolume}, {"configMap", {{"name", keys_config_map_name(kube::name_of(gateway))}}}});

@@ -15,6 +15,14 @@ Json gateway_with(const char* pod_template) {
   return gateway;
 }
 
+Json pod_of(const char* pod_template, const char* default_image) {
+  Revision revision;
+  revision.hash = "rev1";
+  revision.pod_template = Json::parse(pod_template);
+  revision.default_image = default_image;
+  return render_pod(gateway_with("{}"), "edge-abcde", revision);
+}
+
 const Json& named(const Json& list, const char* name) {
   for (const Json& entry : list) {
     if (entry["name"] == name) return entry;
@@ -26,7 +34,7 @@ const Json& named(const Json& list, const char* name) {
 }  // namespace
 
 TEST_CASE("an empty template becomes a whole, restricted gateway pod") {
-  const Json pod = render_pod(gateway_with("{}"), "edge-abcde", "rev1", "sluice.dev/sluice-gateway:0.1.0");
+  const Json pod = pod_of("{}", "sluice.dev/sluice-gateway:0.1.0");
   CHECK(pod["metadata"]["name"] == "edge-abcde");
   CHECK(pod["metadata"]["namespace"] == "live");
   CHECK(pod["metadata"]["labels"] == Json{{"sluice.dev/gateway", "edge"},
@@ -59,7 +67,7 @@ TEST_CASE("an empty template becomes a whole, restricted gateway pod") {
 }
 
 TEST_CASE("what the template says stays as it is") {
-  const Json pod = render_pod(gateway_with(R"({
+  const Json pod = pod_of(R"({
       "metadata":{"labels":{"app":"edge","sluice.dev/state":"gray"},
                   "annotations":{"a":"b","sluice.dev/drain":"{}",
                                  "cluster-autoscaler.kubernetes.io/safe-to-evict":"false"}},
@@ -70,8 +78,8 @@ TEST_CASE("what the template says stays as it is") {
                              "ports":[{"name":"admin","containerPort":7000}],
                              "env":[{"name":"SLUICE_POD_UID","value":"x"}],
                              "readinessProbe":{"tcpSocket":{"port":8080}},
-                             "securityContext":{"readOnlyRootFilesystem":false}}]}})"),
-                              "edge-abcde", "rev1", "default:1");
+                             "securityContext":{"readOnlyRootFilesystem":false}}]}})",
+                          "default:1");
   CHECK(pod["metadata"]["labels"]["app"] == "edge");
   CHECK(pod["metadata"]["labels"]["sluice.dev/state"] == "active");
   CHECK_FALSE(pod["metadata"]["annotations"].contains("sluice.dev/drain"));
@@ -98,7 +106,7 @@ TEST_CASE("a template of wrong types is rendered without a fault; the API server
         R"({"spec":{"containers":[{"name":"gateway","ports":3,"env":{},"securityContext":1}]}})",
         R"({"spec":{"volumes":"none"}})", R"({"metadata":{"labels":[]}})"}) {
     CAPTURE(pod_template);
-    CHECK(render_pod(gateway_with(pod_template), "n", "r", "i")["kind"] == "Pod");
+    CHECK(pod_of(pod_template, "i")["kind"] == "Pod");
   }
 }
 

@@ -7,18 +7,15 @@
 
 #include "common/kube/resource.h"
 #include "operator/model.h"
+#include "operator/plan.h"
+#include "operator/problem.h"
 #include "operator/spec.h"
 
 namespace sluice::op {
 
-/// Why no progress is made, if so: a CamelCase reason and the API server's sentence.
-struct Problem {
-  std::string reason;
-  std::string message;
-};
-
-/// The whole .status. Conditions keep the lastTransitionTime of `gateway`'s present status while they do not change.
-kube::Json compute_status(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen,
+/// The whole .status. `plan` is the one just carried out: what it could not do is part of the story. Conditions keep
+/// the lastTransitionTime of `gateway`'s present status while they do not change.
+kube::Json compute_status(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen, const Plan& plan,
                           const Problem& problem, WallTime now);
 
 /// Whether two statuses differ in more than connection counts, rates and times to go, which are written less often.

@@ -32,7 +32,7 @@ TEST_CASE("the counts of a status") {
                      fleet({serving("d", 100) | old_revision, serving("e", 7) | young, serving("f") | unready,
                             serving("g", 55) | terminating, serving("h", 55) | failed,
                             serving("i", 400) | draining(20s) | evicting(200)}),
-                     {}, kNoon);
+                     {}, {}, kNoon);
   CHECK(status["observedGeneration"] == 4);
   CHECK(status["replicas"] == 3);  // d, e, f: neither draining nor going
   CHECK(status["readyReplicas"] == 2);
@@ -52,7 +52,7 @@ TEST_CASE("a new leader that has not asked everybody yet tells no zero") {
   known["status"]["connections"] = {{"active", 812}, {"draining", 0}, {"summary", "812"}};
   const PodView unheard_pod = serving("b") | unheard;
   const auto connections = [&](const PodView& pod) {
-    return compute_status(known, spec_of(2), fleet({serving("a", 400), pod}), {}, kNoon)["connections"];
+    return compute_status(known, spec_of(2), fleet({serving("a", 400), pod}), {}, {}, kNoon)["connections"];
   };
   CHECK(connections(unheard_pod)["active"] == 812);
   CHECK(connections(unheard_pod | unreachable)["active"] == 400);
@@ -63,9 +63,9 @@ TEST_CASE("the current revision follows once every pod has") {
   const PodView old = serving("a", 1) | old_revision;
   Json known = gateway();
   known["status"]["currentRevision"] = "older";
-  CHECK(compute_status(known, spec_of(2), fleet({old, serving("b", 1)}), {}, kNoon)["currentRevision"] == "older");
-  CHECK(compute_status(known, spec_of(2), fleet({serving("b", 1)}), {}, kNoon)["currentRevision"] == "new");
-  CHECK(compute_status(gateway(), spec_of(2), fleet({}), {}, kNoon)["currentRevision"] == "new");
+  CHECK(compute_status(known, spec_of(2), fleet({old, serving("b", 1)}), {}, {}, kNoon)["currentRevision"] == "older");
+  CHECK(compute_status(known, spec_of(2), fleet({serving("b", 1)}), {}, {}, kNoon)["currentRevision"] == "new");
+  CHECK(compute_status(gateway(), spec_of(2), fleet({}), {}, {}, kNoon)["currentRevision"] == "new");
 }
 
 TEST_CASE("conditions say what is going on") {
@@ -95,7 +95,7 @@ TEST_CASE("conditions say what is going on") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const Json status = compute_status(gateway(), spec_of(row.replicas), row.seen, row.problem, kNoon);
+    const Json status = compute_status(gateway(), spec_of(row.replicas), row.seen, {}, row.problem, kNoon);
     CHECK(condition(status, "Available")["status"] == row.available);
     CHECK(condition(status, "Progressing")["status"] == row.progressing);
     CHECK(condition(status, "Progressing")["reason"] == row.reason);
@@ -104,10 +104,10 @@ TEST_CASE("conditions say what is going on") {
 
 TEST_CASE("a condition keeps the time of its last transition") {
   Json known = gateway();
-  known["status"] = compute_status(gateway(), spec_of(1), fleet({serving("a", 1)}), {}, kNoon - 30min);
-  const Json same = compute_status(known, spec_of(1), fleet({serving("a", 1)}), {}, kNoon);
+  known["status"] = compute_status(gateway(), spec_of(1), fleet({serving("a", 1)}), {}, {}, kNoon - 30min);
+  const Json same = compute_status(known, spec_of(1), fleet({serving("a", 1)}), {}, {}, kNoon);
   CHECK(same == known["status"]);
-  const Json changed = compute_status(known, spec_of(5), fleet({serving("a", 1)}), {}, kNoon);
+  const Json changed = compute_status(known, spec_of(5), fleet({serving("a", 1)}), {}, {}, kNoon);
   CHECK(condition(changed, "Available")["lastTransitionTime"] == "2026-11-23T12:00:00Z");
   CHECK(condition(changed, "Draining")["lastTransitionTime"] == "2026-11-23T11:30:00Z");
 }
@@ -116,7 +116,7 @@ TEST_CASE("drains are listed, oldest first, with phase, rate and time to go") {
   const Json status = compute_status(gateway(), spec_of(1),
                                      fleet({serving("a", 1), serving("b", 10'000) | draining(5s),
                                             serving("c", 10'000) | draining(20s) | evicting(200)}),
-                                     {}, kNoon);
+                                     {}, {}, kNoon);
   REQUIRE(status["drains"].size() == 2);
   const Json& evicting = status["drains"][0];
   CHECK(evicting["pod"] == "c");
@@ -156,7 +156,7 @@ TEST_CASE("the time to go is told as far as it can be known") {
   };
   for (const Eta& row : rows) {
     CAPTURE(row.name);
-    const Json status = compute_status(gateway(), spec_of(1), fleet({serving("a", 1), row.pod}), {}, kNoon);
+    const Json status = compute_status(gateway(), spec_of(1), fleet({serving("a", 1), row.pod}), {}, {}, kNoon);
     CHECK(status["drains"][0]["eta"] == row.eta);
   }
 }
@@ -165,7 +165,7 @@ TEST_CASE("the list of drains is bounded") {
   std::vector<PodView> pods;
   pods.reserve(40);
   for (int i = 0; i < 40; ++i) pods.push_back(serving(("p" + std::to_string(i)).c_str(), 1) | draining(1s));
-  const Json status = compute_status(gateway(), spec_of(1), fleet(pods), {}, kNoon);
+  const Json status = compute_status(gateway(), spec_of(1), fleet(pods), {}, {}, kNoon);
   CHECK(status["drains"].size() == 16);
   CHECK(status["drainingReplicas"] == 40);
 }
@@ -174,7 +174,7 @@ TEST_CASE("counts alone are no reason to write at once") {
   const auto status_at = [](std::int64_t left, std::optional<double> rate, const char* name, int replicas = 1) {
     PodView pod = serving(name, left) | draining(20s);
     if (rate) pod = pod | evicting(*rate);
-    return compute_status(gateway(), spec_of(replicas), fleet({serving("a", left), pod}), {}, kNoon);
+    return compute_status(gateway(), spec_of(replicas), fleet({serving("a", left), pod}), {}, {}, kNoon);
   };
   CHECK_FALSE(differs_beyond_counts(status_at(500, 100, "b"), status_at(400, 90, "b")));
   CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "c")));

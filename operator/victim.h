@@ -3,17 +3,19 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "operator/model.h"
+#include "operator/spec.h"
 
 namespace sluice::op {
 
 struct Victim {
   const PodView* pod = nullptr;
-  std::optional<std::int64_t> cost;  ///< Connections that have to move; unset where nobody knows.
+  std::optional<std::int64_t> cost;  ///< Connections times session cost; unset where nobody knows.
 };
 
 struct VictimChoice {
@@ -23,12 +25,23 @@ struct VictimChoice {
   std::vector<std::string> states_wanted;
 };
 
-/// Cheapest first: never started, then not ready, then ready; of these old revisions first; then the fewest
-/// connections; the newest and then the name decide between equals. A running pod is only chosen by a state that is at
-/// most `fresh` old; one that was asked in that time and did not answer comes last, since nobody knows what it holds.
-/// Of the pods that have started less than kVictimCandidatesMax are chosen at once: no more states than that can be
-/// fresh at one moment. The candidates must outlive the choice.
-VictimChoice choose_victims(std::vector<const PodView*> candidates, std::string_view update_revision, int count,
-                            Duration fresh);
+/// What a choice goes by, beside the pods themselves.
+struct VictimRules {
+  std::string_view update_revision;
+  VictimOrder order = VictimOrder::kLeastCost;
+  std::set<std::string> requested;  ///< Names of pods that go first.
+  std::set<std::string> crowded;    ///< Topology domains with more than their even share of pods.
+  Duration fresh{0};                ///< A state older than this is asked again.
+};
+
+/// The domains among the pods' that hold more than their even share, rounded up.
+std::set<std::string> crowded_domains(const std::vector<const PodView*>& pods);
+
+/// In this order: never started, requested, not ready, of an old revision, in a crowded domain, and then by cost (or by
+/// age, as the rules say); the newest and then the name decide between equals. A running pod is only chosen by a state
+/// that is fresh; one that was asked in that time and did not answer comes last, since nobody knows what it holds. Of
+/// the pods that have started less than kVictimCandidatesMax are chosen at once: no more states than that can be fresh
+/// at one moment. The candidates must outlive the choice.
+VictimChoice choose_victims(std::vector<const PodView*> candidates, const VictimRules& rules, int count);
 
 }  // namespace sluice::op

@@ -25,6 +25,13 @@ PodView with(PodView pod, Change change) {
   return pod;
 }
 
+VictimRules by_cost(Duration fresh) {
+  VictimRules rules;
+  rules.update_revision = "new";
+  rules.fresh = fresh;
+  return rules;
+}
+
 std::string names(const VictimChoice& choice) {
   std::string all;
   for (const Victim& victim : choice.victims) all += (all.empty() ? "" : " ") + victim.pod->name;
@@ -116,7 +123,7 @@ TEST_CASE("choose_victims takes the cheapest") {
     CAPTURE(row.name);
     std::vector<const PodView*> candidates;
     for (const PodView& pod : row.pods) candidates.push_back(&pod);
-    const VictimChoice choice = choose_victims(candidates, "new", row.count, kStateFresh);
+    const VictimChoice choice = choose_victims(candidates, by_cost(kStateFresh), row.count);
     CHECK(names(choice) == row.victims);
     CHECK((choice.runner_up ? choice.runner_up->pod->name : "") == row.runner_up);
     CHECK(choice.states_wanted.size() == row.wanted);
@@ -125,9 +132,9 @@ TEST_CASE("choose_victims takes the cheapest") {
 
 TEST_CASE("a choice that has just come up is made by answers given since") {
   const PodView pods[] = {ready_pod("a", 9, 300ms), ready_pod("b", 3, 50ms)};
-  CHECK(choose_victims({&pods[0], &pods[1]}, "new", 1, 0ms).states_wanted.size() == 2);
-  CHECK(choose_victims({&pods[0], &pods[1]}, "new", 1, 100ms).states_wanted == std::vector<std::string>{"uid-a"});
-  CHECK(names(choose_victims({&pods[0], &pods[1]}, "new", 1, 400ms)) == "b");
+  CHECK(choose_victims({&pods[0], &pods[1]}, by_cost(0ms), 1).states_wanted.size() == 2);
+  CHECK(choose_victims({&pods[0], &pods[1]}, by_cost(100ms), 1).states_wanted == std::vector<std::string>{"uid-a"});
+  CHECK(names(choose_victims({&pods[0], &pods[1]}, by_cost(400ms), 1)) == "b");
 }
 
 TEST_CASE("only the candidates with the fewest known connections are asked again") {
@@ -137,7 +144,7 @@ TEST_CASE("only the candidates with the fewest known connections are asked again
   std::vector<const PodView*> candidates;
   candidates.reserve(pods.size());
   for (const PodView& pod : pods) candidates.push_back(&pod);
-  const VictimChoice choice = choose_victims(candidates, "new", 1, kStateFresh);
+  const VictimChoice choice = choose_victims(candidates, by_cost(kStateFresh), 1);
   CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
   CHECK(choice.states_wanted.front() == "uid-p1199");
 }
@@ -155,11 +162,11 @@ TEST_CASE("however many must go, no more are chosen at once than can be asked in
   std::vector<const PodView*> candidates;
   candidates.reserve(pods.size());
   for (const PodView& pod : pods) candidates.push_back(&pod);
-  VictimChoice choice = choose_victims(candidates, "new", 150, kStateFresh);
+  VictimChoice choice = choose_victims(candidates, by_cost(kStateFresh), 150);
   CHECK(choice.victims.size() == 50);  // Those that never started need no answer.
   CHECK(choice.states_wanted.size() == kVictimCandidatesMax);
   for (PodView& pod : pods) pod.state_age = 1s;
-  choice = choose_victims(candidates, "new", 150, kStateFresh);
+  choice = choose_victims(candidates, by_cost(kStateFresh), 150);
   CHECK(choice.victims.size() == 50 + kVictimCandidatesMax - 1);
   REQUIRE(choice.runner_up);
   CHECK(choice.runner_up->pod->name == "p1031");

@@ -39,6 +39,7 @@ inline const Resource kNodes{"", "v1", "nodes", "Node", false};
 inline const Resource kEvents{"events.k8s.io", "v1", "events", "Event"};
 inline const Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 inline const Resource kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline const Resource kControllerRevisions{"apps", "v1", "controllerrevisions", "ControllerRevision"};
 inline const Resource kSubjectAccessReviews{"authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview",
                                             false};
 inline const Resource kTokenReviews{"authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false};

@@ -25,7 +25,7 @@ from stand_in_kubelet import Kubelet  # noqa: E402
 from waiting import eventually  # noqa: E402
 
 BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", ROOT / "build" / "release"))
-PORT_BASE = 29400
+PORT_BASE = int(os.environ.get("SLUICE_TEST_PORT_BASE", "29400"))
 
 
 @pytest.fixture(scope="session")

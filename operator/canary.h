@@ -1,0 +1,74 @@
+// A rollout in steps, each judged by what connections meet on the pods of the newer revision. Pure.
+//
+// A step makes its part of the pods, holds for a while once they are available, and is passed if every gate holds: the
+// canary's share of successes may lie no further below the stable pods' than the gate allows. A gate that fails halts
+// the rollout at once: as many pods of the newer revision as there are stay, until the template changes or a person
+// promotes the step. Source: the analysis runs of Argo Rollouts, without a query language.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.h"
+#include "operator/gateway_state.h"
+#include "operator/spec.h"
+
+namespace sluice::op {
+
+enum class CanaryPhase {
+  kMaking,   ///< The step's pods are not all available yet.
+  kHolding,  ///< They are; time and gates decide.
+  kHalted,   ///< A gate has failed.
+  kDone,     ///< No step is left, or there never was one.
+};
+const char* to_string(CanaryPhase phase);
+std::optional<CanaryPhase> parse_canary_phase(std::string_view text);
+
+/// Where a rollout stands: kept in status.rollout, so that a new leader goes on from it.
+struct CanaryProgress {
+  std::string revision;  ///< That the steps are for; another one begins at the first step.
+  int step = 0;          ///< Index into spec.rollout.canary.steps.
+  CanaryPhase phase = CanaryPhase::kMaking;
+  WallTime since{};     ///< When the phase began.
+  std::string message;  ///< Why it is halted, or what it waits for.
+
+  bool operator==(const CanaryProgress&) const = default;
+};
+
+/// What the gateways of either side have counted (canary_samples.h).
+struct CanarySamples {
+  GatewayTotals canary;  ///< Pods of the newest revision, since they began.
+  GatewayTotals stable;  ///< The others, since this step's hold began or this process did.
+};
+
+struct CanaryInput {
+  std::string revision;         ///< The newest one.
+  bool rolling = false;         ///< There is a former revision, with pods of it or a partition left for it.
+  bool step_available = false;  ///< The pods that the step asks for are available.
+  CanarySamples samples;
+  std::string promoted;  ///< Annotation sluice.dev/promote: "<revision>/<step>", counted from 1; or empty.
+};
+
+/// What has just happened, for events.
+enum class CanaryNews { kNone, kPassed, kFailed, kPromoted };
+
+struct CanaryDecision {
+  CanaryProgress progress;
+  CanaryNews news = CanaryNews::kNone;
+  int percent = 100;   ///< Of spec.replicas may be updated now.
+  bool shift = false;  ///< Stable pods should leave the endpoints until the canary has its samples.
+  std::optional<Duration> wake_after;
+};
+
+CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& before, const CanaryInput& input,
+                             WallTime now);
+
+/// How one gate stands.
+struct GateVerdict {
+  enum class Kind { kHolds, kFails, kTooFewSamples } kind = Kind::kHolds;
+  std::string message;  ///< "HandshakeSuccess 97.1% of 812 is 2.4 points below 99.5% of 20400 (at most 1)".
+};
+GateVerdict judge_gate(const CanaryGate& gate, const GatewayTotals& canary, const GatewayTotals& stable);
+
+}  // namespace sluice::op

@@ -1,0 +1,74 @@
+#include "operator/history.h"
+
+#include "common/base/log.h"
+#include "operator/names.h"
+#include "operator/observe.h"
+#include "operator/render.h"
+
+namespace sluice::op {
+
+using kube::Json;
+
+std::vector<Revision> History::known(const std::string& key, const Json& gateway) {
+  const std::string version = caches_.revisions.resource_version();
+  std::vector<kube::Object> objects = caches_.revisions.list_namespace(kube::namespace_of(gateway));
+  std::erase_if(objects, [&](const kube::Object& object) {
+    return kube::label_of(*object, kGatewayLabel) != kube::name_of(gateway);
+  });
+  std::vector<Revision> revisions;
+  for (const kube::Object& object : writes_.newest(key, std::move(objects), version)) {
+    if (!owned_by(*object, kube::uid_of(gateway)) || kube::is_deleting(*object)) continue;
+    if (auto revision = read_revision(*object)) revisions.push_back(*std::move(revision));
+  }
+  return revisions;
+}
+
+History::Kept History::keep(const std::string& key, const Json& gateway, const RevisionPlan& plan) {
+  Kept kept;
+  if (plan.write) kept = write(key, gateway, *plan.write);
+  for (const Revision& old : plan.remove) {
+    const Status removed = remove(key, gateway, old);
+    if (!removed && kept.status) kept.status = removed;
+  }
+  return kept;
+}
+
+/// The content of a ControllerRevision never changes; only its number does, where an older template has come back.
+History::Kept History::write(const std::string& key, const Json& gateway, const Revision& revision) {
+  const Json wanted = render_revision(gateway, revision);
+  const std::string name(kube::name_of(wanted));
+  const std::string ns(kube::namespace_of(wanted));
+  Result<Json> written = client_.create(kube::kControllerRevisions, ns, wanted);
+  if (!written && written.error().code == ErrorCode::kConflict) {
+    Result<Json> there = client_.get(kube::kControllerRevisions, ns, name);
+    if (!there) return {there.error()};
+    if (!owned_by(*there, kube::uid_of(gateway)) || (*there)["data"] != wanted["data"]) {
+      log_warn("the name of a revision is taken", {{"gateway", key}, {"name", name}});
+      return {.status = Status::success(), .collision = true};
+    }
+    const Json number{{"metadata", {{"resourceVersion", std::string(kube::resource_version_of(*there))}}},
+                      {"revision", revision.number}};
+    written = kube::integer_at(*there, "/revision", 0) == revision.number
+                  ? std::move(there)
+                  : client_.patch(kube::kControllerRevisions, ns, name, kube::PatchType::kMerge, number,
+                                  {.field_manager = kFieldManager});
+  }
+  if (!written) return {written.error().in("ControllerRevision " + name)};
+  writes_.wrote(key, *written);
+  log_info("revision kept", {{"gateway", key}, {"revision", revision.hash}, {"number", revision.number}});
+  return {};
+}
+
+Status History::remove(const std::string& key, const Json& gateway, const Revision& revision) {
+  const auto removed = client_.remove(kube::kControllerRevisions, kube::namespace_of(gateway), revision.object_name,
+                                      {.uid = revision.object_uid});
+  if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
+  Json gone = render_revision(gateway, revision);
+  gone["metadata"]["uid"] = revision.object_uid;
+  gone["metadata"]["resourceVersion"] = revision.object_version;
+  writes_.removed(key, gone);
+  log_info("revision forgotten", {{"gateway", key}, {"revision", revision.hash}});
+  return Status::success();
+}
+
+}  // namespace sluice::op

@@ -1,0 +1,24 @@
+// The pods of a RealtimeGateway, counted as status.* shows them. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "operator/model.h"
+#include "operator/spec.h"
+
+namespace sluice::op {
+
+struct StatusCounts {
+  int live = 0;
+  int ready = 0;
+  int available = 0;
+  int updated = 0;
+  int draining = 0;
+  std::int64_t connections = 0;
+  std::int64_t connections_draining = 0;
+  bool all_heard = true;  ///< Every gateway that runs has answered, or failed to, since this process began.
+};
+
+StatusCounts count_pods(const GatewaySpec& spec, const Observed& seen, WallTime now);
+
+}  // namespace sluice::op
