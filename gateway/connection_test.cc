@@ -49,21 +49,26 @@ struct Fixture final : LoopHandler {
   Config config;
   ShardStats stats;
   DrainController drain{clock};
+  AdmissionDoor admission{config.admission, clock.steady()};
   Random random{1};
   testing::FakeIo* io = new testing::FakeIo;
   EventLoop loop{std::unique_ptr<Io>(io), clock};
-  ShardContext context{.loop = loop, .config = config, .stats = stats, .drain = drain, .random = random};
+  ShardContext context{
+      .loop = loop, .config = config, .stats = stats, .drain = drain, .admission = admission, .random = random};
   std::vector<ConnectionId> resuming;
   std::unique_ptr<Connection> connection;
 
-  explicit Fixture(std::unique_ptr<Transport> transport = nullptr) {
+  /// `waited`: for its admission.
+  explicit Fixture(std::unique_ptr<Transport> transport = nullptr, Duration waited = 0ms,
+                   Refusal refusal = Refusal::kNone) {
     config.limits.send_queue_high_bytes = 32 * kKiB;
     config.limits.send_queue_low_bytes = 8 * kKiB;
     config.limits.send_queue_max_bytes = 128 * kKiB;
     config.limits.message_bytes = 64 * kKiB;
     config.heartbeat.ping_interval = 1h;
     for (std::size_t i = 0; i < protocol_table().size(); ++i) context.protocols.push_back(std::make_unique<Echo>());
-    connection = std::make_unique<Connection>(context, kId, Socket{1}, false, std::move(transport));
+    connection =
+        std::make_unique<Connection>(context, kId, Socket{1}, refusal, std::move(transport), clock.steady() - waited);
     connection->start();
   }
 
@@ -98,7 +103,8 @@ struct Fixture final : LoopHandler {
   }
   /// The shard hears of a drain with this deadline.
   void begin_drain(Duration deadline) {
-    context.drain_view = {.active = true, .epoch = 1, .deadline = clock.steady() + deadline, .close_code = 1012};
+    context.release = {
+        .kind = ReleaseKind::kDrain, .epoch = 1, .deadline = clock.steady() + deadline, .close_code = 1012};
   }
   [[nodiscard]] bool gone() const { return io->closed; }
   [[nodiscard]] std::int64_t closed_by(CloseCause cause) const {

@@ -23,8 +23,9 @@ TEST_CASE("a drain begins, changes and keeps its start and initial count") {
   const WallTime began = clock.wall();
   drain.start(request(clock, 60s, 100), 500);
   CHECK(drain.active());
-  const DrainView first = drain.view();
-  CHECK(first.active);
+  const ReleaseView first = drain.view();
+  CHECK(first.active());
+  CHECK(first.kind == ReleaseKind::kDrain);
   CHECK(first.deadline == clock.steady() + 60s);
   CHECK(first.spread == 5s);
   clock.advance(10s);
