@@ -11,7 +11,9 @@
 //             promoted; one that goes on takes the fleet's strength to let clients in.
 //           - kTimeout of a client that had begun to speak. One that never sent a byte is a probe.
 //           - kTlsFailed: most of all a client that does not take our certificate. What is no TLS at all is noise.
-//           - kDisconnected of a client that had to wait for its admission: it lost patience with us.
+//           - kDisconnected of a client that had to wait for its admission: it lost patience with us. (Where its
+//           request
+//             had come already it is upgraded all the same, and then ends abnormally.)
 //   neither kRefused by a drain (the operator has ordered it, and the next pod answers), kBadRequest, kNotFound, and
 //           kDisconnected of a client that did not wait: health checks of balancers do so all day.
 //

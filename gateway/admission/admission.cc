@@ -36,8 +36,8 @@ Admission::Speed Admission::speed() const {
 }
 
 void Admission::adjust(SteadyTime now, std::int64_t finished, std::int64_t slow) {
+  if (now - adjusted_ < kAdjustLeast) return;
   const double seconds = std::chrono::duration<double>(now - adjusted_).count();
-  if (seconds <= 0) return;
   samples_.push_back({finished, slow});
   // One more than kSamplesMax: the seconds lie between them.
   if (samples_.size() > kSamplesMax + 1) samples_.pop_front();

@@ -31,6 +31,7 @@ class Admission {
  public:
   static constexpr double kGrowth = 1.25;  ///< Of the rate, in a second.
   static constexpr std::size_t kSamplesMax = 5;
+  static constexpr Duration kAdjustLeast{500};
   /// Seconds that a refused client is told to wait.
   static constexpr std::uint32_t kRetryAfterLeast = 2;
   static constexpr std::uint32_t kRetryAfterMost = 30;
@@ -49,8 +50,8 @@ class Admission {
   /// keeps its own queue, and the order holds for the process.
   std::uint64_t call(SteadyTime now);
 
-  /// Meant to come each second. `finished` upgrades since the start, of which `slow` took longer than handshake_p99.
-  /// The rate
+  /// Meant to come each second; does nothing earlier than kAdjustLeast after the last time. `finished` upgrades since
+  /// the start, of which `slow` took longer than handshake_p99. The rate
   /// - grows where somebody had to wait since the last call and 99 in 100 of the last seconds' upgrades were in time;
   ///   with none there is nothing to go by, and it stays,
   /// - falls back towards per_second at the same pace where more than that were late, or less than half of it was used.

@@ -101,6 +101,17 @@ TEST_CASE("the rate follows the load and the speed of handshakes") {
   }
 }
 
+TEST_CASE("a call that comes too early changes nothing") {
+  Fixture fixture;
+  for (int i = 0; i < 80; ++i) fixture.admission.arrive(fixture.now);
+  for (const Duration later : {100ms, 200ms, 300ms, 400ms}) fixture.admission.call(fixture.now + later);
+  CHECK(fixture.admission.waiting() == 0);
+  fixture.admission.adjust(fixture.now + 499ms, 80, 0);
+  CHECK(fixture.admission.rate() == 200);
+  fixture.admission.adjust(fixture.now + 500ms, 80, 0);
+  CHECK(fixture.admission.rate() == 250);
+}
+
 TEST_CASE("after a storm the rate stays while more than half of it is used, and falls back when it is not") {
   Fixture fixture;
   while (fixture.admission.rate() < 1000) fixture.second(1);
