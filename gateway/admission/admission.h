@@ -16,7 +16,7 @@ namespace sluice::gateway {
 struct AdmissionLimits {
   /// Handshakes a second that a gateway is trusted with from its start. Well above what a receiver of a drain is meant
   /// to be given (reconnectBudget.perSecondPerReceiver, 200), or every drain would wait here; well below what a core
-  /// can do (some 10,000 plain handshakes, some 2,000 with TLS).
+  /// can do (measured: some 40,000 plain handshakes, some 1,900 with TLS).
   double per_second = 1'000;
   double per_second_max = 5'000;
   /// Newcomers that may wait. At the rate of the start the last of them waits for 4 s: shorter than clients' patience,
