@@ -78,6 +78,20 @@ void read_limits(const ConfigNode& root, Config::Limits& limits) {
   }
 }
 
+void read_admission(const ConfigNode& root, AdmissionLimits& admission) {
+  constexpr double kPerSecondMost = 1e6;
+  const ConfigNode node = root.at("admission");
+  node.only({"perSecond", "perSecondMax", "queue", "handshakeP99"});
+  admission.per_second = node.number("perSecond", 1, kPerSecondMost, admission.per_second);
+  // Whoever sets only a rate above the usual maximum wants just that.
+  admission.per_second_max =
+      node.number("perSecondMax", 1, kPerSecondMost, std::max(admission.per_second_max, admission.per_second));
+  admission.queue =
+      static_cast<std::size_t>(node.integer("queue", 0, 1'000'000, static_cast<std::int64_t>(admission.queue)));
+  admission.handshake_p99 = node.duration("handshakeP99", 1ms, 1min, admission.handshake_p99);
+  if (admission.per_second_max < admission.per_second) node.fail("perSecondMax must be at least perSecond");
+}
+
 void read_work(const ConfigNode& root, Config& config) {
   const ConfigNode heartbeat = root.at("heartbeat");
   heartbeat.only({"pingInterval", "staleAfter"});
@@ -109,10 +123,12 @@ Result<Config> read_config(const ConfigFile& file, const Environment& environmen
   Result<Config> config = default_config(environment);
   if (!config) return config;
   const ConfigNode root = file.root();
-  root.only({"listen", "tls", "shards", "admin", "metrics", "limits", "heartbeat", "tasks", "drain", "log"});
+  root.only(
+      {"listen", "tls", "shards", "admin", "metrics", "limits", "admission", "heartbeat", "tasks", "drain", "log"});
   read_listeners(root, *config);
   config->shards = static_cast<int>(root.integer("shards", 1, 256, config->shards));
   read_limits(root, config->limits);
+  read_admission(root, config->admission);
   read_work(root, *config);
   if (const Status status = file.status(); !status) return status.error();
   return config;

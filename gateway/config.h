@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "gateway/admission/admission.h"
 
 namespace sluice::gateway {
 
@@ -53,6 +54,8 @@ struct Config {
     /// makes a slow consumer of a client that keeps up.
     [[nodiscard]] std::size_t pushed_frame_bytes_max() const;
   } limits;
+
+  AdmissionLimits admission;
 
   struct Heartbeat {
     Duration ping_interval{30'000};

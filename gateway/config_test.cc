@@ -29,6 +29,10 @@ TEST_CASE("an empty file means the defaults") {
   CHECK(config->limits.send_queue_max_bytes >= config->limits.send_queue_high_bytes + config->limits.message_bytes);
   CHECK(config->heartbeat.stale_after == 30s);
   CHECK(config->drain.termination_grace == 600s);
+  CHECK(config->admission.per_second == 1000);
+  CHECK(config->admission.per_second_max == 5000);
+  CHECK(config->admission.queue == 4000);
+  CHECK(config->admission.handshake_p99 == 250ms);
 }
 
 TEST_CASE("every field can be set") {
@@ -40,6 +44,7 @@ TEST_CASE("every field can be set") {
       "metrics: {address: 127.0.0.2, port: 5}\n"
       "limits: {connections: 6, headerBytes: 7KiB, messageBytes: 8, handshakeTimeout: 9s, sendQueueHighBytes: 12KiB,\n"
       "         sendQueueLowBytes: 11KiB, sendQueueMaxBytes: 13KiB}\n"
+      "admission: {perSecond: 22.5, perSecondMax: 23, queue: 24, handshakeP99: 25ms}\n"
       "heartbeat: {pingInterval: 14s, staleAfter: 15s}\n"
       "tasks: {workers: 16, queueLength: 17, megabytesMax: 18, perConnection: 19}\n"
       "drain: {hintJitter: 20s, terminationGrace: 21s}\n"
@@ -70,6 +75,10 @@ TEST_CASE("every field can be set") {
   CHECK(config->tasks.per_connection == 19);
   CHECK(config->drain.hint_jitter == 20s);
   CHECK(config->drain.termination_grace == 21s);
+  CHECK(config->admission.per_second == 22.5);
+  CHECK(config->admission.per_second_max == 23);
+  CHECK(config->admission.queue == 24);
+  CHECK(config->admission.handshake_p99 == 25ms);
   CHECK(config->log_level == LogLevel::kDebug);
 }
 

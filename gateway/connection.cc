@@ -10,15 +10,16 @@
 
 namespace sluice::gateway {
 
-Connection::Connection(ShardContext& shard, ConnectionId id, Socket socket, bool refused,
-                       std::unique_ptr<Transport> transport)
+Connection::Connection(ShardContext& shard, ConnectionId id, Socket socket, Refusal refusal,
+                       std::unique_ptr<Transport> transport, SteadyTime accepted)
     : shard_(shard),
       id_(id),
       transport_(std::move(transport)),
       last_alive_(shard.loop.now()),
-      last_pong_(shard.loop.now()),
+      last_pong_(accepted),
       socket_(socket),
-      refused_(refused) {
+      waited_ms_(static_cast<std::uint32_t>(std::chrono::ceil<Duration>(shard.loop.now() - accepted).count())),
+      refusal_(refusal) {
   timer_.token = id;
   shard_.stats.connections[static_cast<std::size_t>(state_)].add(1);
 }
@@ -156,7 +157,7 @@ std::size_t Connection::held_bytes() const {
 void Connection::settle() {
   if (phase_ == Phase::kOpen && slow_) close_slow_consumer();
   if (phase_ == Phase::kOpen && leaving() && may_leave_now()) {
-    start_close(shard_.drain_view.close_code, "reconnect-after-ms=0", CloseCause::kDrain);
+    start_close(shard_.release.close_code, "reconnect-after-ms=0", release_cause());
   }
   if (phase_ >= Phase::kClosing && session_open_) {
     session_open_ = false;

@@ -14,8 +14,8 @@
 //     | (active)  | --- a close frame is queued ---->  +---------+       +--------+
 //     +-----------+     by the peer's close (echoed),  | closing | ----> | closed | --> slot is free
 //        |     ^        a violation (1002 1007 1009),  +---------+       +--------+     (close completed)
-//        +-----+        a drain, staleness, a slow       both sides' close frames,
-//      PING / PONG      consumer (1013), the protocol    end of stream, time-out
+//        +-----+        a drain, a shed, staleness,      both sides' close frames,
+//      PING / PONG      a slow consumer, the protocol    end of stream, time-out
 //
 // In brackets: the label `state` of rtgw_connections (closing counts as closing; a socket that is refused stays idle to
 // its end, so that no drain waits for it).
@@ -71,11 +71,19 @@ inline constexpr Duration kTalksWithin{2'000};
 /// and messages that these send. A message that is sent to many more goes to all of them.
 inline constexpr std::int64_t kWorkPerTick = 512;
 
+/// Why an upgrade will be answered with 503 whatever it asks for.
+enum class Refusal : std::uint8_t {
+  kNone,
+  kNoRoom,  ///< limits.connections
+  kAdmission
+};
+
 class Connection {
  public:
-  /// `shard` outlives the connection. `refused`: the process has no place for it, its upgrade will be answered with
-  /// 503. `transport` may be null.
-  Connection(ShardContext& shard, ConnectionId id, Socket socket, bool refused, std::unique_ptr<Transport> transport);
+  /// `shard` outlives the connection. `accepted`: when its socket was; it may have waited for admission since.
+  /// `transport` may be null.
+  Connection(ShardContext& shard, ConnectionId id, Socket socket, Refusal refusal, std::unique_ptr<Transport> transport,
+             SteadyTime accepted);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -90,9 +98,9 @@ class Connection {
   /// At the end of a tick in which the connection was touched: tells the protocol about its end, sends what is queued.
   void settle();
 
-  // A drain.
-  /// Whether the drain `epoch` may still release it.
-  [[nodiscard]] bool can_be_released(std::uint32_t epoch) const;
+  // A drain or a shed.
+  /// Whether the one that runs may still release it.
+  [[nodiscard]] bool can_be_released() const;
   /// Spends a token: the connection goes after `wait` (with a hint that says so, where the client understands hints).
   void release(Duration wait);
   /// The deadline has come: closes at once, whatever is owed, and cuts who has had the time to answer.
@@ -103,8 +111,9 @@ class Connection {
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] std::uint64_t& word() { return word_; }
   [[nodiscard]] bool is_open() const { return phase_ == Phase::kOpen; }
+  [[nodiscard]] Refusal refused_for() const { return refusal_; }
   /// A drain that was taken back, or an earlier one, makes nobody leave.
-  [[nodiscard]] bool leaving() const { return leaving_ && drain_applies(); }
+  [[nodiscard]] bool leaving() const { return leaving_ && release_applies(); }
   void reply(BlockRef frame);
   bool push(const BlockRef& frame);
   void close(std::uint16_t code, std::string_view reason);
@@ -128,12 +137,14 @@ class Connection {
   // connection_end.cc: time-outs, drain and closing.
   [[nodiscard]] bool awaiting_pong() const { return ping_sent_ > last_pong_; }
   [[nodiscard]] SteadyTime heartbeat_due() const;
-  [[nodiscard]] bool drain_applies() const;
+  [[nodiscard]] bool release_applies() const;
+  [[nodiscard]] CloseCause release_cause() const;
   void arm_open_timers();
   void check_open_timers();
   [[nodiscard]] bool may_leave_now();
   void start_close(std::uint16_t code, std::string_view reason, CloseCause cause);
   void begin_closing();
+  void leave_open();
   [[nodiscard]] SteadyTime close_by() const;
   void arm_close_timer();
   void check_close_timer();
@@ -142,13 +153,14 @@ class Connection {
   bool end_transport();
   void finish(CloseCause cause);
   void fail(HandshakeResult handshake);
+  void end_handshake(HandshakeResult result, bool draining = false);
 
   // connection_receive.cc: from bytes to events.
   void consume(std::span<char> input);
   bool consume_handshake(std::span<char>& input, std::string& carried);
   void answer_request(const HttpRequest& request);
   void open(std::size_t protocol, bool hints);
-  void refuse(const HttpResponse& response, HandshakeResult result);
+  void refuse(const HttpResponse& response, HandshakeResult result, bool draining = false);
   void consume_frames(std::span<char> input);
   void pause(std::span<const char> unused);
   void resume();
@@ -168,18 +180,20 @@ class Connection {
   SteadyTime last_alive_;  ///< When the peer last showed a sign of life.
   SteadyTime last_pong_;   ///< When the connection was accepted, until the first PONG.
   SteadyTime ping_sent_{};
-  SteadyTime leave_at_{};  ///< When a drain's release ends.
+  SteadyTime leave_at_{};  ///< When its release ends.
   SteadyTime closing_since_{};
   Socket socket_;
   std::uint32_t sending_ = 0;         ///< Bytes in the send under way; 0 where there is none.
   std::uint32_t wire_sent_ = 0;       ///< Bytes of wire_ that were sent.
   std::uint32_t unacknowledged_ = 0;  ///< Closing: what the kernel still held when the timer was armed.
-  std::uint32_t drain_epoch_ = 0;
+  std::uint32_t release_epoch_ = 0;   ///< The drain or shed that has released it.
+  std::uint32_t waited_ms_ = 0;       ///< For its admission.
   Phase phase_ = Phase::kHandshake;
   ConnectionState state_ = ConnectionState::kIdle;
   CloseCause cause_ = CloseCause::kReset;
   std::uint8_t protocol_ = 0;
-  bool refused_ : 1;
+  Refusal refusal_;
+  bool spoke_ : 1 = false;  ///< In its handshake a byte has come.
   bool upgraded_ : 1 = false;
   bool hints_ : 1 = false;
   bool session_open_ : 1 = false;  ///< The protocol has heard on_open and not yet on_close.
@@ -194,6 +208,7 @@ class Connection {
   bool discarding_ : 1 = false;  ///< What still comes is not looked at.
   bool fin_sent_ : 1 = false;
   bool transport_ended_ : 1 = false;
+  bool agreed_ : 1 = false;  ///< The peer's close frame came, and is no complaint.
 };
 
 static_assert(sizeof(Connection) <= 192,

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gateway/connection.h"
+#include "gateway/outcomes.h"
 #include "gateway/shard_context.h"
 #include "gateway/websocket/frame.h"
 
@@ -19,7 +20,7 @@ SteadyTime Connection::heartbeat_due() const {
 
 void Connection::arm_open_timers() {
   SteadyTime due = heartbeat_due();
-  if (drain_applies()) {
+  if (release_applies()) {
     const SteadyTime quiet = leave_at_ + kQuietWait;
     // Past that only answers that are owed keep the connection: they will touch it, not the time.
     if (!leaving_) due = std::min(due, leave_at_);
@@ -46,7 +47,7 @@ void Connection::on_timer() {
 
 void Connection::check_open_timers() {
   const SteadyTime now = shard_.loop.now();
-  if (drain_applies() && now >= leave_at_) {
+  if (release_applies() && now >= leave_at_) {
     leaving_ = true;
     touch();
   }
@@ -61,26 +62,33 @@ void Connection::check_open_timers() {
   arm_open_timers();
 }
 
-// Drain.
+// Drain and shed.
 
-bool Connection::drain_applies() const {
-  return shard_.drain_view.active && drain_epoch_ == shard_.drain_view.epoch;
+bool Connection::release_applies() const {
+  return shard_.release.active() && release_epoch_ == shard_.release.epoch;
 }
 
-bool Connection::can_be_released(std::uint32_t epoch) const {
-  return phase_ == Phase::kOpen && drain_epoch_ != epoch;
+bool Connection::can_be_released() const {
+  if (phase_ != Phase::kOpen || release_epoch_ == shard_.release.epoch) return false;
+  // A shed takes those who can move without losing anything.
+  return shard_.release.kind == ReleaseKind::kDrain || hints_;
+}
+
+CloseCause Connection::release_cause() const {
+  return shard_.release.kind == ReleaseKind::kShed ? CloseCause::kShed : CloseCause::kDrain;
 }
 
 void Connection::release(Duration wait) {
-  drain_epoch_ = shard_.drain_view.epoch;
+  release_epoch_ = shard_.release.epoch;
   leaving_ = false;  // An earlier drain, taken back since, may have wanted it to go.
   // Waiting for the answer behind which a talking client is closed is part of its wait: the drain ends when it should.
   leave_at_ = shard_.loop.now() + (hints_ ? wait + kHintGrace : std::max(Duration::zero(), wait - kQuietWait));
-  shard_.stats.drain_released.add(1);
+  shard_.stats.released.add(1);
   if (hints_) {
-    shard_.stats.drain_hinted.add(1);
-    reply(make_frame(Opcode::kText, R"({"reconnect":{"after_ms":)" + std::to_string(wait.count()) +
-                                        R"(,"reason":"drain","resume":""}})"));
+    shard_.stats.hinted.add(1);
+    const char* reason = shard_.release.kind == ReleaseKind::kShed ? "rebalance" : "drain";
+    reply(make_frame(Opcode::kText, R"({"reconnect":{"after_ms":)" + std::to_string(wait.count()) + R"(,"reason":")" +
+                                        reason + R"(","resume":""}})"));
   }
   arm_open_timers();
 }
@@ -95,7 +103,7 @@ bool Connection::may_leave_now() {
 
 bool Connection::evict(Duration reconnect_after) {
   if (phase_ == Phase::kOpen) {
-    start_close(shard_.drain_view.close_code, "reconnect-after-ms=" + std::to_string(reconnect_after.count()),
+    start_close(shard_.release.close_code, "reconnect-after-ms=" + std::to_string(reconnect_after.count()),
                 CloseCause::kDrain);
     return true;
   }
@@ -127,7 +135,7 @@ void Connection::close_slow_consumer() {
 }
 
 void Connection::begin_closing() {
-  if (phase_ == Phase::kOpen && drain_applies()) shard_.stats.drain_released.add(-1);
+  leave_open();
   phase_ = Phase::kClosing;
   if (upgraded_) set_state(ConnectionState::kClosing);
   closing_since_ = shard_.loop.now();
@@ -135,13 +143,19 @@ void Connection::begin_closing() {
   touch();
 }
 
+void Connection::leave_open() {
+  if (phase_ != Phase::kOpen) return;
+  if (release_applies()) shard_.stats.released.add(-1);
+  if (hints_) shard_.stats.hintable.add(-1);
+}
+
 /// When it is cut, however well it reads.
 SteadyTime Connection::close_by() const {
   const SteadyTime plain = closing_since_ + kCloseTimeout;
   if (slow_ || !upgraded_) return plain;
   SteadyTime longest = closing_since_ + kClosingMax;
-  if (shard_.drain_view.active) {
-    const SteadyTime deadline = shard_.drain_view.deadline;
+  if (shard_.release.kind == ReleaseKind::kDrain) {
+    const SteadyTime deadline = shard_.release.deadline;
     longest = cause_ == CloseCause::kDrain ? deadline : std::min(longest, deadline);
   }
   return std::max(plain, longest);
@@ -187,14 +201,24 @@ bool Connection::end_transport() {
 
 /// The stream has failed or ended without more words. `handshake`: what that means for a handshake.
 void Connection::fail(HandshakeResult handshake) {
-  if (phase_ == Phase::kHandshake) shard_.stats.handshakes[static_cast<std::size_t>(handshake)].add(1);
+  if (phase_ == Phase::kHandshake) end_handshake(handshake);
   finish(phase_ == Phase::kClosing ? cause_ : CloseCause::kReset);
+}
+
+/// Counts the outcome of a handshake that has led to nothing. `draining`: it was refused because of a drain.
+void Connection::end_handshake(HandshakeResult result, bool draining) {
+  shard_.stats.handshakes[static_cast<std::size_t>(result)].add(1);
+  const HandshakeFacts facts{.draining = draining, .spoke = spoke_, .waited = waited_ms_ > 0};
+  if (handshake_failed(result, facts)) shard_.stats.handshakes_failed.add(1);
 }
 
 void Connection::finish(CloseCause cause) {
   if (phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kOpen && drain_applies()) shard_.stats.drain_released.add(-1);
-  if (upgraded_) shard_.stats.closed[static_cast<std::size_t>(cause)].add(1);
+  leave_open();
+  if (upgraded_) {
+    shard_.stats.closed[static_cast<std::size_t>(cause)].add(1);
+    if (close_is_clean(cause, agreed_)) shard_.stats.closed_clean.add(1);
+  }
   shard_.stats.connections[static_cast<std::size_t>(state_)].add(-1);
   phase_ = Phase::kClosed;
   shard_.loop.timers().cancel(timer_);

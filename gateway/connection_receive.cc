@@ -5,6 +5,7 @@
 
 #include "gateway/connection.h"
 #include "gateway/connection_cold.h"
+#include "gateway/outcomes.h"
 #include "gateway/shard_context.h"
 #include "gateway/websocket/frame.h"
 #include "gateway/websocket/handshake.h"
@@ -14,6 +15,12 @@ namespace {
 
 /// A client that is refused because of a drain or the limit may try another pod at once.
 constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
+
+/// One that is refused by admission is one of many: they must not come back together.
+std::string spread_retry_after(ShardContext& shard) {
+  const std::uint32_t within = shard.admission.retry_within_seconds();
+  return "Retry-After: " + std::to_string(1 + shard.random.below(within)) + "\r\n";
+}
 
 std::string_view view_of(std::span<const char> bytes) {
   return {bytes.data(), bytes.size()};
@@ -37,6 +44,7 @@ void Connection::on_receive(const Completion& completion) {
 }
 
 void Connection::on_wire(std::span<const char> wire) {
+  spoke_ = true;
   std::string& plain = shard_.plain;
   plain.clear();
   const Transport::State state = transport_->receive(wire, plain);
@@ -45,9 +53,7 @@ void Connection::on_wire(std::span<const char> wire) {
   if (state == Transport::State::kOpen || phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kHandshake) {
     const bool failed = state == Transport::State::kFailed;
-    shard_.stats
-        .handshakes[static_cast<std::size_t>(failed ? HandshakeResult::kTlsFailed : HandshakeResult::kDisconnected)]
-        .add(1);
+    end_handshake(failed ? HandshakeResult::kTlsFailed : HandshakeResult::kDisconnected);
   }
   discarding_ = true;
   if (state == Transport::State::kEnded) peer_done_ = true;
@@ -67,6 +73,7 @@ void Connection::consume(std::span<char> input) {
 
 /// False where the request is not complete. Otherwise it is answered and `input` is what follows it.
 bool Connection::consume_handshake(std::span<char>& input, std::string& carried) {
+  spoke_ = true;
   HttpRequestParser fresh({.head_bytes_max = shard_.config.limits.header_bytes, .body_bytes_max = 0});
   HttpRequestParser& parser = cold_ ? cold_->parser : fresh;
   if (cold_) {
@@ -103,9 +110,13 @@ void Connection::answer_request(const HttpRequest& request) {
   if (const auto* refused = std::get_if<HttpResponse>(&checked)) {
     refuse(*refused, HandshakeResult::kBadRequest);
   } else if (shard_.drain.active()) {
-    refuse(refusal(503, "this gateway is draining: connect again", kRetryAfter), HandshakeResult::kRefused);
-  } else if (refused_) {
+    refuse(refusal(503, "this gateway is draining: connect again", kRetryAfter), HandshakeResult::kRefused, true);
+  } else if (refusal_ == Refusal::kNoRoom) {
     refuse(refusal(503, "this gateway has no room for another connection", kRetryAfter), HandshakeResult::kRefused);
+  } else if (refusal_ == Refusal::kAdmission) {
+    const std::string retry_after = spread_retry_after(shard_);
+    refuse(refusal(503, "too many clients connect to this gateway at once: try again later", retry_after),
+           HandshakeResult::kRefused);
   } else {
     const auto& offer = std::get<UpgradeOffer>(checked);
     enqueue(BlockRef::copy_of(accept_upgrade(offer)));
@@ -117,7 +128,11 @@ void Connection::open(std::size_t protocol_index, bool hints) {
   const SteadyTime now = shard_.loop.now();
   shard_.stats.handshakes[static_cast<std::size_t>(HandshakeResult::kOk)].add(1);
   shard_.stats.observe_handshake(now - last_pong_);
+  if (now - last_pong_ > Duration(waited_ms_) + shard_.config.admission.handshake_p99) {
+    shard_.stats.handshakes_slow.add(1);
+  }
   shard_.stats.opened.add(1);
+  if (hints) shard_.stats.hintable.add(1);
   phase_ = Phase::kOpen;
   set_state(ConnectionState::kActive);
   upgraded_ = true;
@@ -128,8 +143,8 @@ void Connection::open(std::size_t protocol_index, bool hints) {
   protocol().on_open(Session(*this));
 }
 
-void Connection::refuse(const HttpResponse& response, HandshakeResult result) {
-  shard_.stats.handshakes[static_cast<std::size_t>(result)].add(1);
+void Connection::refuse(const HttpResponse& response, HandshakeResult result, bool draining) {
+  end_handshake(result, draining);
   enqueue(BlockRef::copy_of(render(response)));
   discarding_ = true;
   begin_closing();
@@ -213,6 +228,8 @@ void Connection::on_event(const ReaderEvent& event) {
 }
 
 void Connection::on_peer_close(const ReaderEvent& event) {
+  // An answer to our close frame is none of its own: its code is ours.
+  agreed_ = phase_ != Phase::kOpen || client_leaves_content(event.code);
   // RFC 6455, section 5.5.1: answered with the code that came, unless our own close frame is on its way already.
   start_close(event.code, "", CloseCause::kClient);
   peer_done_ = true;

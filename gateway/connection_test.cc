@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/random.h"
+#include "gateway/outcomes.h"
 #include "gateway/shard_context.h"
 #include "gateway/testing/client_frames.h"
 #include "gateway/testing/fake_io.h"
@@ -49,21 +50,26 @@ struct Fixture final : LoopHandler {
   Config config;
   ShardStats stats;
   DrainController drain{clock};
+  AdmissionDoor admission{config.admission, clock.steady()};
   Random random{1};
   testing::FakeIo* io = new testing::FakeIo;
   EventLoop loop{std::unique_ptr<Io>(io), clock};
-  ShardContext context{.loop = loop, .config = config, .stats = stats, .drain = drain, .random = random};
+  ShardContext context{
+      .loop = loop, .config = config, .stats = stats, .drain = drain, .admission = admission, .random = random};
   std::vector<ConnectionId> resuming;
   std::unique_ptr<Connection> connection;
 
-  explicit Fixture(std::unique_ptr<Transport> transport = nullptr) {
+  /// `waited`: for its admission.
+  explicit Fixture(std::unique_ptr<Transport> transport = nullptr, Duration waited = 0ms,
+                   Refusal refusal = Refusal::kNone) {
     config.limits.send_queue_high_bytes = 32 * kKiB;
     config.limits.send_queue_low_bytes = 8 * kKiB;
     config.limits.send_queue_max_bytes = 128 * kKiB;
     config.limits.message_bytes = 64 * kKiB;
     config.heartbeat.ping_interval = 1h;
     for (std::size_t i = 0; i < protocol_table().size(); ++i) context.protocols.push_back(std::make_unique<Echo>());
-    connection = std::make_unique<Connection>(context, kId, Socket{1}, false, std::move(transport));
+    connection =
+        std::make_unique<Connection>(context, kId, Socket{1}, refusal, std::move(transport), clock.steady() - waited);
     connection->start();
   }
 
@@ -98,7 +104,8 @@ struct Fixture final : LoopHandler {
   }
   /// The shard hears of a drain with this deadline.
   void begin_drain(Duration deadline) {
-    context.drain_view = {.active = true, .epoch = 1, .deadline = clock.steady() + deadline, .close_code = 1012};
+    context.release = {
+        .kind = ReleaseKind::kDrain, .epoch = 1, .deadline = clock.steady() + deadline, .close_code = 1012};
   }
   [[nodiscard]] bool gone() const { return io->closed; }
   [[nodiscard]] std::int64_t closed_by(CloseCause cause) const {
@@ -281,6 +288,97 @@ TEST_CASE("a socket that is refused is idle to its end: no drain waits for it") 
   fixture.tick(5100ms);
   CHECK(fixture.gone());
   CHECK(fixture.stats.connections[static_cast<std::size_t>(ConnectionState::kIdle)].get() == 0);
+}
+
+TEST_CASE("totals tell what we failed at from what the client gave up") {
+  struct Row {
+    const char* name;
+    std::string_view bytes;
+    Duration waited;  ///< For admission.
+    Refusal refusal;
+    bool ends;  ///< The client ends its side; otherwise its time runs out.
+    bool failed;
+  };
+  const std::string_view half = "GET /echo HT";
+  const Row rows[] = {{"it never spoke", "", 0ms, Refusal::kNone, false, false},
+                      {"it spoke too slowly", half, 0ms, Refusal::kNone, false, true},
+                      {"it hung up", half, 0ms, Refusal::kNone, true, false},
+                      {"it hung up after we had let it wait", "", 30ms, Refusal::kNone, true, true},
+                      {"no room", kUpgrade, 0ms, Refusal::kNoRoom, true, true},
+                      {"refused by admission", kUpgrade, 0ms, Refusal::kAdmission, true, true},
+                      {"refused, and it asked for nothing that is served", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0ms,
+                       Refusal::kAdmission, true, false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture fixture(nullptr, row.waited, row.refusal);
+    if (!row.bytes.empty()) fixture.receive(row.bytes);
+    if (row.ends) {
+      fixture.io->end(kId);
+      fixture.tick();
+    } else {
+      fixture.tick(11s);
+    }
+    CHECK(fixture.gone());
+    CHECK(fixture.stats.handshakes_failed.get() == (row.failed ? 1 : 0));
+  }
+}
+
+TEST_CASE("a drain's refusals are no failures, and slow upgrades are counted without their wait") {
+  Fixture draining(nullptr, 30ms);
+  draining.drain.start({.reason = "ScaleDown", .deadline = draining.clock.wall() + 60s, .rate = 1}, 1);
+  draining.receive(kUpgrade);
+  CHECK(draining.stats.handshakes[static_cast<std::size_t>(HandshakeResult::kRefused)].get() == 1);
+  CHECK(draining.stats.handshakes_failed.get() == 0);
+
+  Fixture waited(nullptr, 5s);
+  waited.tick(250ms);
+  waited.upgrade();
+  CHECK(waited.stats.handshakes_slow.get() == 0);
+  Fixture slow(nullptr, 5s);
+  slow.tick(251ms);
+  slow.upgrade();
+  CHECK(slow.stats.handshakes_slow.get() == 1);
+}
+
+TEST_CASE("totals tell closes that both sides agreed on from the others") {
+  struct Row {
+    const char* name;
+    bool drained;            ///< Our close frame goes first.
+    std::string_view bytes;  ///< Then the client says this; nothing: it ends its side.
+    bool clean;
+  };
+  const std::string normal = client_close(1000);
+  const std::string none = client_frame(0x8, "");
+  const std::string complaint = client_close(1002);
+  const std::string answer = client_close(1012);
+  const Row rows[] = {{"the client leaves", false, normal, true},
+                      {"a browser leaves", false, none, true},
+                      {"the client complains", false, complaint, false},
+                      {"the stream ends", false, "", false},
+                      {"a violation", false, "\xff\xff", false},
+                      {"a drain, and the client answers", true, answer, true},
+                      {"a drain, and the client answers with a code of its own", true, complaint, true},
+                      {"a drain, and the stream ends", true, "", false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Fixture fixture;
+    fixture.upgrade();
+    fixture.begin_drain(60s);
+    if (row.drained) fixture.connection->evict(0ms);
+    fixture.tick();
+    if (row.bytes.empty()) {
+      fixture.io->end(kId);
+      fixture.tick();
+    } else {
+      fixture.receive(row.bytes);
+    }
+    for (int i = 0; i < 3 && !fixture.gone(); ++i) fixture.tick(6s);
+    REQUIRE(fixture.gone());
+    Totals totals;
+    totals.add(fixture.stats);
+    CHECK(totals.closes_clean == (row.clean ? 1 : 0));
+    CHECK(totals.closes_abnormal == (row.clean ? 0 : 1));
+  }
 }
 
 TEST_CASE("a send that fails in a handshake ends it and is counted") {

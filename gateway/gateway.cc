@@ -5,6 +5,7 @@
 
 #include "common/base/duration_text.h"
 #include "common/base/log.h"
+#include "gateway/admin/costs.h"
 #include "gateway/admin/memory.h"
 #include "gateway/gateway_metrics.h"
 
@@ -17,6 +18,11 @@ constexpr Duration kSampleInterval{1'000};
 /// A loop that has not ticked for so long hangs: loops tick at least once in EventLoop::kWaitMax.
 constexpr Duration kHangAfter{10'000};
 static_assert(kHangAfter > 5 * EventLoop::kWaitMax, "a busy machine is no hanging loop");
+
+/// Counters of several shards are not of one moment: a difference may be below zero for an instant.
+std::size_t count_of(std::int64_t sum) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, sum));
+}
 
 HttpResponse text_response(int status, std::string body) {
   HttpResponse response;
@@ -32,8 +38,14 @@ Gateway::Gateway(const Config& config, const Clock& clock, std::uint64_t seed)
       clock_(clock),
       random_(seed),
       drain_(clock),
+      admission_(config.admission, clock.steady()),
       tasks_(config.tasks.workers, config.tasks.queue_length),
-      shared_{.config = config_, .clock = clock, .drain = drain_, .random = random_, .tasks = tasks_},
+      shared_{.config = config_,
+              .clock = clock,
+              .drain = drain_,
+              .admission = admission_,
+              .random = random_,
+              .tasks = tasks_},
       api_(*this, clock, config.admin.public_keys_dir, config.admin.pod_uid) {}
 
 Gateway::~Gateway() {
@@ -104,13 +116,15 @@ Status Gateway::listen() {
 }
 
 void Gateway::run() {
-  register_metrics(registry_, shards_, tasks_, drain_);
+  register_metrics(registry_,
+                   {.shards = shards_, .tasks = tasks_, .drain = drain_, .admission = admission_, .peers = peers_});
   api_.reload_keys();  // Before the first call can come.
   server_->every(kFilesReload, [this] {
     api_.reload_keys();
     if (tls_) tls_->reload_if_changed();
   });
   server_->every(kSampleInterval, [this] { sample(); });
+  idle_bytes_ = rss_bytes(read_small_file) + kernel_bytes(read_small_file);
   for (const auto& shard : shards_) shard->start();
   server_->start();
 }
@@ -122,12 +136,17 @@ void Gateway::wake() {
 void Gateway::sample() {
   HandshakeCounts counts{};
   std::int64_t accepted = 0;
+  std::int64_t upgraded = 0;
+  std::int64_t slow = 0;
   for (const auto& shard : shards_) {
     for (std::size_t i = 0; i < counts.size(); ++i) {
       counts[i] += static_cast<std::uint64_t>(shard->stats().handshake_buckets[i].get());
     }
     accepted += shard->stats().accepted.get();
+    upgraded += shard->stats().opened.get();
+    slow += shard->stats().handshakes_slow.get();
   }
+  admission_.adjust(clock_.steady(), upgraded, slow);
   activity_.add(clock_.steady(), static_cast<std::uint64_t>(accepted), counts);
 }
 
@@ -176,27 +195,38 @@ GatewaySnapshot Gateway::snapshot() {
   GatewaySnapshot snapshot;
   const std::uint32_t epoch = drain_.epoch();
   std::int64_t released = 0;
+  std::int64_t able = 0;
+  std::int64_t pieces = 0;
   for (const auto& shard : shards_) {
     const ShardStats& stats = shard->stats();
     for (std::size_t i = 0; i < snapshot.connections.size(); ++i) snapshot.connections[i] += stats.connections[i].get();
-    const ShardStats::DrainCounts counts = stats.drain_counts(epoch);
+    const ShardStats::ReleaseCounts counts = stats.release_counts(epoch);
     snapshot.drain_hinted += counts.hinted;
     released += counts.released;
+    able += stats.hintable.get();
+    pieces += stats.session_state.get();
+    snapshot.opened += stats.opened.get();
+    snapshot.totals.add(stats);
   }
   const std::int64_t open = snapshot.connections[static_cast<std::size_t>(ConnectionState::kActive)];
-  snapshot.drain = drain_.report(static_cast<std::size_t>(snapshot.remaining()),
-                                 static_cast<std::size_t>(std::max<std::int64_t>(0, open - released)));
+  snapshot.drain = drain_.report(count_of(snapshot.remaining()), count_of(open - released));
+  snapshot.shed = drain_.shed_report(count_of(able), count_of(released));
+  snapshot.termination_deadline = drain_.termination_deadline();
   snapshot.handshake_p99_seconds = activity_.handshake_p99();
   snapshot.accepts_per_second = activity_.accepts_per_second();
   snapshot.rss_bytes = rss_bytes(read_small_file);
   snapshot.kernel_bytes = kernel_bytes(read_small_file);
+  snapshot.bytes_per_connection =
+      bytes_per_connection(snapshot.rss_bytes + snapshot.kernel_bytes, idle_bytes_, snapshot.remaining());
+  snapshot.session_cost = session_cost(snapshot.remaining(), pieces);
+  snapshot.limits = machine_limits(read_small_file);
   snapshot.tasks_queued = tasks_.queued();
   snapshot.tasks_in_flight = tasks_.in_flight();
   return snapshot;
 }
 
 void Gateway::tell_shards() {
-  for (const auto& shard : shards_) shard->drain_changed();
+  for (const auto& shard : shards_) shard->release_changed();
 }
 
 void Gateway::start_drain(const DrainRequest& request) {
@@ -216,6 +246,33 @@ Status Gateway::cancel_drain() {
   if (running) log_info("drain taken back", {{"connections", upgraded()}});
   tell_shards();
   return {};
+}
+
+Status Gateway::start_shed(const ShedRequest& request) {
+  const auto able = sum_over(shards_, [](const ShardStats& stats) { return stats.hintable.get(); });
+  const auto running = drain_.shed_report(0, 0);
+  if (Status begun = drain_.start_shed(request, count_of(able)); !begun) return begun;
+  if (!running || running->id != request.id) {  // The operator repeats its order.
+    log_info("shed started", {{"id", request.id}, {"count", request.count}, {"able", able}, {"rate", request.rate}});
+  }
+  tell_shards();
+  return {};
+}
+
+void Gateway::cancel_shed() {
+  if (!drain_.cancel_shed()) return;
+  log_info("shed ended", {{"connections", upgraded()}});
+  tell_shards();
+}
+
+void Gateway::note_peer(const PeerStatus& peer) {
+  const std::string before = peers_.update(peer);
+  if (before == peer.status) return;
+  log_info("peer status changed", {{"pod", peer.pod},
+                                   {"uid", peer.uid},
+                                   {"status", peer.status},
+                                   {"before", before.empty() ? "unknown" : before},
+                                   {"severity", peer.severity}});
 }
 
 void Gateway::terminate() {

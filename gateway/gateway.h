@@ -12,7 +12,9 @@
 #include "gateway/admin/admin_api.h"
 #include "gateway/admin/gateway_control.h"
 #include "gateway/admin/http_server.h"
+#include "gateway/admin/peers.h"
 #include "gateway/admin/recent_activity.h"
+#include "gateway/admission/door.h"
 #include "gateway/config.h"
 #include "gateway/drain/controller.h"
 #include "gateway/shard.h"
@@ -54,6 +56,9 @@ class Gateway final : public GatewayControl {
   GatewaySnapshot snapshot() override;
   void start_drain(const DrainRequest& request) override;
   Status cancel_drain() override;
+  Status start_shed(const ShedRequest& request) override;
+  void cancel_shed() override;
+  void note_peer(const PeerStatus& peer) override;
 
  private:
   Gateway(const Config& config, const Clock& clock, std::uint64_t seed);
@@ -71,12 +76,15 @@ class Gateway final : public GatewayControl {
   const Clock& clock_;
   Random random_;
   DrainController drain_;
+  AdmissionDoor admission_;
   TaskPool tasks_;
   std::unique_ptr<OpensslTransportFactory> tls_;
   ShardShared shared_;
   std::vector<std::unique_ptr<Shard>> shards_;
   MetricsRegistry registry_;
   RecentActivity activity_;
+  PeerTable peers_;               ///< The admin server's thread has it to itself, scrapes included.
+  std::uint64_t idle_bytes_ = 0;  ///< Memory of process and kernel before the first client.
   AdminApi api_;
   std::unique_ptr<HttpServer> server_;
   Ports ports_;

@@ -64,17 +64,97 @@ TEST_CASE("probes and metrics need no token; other paths and methods are refused
   const testing::HttpAnswer metrics = http_call(port, "GET", "/metrics");
   CHECK(metrics.status == 200);
   CHECK(metrics.head.find("text/plain; version=0.0.4") != std::string::npos);
-  for (const char* name :
-       {"rtgw_connections{protocol=\"ws\",state=\"idle\"}", "rtgw_connections_opened_total",
-        "rtgw_accept_failures_total", "rtgw_connections_closed_total{reason=\"drain\"}",
-        "rtgw_handshakes_total{result=\"ok\"}", "rtgw_handshake_seconds_count", "rtgw_resumes_total{result=\"ok\"}",
-        "rtgw_messages_received_total", "rtgw_messages_sent_total", "rtgw_send_queue_bytes",
-        "rtgw_task_queue_length{tenant=\"default\"}", "rtgw_in_flight_requests{tenant=\"default\"}", "rtgw_draining",
-        "rtgw_drain_remaining_connections", "rtgw_tasks_completed_total{tenant=\"default\",result=\"ok\"}",
-        "rtgw_slow_consumer_closes_total", "rtgw_received_bytes_total", "rtgw_sent_bytes_total"}) {
+  for (const char* name : {"rtgw_connections{protocol=\"ws\",state=\"idle\"}",
+                           "rtgw_connections_opened_total",
+                           "rtgw_accept_failures_total",
+                           "rtgw_connections_closed_total{reason=\"drain\"}",
+                           "rtgw_handshakes_total{result=\"ok\"}",
+                           "rtgw_handshake_seconds_count",
+                           "rtgw_resumes_total{result=\"ok\"}",
+                           "rtgw_messages_received_total",
+                           "rtgw_messages_sent_total",
+                           "rtgw_send_queue_bytes",
+                           "rtgw_task_queue_length{tenant=\"default\"}",
+                           "rtgw_in_flight_requests{tenant=\"default\"}",
+                           "rtgw_draining",
+                           "rtgw_drain_remaining_connections",
+                           "rtgw_tasks_completed_total{tenant=\"default\",result=\"ok\"}",
+                           "rtgw_connections_closed_total{reason=\"shed\"}",
+                           "rtgw_admission_waiting",
+                           "rtgw_admission_rejected_total",
+                           "rtgw_peers{status=\"active\"}",
+                           "rtgw_peers{status=\"offline\"}",
+                           "rtgw_slow_consumer_closes_total",
+                           "rtgw_received_bytes_total",
+                           "rtgw_sent_bytes_total"}) {
     CAPTURE(name);
     CHECK(gateway.metric(name) == 0);  // There, and at 0, before anything has happened.
   }
+}
+
+TEST_CASE("the state holds what this process has done and what its machine allows") {
+  TestGateway gateway;
+  const auto state = [&] { return json::parse(gateway.admin("GET", "/admin/v1/state").body); };
+  const json at_first = state();
+  CHECK(at_first.at("totals") == json({{"handshakesOk", 0},
+                                       {"handshakesFailed", 0},
+                                       {"closesClean", 0},
+                                       {"closesAbnormal", 0},
+                                       {"resumesOk", 0},
+                                       {"resumesFailed", 0}}));
+  CHECK(at_first.at("opened") == 0);
+  CHECK(at_first.at("sessionCost") == 1);
+  CHECK(at_first.at("bytesPerConnection") == 0);
+  CHECK(at_first.at("terminating").is_null());
+  CHECK(at_first.at("shed").is_null());
+  CHECK(at_first.at("limits").at("descriptors") > 0);
+  CHECK(at_first.at("limits").at("somaxconn") > 0);
+  {
+    WebSocketClient topics = gateway.connect("/topics");
+    WebSocketClient bare = gateway.connect("/echo");
+    WebSocketClient lost = gateway.connect("/echo");
+    for (const char* topic : {"a", "b", "c", "a"}) {
+      CHECK(topics.text(R"({"op":"subscribe","topic":")" + std::string(topic) + "\"}"));
+      topics.next_text();
+    }
+    CHECK(state().at("sessionCost") == 1.1);  // Three topics on three connections.
+    for (const char* topic : {"b", "z"}) {
+      CHECK(topics.text(R"({"op":"unsubscribe","topic":")" + std::string(topic) + "\"}"));
+      topics.next_text();
+    }
+    lost.socket().reset();
+    CHECK(eventually([&] { return state().at("sessionCost") == 1.1; }));  // Two on two.
+    CHECK(bare.raw(testing::client_close(1000)));
+    CHECK(bare.next_close().code() == 1000);
+    CHECK(gateway.connect("/nothing").status() == 404);
+    CHECK(topics.raw(testing::client_close(1001)));
+    CHECK(topics.next_close().code() == 1001);
+  }
+  CHECK(eventually([&] { return state().at("connections").at("total") == 0; }));
+  const json at_last = state();
+  CHECK(at_last.at("totals").at("handshakesOk") == 3);
+  CHECK(at_last.at("totals").at("handshakesFailed") == 0);
+  CHECK(at_last.at("totals").at("closesClean") == 2);
+  CHECK(at_last.at("totals").at("closesAbnormal") == 1);
+  CHECK(at_last.at("opened") == 3);
+  CHECK(at_last.at("sessionCost") == 1);
+}
+
+TEST_CASE("what the operator says of the other gateways is counted by status") {
+  TestGateway gateway;
+  const auto tell = [&](const char* uid, const char* status) {
+    const json body = {{"pod", "edge-abcde"}, {"uid", uid}, {"status", status}, {"severity", 3}};
+    return gateway.admin("POST", "/admin/v1/node-status", body.dump());
+  };
+  CHECK(tell("u-1", "offline").body == "{}");
+  CHECK(tell("u-2", "offline").status == 200);
+  CHECK(tell("u-1", "gray").status == 200);
+  CHECK(tell("u-3", "of-a-later-operator").status == 200);
+  CHECK(tell("u-3 ", "gray").status == 400);
+  CHECK(gateway.metric("rtgw_peers{status=\"offline\"}") == 1);
+  CHECK(gateway.metric("rtgw_peers{status=\"gray\"}") == 1);
+  CHECK(gateway.metric("rtgw_peers{status=\"other\"}") == 1);
+  CHECK(gateway.metric("rtgw_peers{status=\"active\"}") == 0);
 }
 
 TEST_CASE("many idle connections do not keep the operator out") {

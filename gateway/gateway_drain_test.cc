@@ -278,12 +278,21 @@ TEST_CASE("SIGTERM drains within the grace period, and cannot be taken back") {
   });
   const Clients clients = connect(gateway, 10);
   CHECK(testing::http_call(gateway.ports().metrics, "GET", "/readyz").status == 200);
+  CHECK(json::parse(gateway.admin("GET", "/admin/v1/state").body).at("terminating").is_null());
   gateway.gateway().terminate();
   CHECK(testing::http_call(gateway.ports().metrics, "GET", "/readyz").status == 503);
   CHECK(testing::http_call(gateway.ports().metrics, "GET", "/healthz").status == 200);
   CHECK(gateway.connect("/echo").status() == 503);
   CHECK(gateway.admin("DELETE", "/admin/v1/drain").status == 409);
   CHECK(drain_state(gateway).at("reason") == "Terminating");
+  const auto state = [&] { return json::parse(gateway.admin("GET", "/admin/v1/state").body); };
+  const json end = state().at("terminating").at("deadline");
+  CHECK(drain_state(gateway).at("deadline") == end);
+  // The operator gives it a share of the budget: its rate counts, its deadline does not.
+  gateway.drain(0.125, 0s, 1h);
+  CHECK(drain_state(gateway).at("rate") == 0.125);
+  CHECK(drain_state(gateway).at("deadline") == end);
+  CHECK(state().at("terminating").at("deadline") == end);
   CHECK(!gateway.gateway().drained());
   for (int i = 0; i < 80; ++i) gateway.advance(1s);
   CHECK(eventually([&] { return gateway.active() == 0; }));

@@ -124,6 +124,27 @@ void register_drain(Registrar& add, const Shards& shards, const DrainController&
             });
 }
 
+void register_admission(Registrar& add, const AdmissionDoor& door) {
+  add.gauge("rtgw_admission_rate", "Newcomers that are let in a second, at most, now.", MetricType::kGauge, {},
+            [&door] { return door.rate(); });
+  add.gauge("rtgw_admission_waiting", "Accepted sockets that wait to be let in now.", MetricType::kGauge, {},
+            [&door] { return static_cast<double>(door.waiting()); });
+  add.gauge("rtgw_admission_rejected_total", "Newcomers that came while the queue was full: told 503, or cut.",
+            MetricType::kCounter, {}, [&door] { return static_cast<double>(door.refused()); });
+}
+
+void register_peers(MetricsRegistry& registry, const PeerTable& peers) {
+  registry.add_collector("rtgw_peers", "Other gateways that the operator has told this one of, by what it said last.",
+                         MetricType::kGauge, [&peers] {
+                           std::vector<MetricSample> samples;
+                           const auto counts = peers.by_status();
+                           for (std::size_t i = 0; i < counts.size(); ++i) {
+                             samples.push_back({{{"status", kPeerStatusNames[i]}}, static_cast<double>(counts[i])});
+                           }
+                           return samples;
+                         });
+}
+
 }  // namespace
 
 std::int64_t sum_over(const Shards& shards, const Read& number) {
@@ -132,13 +153,14 @@ std::int64_t sum_over(const Shards& shards, const Read& number) {
   return sum;
 }
 
-void register_metrics(MetricsRegistry& registry, const Shards& shards, const TaskPool& tasks,
-                      const DrainController& drain) {
-  Registrar add(registry, shards);
-  register_connections(registry, add, shards);
+void register_metrics(MetricsRegistry& registry, const MetricSources& sources) {
+  Registrar add(registry, sources.shards);
+  register_connections(registry, add, sources.shards);
   register_traffic(add);
-  register_tasks(registry, add, tasks);
-  register_drain(add, shards, drain);
+  register_tasks(registry, add, sources.tasks);
+  register_drain(add, sources.shards, sources.drain);
+  register_admission(add, sources.admission);
+  register_peers(registry, sources.peers);
   add.gauge("process_resident_memory_bytes", "Resident memory of the process.", MetricType::kGauge, {},
             [] { return static_cast<double>(rss_bytes(read_small_file)); });
   add.gauge("rtgw_kernel_memory_bytes", "Kernel memory of the process's control group (gateway/admin/memory.h).",

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "common/base/metrics.h"
+#include "gateway/admin/peers.h"
+#include "gateway/admission/door.h"
 #include "gateway/drain/controller.h"
 #include "gateway/shard.h"
 #include "gateway/tasks/task_pool.h"
@@ -16,8 +18,14 @@ namespace sluice::gateway {
 [[nodiscard]] std::int64_t sum_over(const std::vector<std::unique_ptr<Shard>>& shards,
                                     const std::function<std::int64_t(const ShardStats&)>& number);
 
-/// Registers everything. The arguments outlive the registry.
-void register_metrics(MetricsRegistry& registry, const std::vector<std::unique_ptr<Shard>>& shards,
-                      const TaskPool& tasks, const DrainController& drain);
+/// What is scraped. All of it outlives the registry; `peers` belongs to the thread that scrapes.
+struct MetricSources {
+  const std::vector<std::unique_ptr<Shard>>& shards;
+  const TaskPool& tasks;
+  const DrainController& drain;
+  const AdmissionDoor& admission;
+  const PeerTable& peers;
+};
+void register_metrics(MetricsRegistry& registry, const MetricSources& sources);
 
 }  // namespace sluice::gateway

@@ -1,9 +1,10 @@
 // A shard: one thread, one event loop, its own listeners and connections. Nothing is shared with other shards but
-// counters that they read and the drain's token bucket; others post().
+// counters that they read and the token buckets of drain and admission; others post().
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/base/result.h"
+#include "gateway/admission/door.h"
 #include "gateway/config.h"
 #include "gateway/connection.h"
 #include "gateway/drain/controller.h"
@@ -28,10 +30,12 @@ struct ShardShared {
   const Config& config;
   const Clock& clock;
   DrainController& drain;
+  AdmissionDoor& admission;
   Random& random;
   TaskPool& tasks;
-  TransportFactory* tls = nullptr;        ///< Null where TLS is off.
-  std::atomic<std::int64_t> sockets = 0;  ///< Clients' sockets, upgraded or not.
+  TransportFactory* tls = nullptr;         ///< Null where TLS is off.
+  std::atomic<std::int64_t> sockets = 0;   ///< Clients' sockets, upgraded or not, those that wait for admission, too.
+  std::atomic<std::int64_t> rejected = 0;  ///< Of them, those that admission has refused and that are told so.
 };
 
 class Shard final : public LoopHandler {
@@ -48,9 +52,9 @@ class Shard final : public LoopHandler {
   void start();
 
   // Threads: any.
-  /// Has the shard look at the drain controller again. Waits for room in its mailbox; never call it on a shard's
-  /// thread.
-  void drain_changed();
+  /// Has the shard look at the drain controller again: a drain or a shed has changed. Waits for room in its mailbox;
+  /// never call it on a shard's thread.
+  void release_changed();
   /// Returns once a tick that began after the call is over. Never on a shard's thread.
   void pass_tick();
   void stop();  ///< Ends and joins the thread; connections that are left are cut.
@@ -65,11 +69,23 @@ class Shard final : public LoopHandler {
  private:
   class Host;  // A protocol's view of this shard.
 
+  /// A socket that was accepted and is no connection yet: it costs its descriptor, and nothing else.
+  struct Newcomer {
+    Socket socket = kNoSocket;
+    Token listener = 0;
+    SteadyTime accepted{};
+    std::uint64_t ticket = 0;  ///< Of one that waits for admission.
+  };
+
   void accepted(const Completion& completion);
-  Connection* admit(const Completion& completion, bool refused);
+  void ask_admission(Newcomer newcomer);
+  void let_in(const Newcomer& newcomer, Refusal refusal);
+  void cut(const Newcomer& newcomer);
+  void admission_tick();
   void accept_failed(std::int32_t error);
   void rearm_accepts();
-  void drain_tick();
+  void release_tick();
+  [[nodiscard]] std::size_t releasable() const;
   void release_some(std::size_t count);
   void evict_some();
 
@@ -81,10 +97,12 @@ class Shard final : public LoopHandler {
   std::vector<std::unique_ptr<Host>> hosts_;  // Before what holds the protocols: a host outlives its protocol.
   ShardContext context_;
   std::vector<std::pair<Socket, Token>> listeners_;
-  TimerNode drain_timer_;
+  TimerNode release_timer_;
+  TimerNode admission_timer_;
   TimerNode accept_timer_;
   std::vector<ConnectionId> resuming_;  ///< Connections whose work was put off in the last tick.
-  std::uint32_t drain_cursor_ = 0;
+  std::deque<Newcomer> waiting_;        ///< For admission, in the order in which they came.
+  std::uint32_t release_cursor_ = 0;
   bool accepts_failing_ = false;
   Slab<Connection> connections_;
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/random.h"
+#include "gateway/admission/door.h"
 #include "gateway/config.h"
 #include "gateway/drain/controller.h"
 #include "gateway/engine/event_loop.h"
@@ -19,8 +20,9 @@ struct ShardContext {
   const Config& config;
   ShardStats& stats;
   DrainController& drain;
+  AdmissionDoor& admission;
   Random& random;
-  DrainView drain_view{};  ///< As the shard last heard of it.
+  ReleaseView release{};  ///< The drain or the shed, as the shard last heard of it.
   std::vector<std::unique_ptr<Protocol>> protocols{};
   std::vector<ConnectionId> touched{};   ///< Connections to settle at the end of the tick.
   std::vector<ConnectionId> deferred{};  ///< Connections that go on in the next tick.

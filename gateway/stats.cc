@@ -12,15 +12,15 @@ void ShardStats::observe_handshake(SteadyTime::duration took) {
   handshake_microseconds.add(microseconds);
 }
 
-ShardStats::DrainCounts ShardStats::drain_counts(std::uint32_t epoch) const {
-  if (drain_epoch.load(std::memory_order_acquire) != epoch) return {};
-  return {drain_hinted.get(), drain_released.get()};
+ShardStats::ReleaseCounts ShardStats::release_counts(std::uint32_t epoch) const {
+  if (release_epoch.load(std::memory_order_acquire) != epoch) return {};
+  return {hinted.get(), released.get()};
 }
 
-void ShardStats::begin_drain(std::uint32_t epoch) {
-  drain_hinted.set(0);
-  drain_released.set(0);
-  drain_epoch.store(epoch, std::memory_order_release);
+void ShardStats::begin_release(std::uint32_t epoch) {
+  hinted.set(0);
+  released.set(0);
+  release_epoch.store(epoch, std::memory_order_release);
 }
 
 }  // namespace sluice::gateway

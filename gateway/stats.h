@@ -31,6 +31,7 @@ inline constexpr std::array<const char*, 4> kConnectionStateNames = {"idle", "ac
 enum class CloseCause : std::uint8_t {
   kClient,         ///< The client's close frame came first.
   kDrain,          ///< Released by a drain, or its deadline.
+  kShed,           ///< Released by a shed.
   kStale,          ///< A PING stayed unanswered.
   kProtocolError,  ///< 1002.
   kBadData,        ///< 1007.
@@ -39,8 +40,9 @@ enum class CloseCause : std::uint8_t {
   kReset,          ///< The stream ended or failed without a close frame.
   kProtocol        ///< Closed by the application protocol.
 };
-inline constexpr std::array<const char*, 9> kCloseCauseNames = {
-    "client", "drain", "stale", "protocol_error", "bad_data", "too_large", "slow_consumer", "reset", "protocol"};
+inline constexpr std::array<const char*, 10> kCloseCauseNames = {
+    "client",   "drain",     "shed",          "stale", "protocol_error",
+    "bad_data", "too_large", "slow_consumer", "reset", "protocol"};
 
 /// The label `result` of rtgw_handshakes_total.
 enum class HandshakeResult : std::uint8_t {
@@ -66,7 +68,10 @@ struct ShardStats {
   LocalNumber accept_failures;                                        ///< accept() found no descriptor or memory.
   LocalNumber opened;                                                 ///< Upgraded.
   std::array<LocalNumber, kCloseCauseNames.size()> closed;            ///< Upgraded ones that ended.
+  LocalNumber closed_clean;                                           ///< Of them, clean ones (outcomes.h).
   std::array<LocalNumber, kHandshakeResultNames.size()> handshakes;
+  LocalNumber handshakes_failed;  ///< Of them, those that we failed (outcomes.h).
+  LocalNumber handshakes_slow;    ///< Upgraded ones that took longer than admission.handshakeP99 from being let in.
   HandshakeBuckets handshake_buckets;
   LocalNumber handshake_microseconds;
   LocalNumber messages_received;
@@ -75,21 +80,23 @@ struct ShardStats {
   LocalNumber bytes_sent;
   LocalNumber send_queue_bytes;  ///< Memory held by send queues, now.
   LocalNumber slow_consumer_closes;
-  /// The drain that the two below count for; set last, read first. The process may be in the next one already.
-  std::atomic<std::uint32_t> drain_epoch = 0;
-  LocalNumber drain_hinted;    ///< Connections that got a hint in it.
-  LocalNumber drain_released;  ///< Connections released by it that are still open.
+  LocalNumber hintable;       ///< Open connections that understand hints, now.
+  LocalNumber session_state;  ///< Pieces of state that protocols hold for their sessions, now (protocol.h).
+  /// The drain or shed that the two below count for; set last, read first. The process may be in the next one already.
+  std::atomic<std::uint32_t> release_epoch = 0;
+  LocalNumber hinted;    ///< Connections that got a hint in it.
+  LocalNumber released;  ///< Connections released by it that are still open.
 
   void observe_handshake(SteadyTime::duration took);
 
-  struct DrainCounts {
+  struct ReleaseCounts {
     std::int64_t hinted = 0;
     std::int64_t released = 0;
   };
-  /// Of the drain `epoch`: nothing while the shard has not heard of it and still counts for an earlier one.
-  [[nodiscard]] DrainCounts drain_counts(std::uint32_t epoch) const;
-  /// The shard begins to count for the drain `epoch`.
-  void begin_drain(std::uint32_t epoch);
+  /// Of the drain or shed `epoch`: nothing while the shard has not heard of it and still counts for an earlier one.
+  [[nodiscard]] ReleaseCounts release_counts(std::uint32_t epoch) const;
+  /// The shard begins to count for the drain or shed `epoch`.
+  void begin_release(std::uint32_t epoch);
 };
 
 }  // namespace sluice::gateway

@@ -1,12 +1,12 @@
 #include "gateway/admin/admin_api.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
-#include "common/base/duration_text.h"
 #include "common/base/log.h"
+#include "gateway/admin/requests.h"
+#include "gateway/admin/state_json.h"
 #include "gateway/protocols/json_text.h"
 
 namespace sluice::gateway {
@@ -16,9 +16,8 @@ using nlohmann::json;
 
 constexpr std::string_view kStatePath = "/admin/v1/state";
 constexpr std::string_view kDrainPath = "/admin/v1/drain";
-constexpr std::size_t kReasonBytesMax = 256;
-constexpr double kRateMax = 1e9;
-constexpr std::int64_t kHintJitterMsMax = 86'400'000;
+constexpr std::string_view kShedPath = "/admin/v1/shed";
+constexpr std::string_view kNodeStatusPath = "/admin/v1/node-status";
 
 HttpResponse json_response(int status, std::string body) {
   HttpResponse response;
@@ -32,14 +31,6 @@ HttpResponse error_response(int status, std::string_view sentence) {
   return json_response(status, json_text({{"error", sentence}}));
 }
 
-Error invalid(const char* sentence) {
-  return {ErrorCode::kInvalid, sentence};
-}
-
-double rounded(double value, double steps) {
-  return std::round(value * steps) / steps;
-}
-
 }  // namespace
 
 std::int64_t GatewaySnapshot::remaining() const {
@@ -48,60 +39,6 @@ std::int64_t GatewaySnapshot::remaining() const {
     sum += connections[static_cast<std::size_t>(state)];
   }
   return sum;
-}
-
-std::string state_json(const GatewaySnapshot& snapshot) {
-  json by_state = json::object();
-  for (std::size_t i = 0; i < snapshot.connections.size(); ++i) {
-    by_state[kConnectionStateNames[i]] = snapshot.connections[i];
-  }
-  // Sockets that were never upgraded are no connections: a drain is over without them.
-  const std::int64_t total = snapshot.remaining();
-  json drain = nullptr;
-  if (snapshot.drain) {
-    drain = {{"startedAt", format_rfc3339(snapshot.drain->started_at)},
-             {"reason", snapshot.drain->reason},
-             {"deadline", format_rfc3339(snapshot.drain->deadline)},
-             {"initial", snapshot.drain->initial},
-             {"remaining", snapshot.remaining()},
-             {"hinted", snapshot.drain_hinted},
-             {"rate", snapshot.drain->rate},
-             {"etaSeconds", rounded(snapshot.drain->eta_seconds, 10)}};
-  }
-  return json_text({{"connections", {{"total", total}, {"byState", by_state}, {"byProtocol", {{"ws", total}}}}},
-                    {"drain", drain},
-                    {"handshakeP99", rounded(snapshot.handshake_p99_seconds, 1e6)},
-                    {"memory", {{"rssBytes", snapshot.rss_bytes}, {"kernelBytes", snapshot.kernel_bytes}}},
-                    {"acceptPerSecond", rounded(snapshot.accepts_per_second, 100)},
-                    {"tasks", {{"queued", snapshot.tasks_queued}, {"inFlight", snapshot.tasks_in_flight}}}});
-}
-
-Result<DrainRequest> parse_drain_request(std::string_view body) {
-  json object;
-  std::string error;
-  if (!parse_json_object(body, object, error)) return Error{ErrorCode::kInvalid, error};
-  DrainRequest request;
-  const json reason = object.value("reason", json());
-  if (!reason.is_string()) return invalid("reason must be a string");
-  request.reason = reason.get<std::string>().substr(0, kReasonBytesMax);
-  const json deadline = object.value("deadline", json());
-  const auto parsed = deadline.is_string() ? parse_rfc3339(deadline.get_ref<const std::string&>()) : std::nullopt;
-  if (!parsed) return invalid("deadline must be an RFC 3339 time");
-  request.deadline = *parsed;
-  const json rate = object.value("ratePerSecond", json());
-  if (!rate.is_number() || rate.get<double>() < 0 || rate.get<double>() > kRateMax) {
-    return invalid("ratePerSecond must be a number from 0 to 1e9");
-  }
-  request.rate = rate.get<double>();
-  const json code = object.value("closeCode", json(1012));
-  if (code != 1001 && code != 1012 && code != 1013) return invalid("closeCode must be 1001, 1012 or 1013");
-  request.close_code = code.get<std::uint16_t>();
-  const json jitter = object.value("hintJitterMs", json(0));
-  if (!jitter.is_number_integer() || jitter < 0 || jitter > kHintJitterMsMax) {
-    return invalid("hintJitterMs must be an integer from 0 to 86400000");
-  }
-  request.hint_jitter = Duration(jitter.get<std::int64_t>());
-  return request;
 }
 
 AdminApi::AdminApi(GatewayControl& control, const Clock& clock, std::string keys_dir, std::string pod_uid,
@@ -159,10 +96,20 @@ HttpResponse AdminApi::handle(const HttpRequest& request) {
   if (request.path == kStatePath) {
     return request.method == "GET" ? state() : error_response(405, "the state is read with GET");
   }
-  if (request.path != kDrainPath) return error_response(404, "nothing is served at this path");
-  if (request.method == "PUT") return put_drain(request);
-  if (request.method == "DELETE") return delete_drain();
-  return error_response(405, "a drain is started with PUT and taken back with DELETE");
+  if (request.path == kDrainPath) {
+    if (request.method == "PUT") return put_drain(request);
+    if (request.method == "DELETE") return delete_drain();
+    return error_response(405, "a drain is started with PUT and taken back with DELETE");
+  }
+  if (request.path == kShedPath) {
+    if (request.method == "PUT") return put_shed(request);
+    if (request.method == "DELETE") return delete_shed();
+    return error_response(405, "a shed is started with PUT and ended with DELETE");
+  }
+  if (request.path == kNodeStatusPath) {
+    return request.method == "POST" ? post_node_status(request) : error_response(405, "a status is told with POST");
+  }
+  return error_response(404, "nothing is served at this path");
 }
 
 HttpResponse AdminApi::state() {
@@ -179,6 +126,25 @@ HttpResponse AdminApi::put_drain(const HttpRequest& request) {
 HttpResponse AdminApi::delete_drain() {
   if (const Status done = control_.cancel_drain(); !done) return error_response(409, done.error().message);
   return state();
+}
+
+HttpResponse AdminApi::put_shed(const HttpRequest& request) {
+  const Result<ShedRequest> shed = parse_shed_request(request.body);
+  if (!shed) return error_response(400, shed.error().message);
+  if (const Status begun = control_.start_shed(*shed); !begun) return error_response(409, begun.error().message);
+  return state();
+}
+
+HttpResponse AdminApi::delete_shed() {
+  control_.cancel_shed();
+  return state();
+}
+
+HttpResponse AdminApi::post_node_status(const HttpRequest& request) {
+  const Result<PeerStatus> peer = parse_node_status(request.body);
+  if (!peer) return error_response(400, peer.error().message);
+  control_.note_peer(*peer);
+  return json_response(200, "{}");
 }
 
 }  // namespace sluice::gateway

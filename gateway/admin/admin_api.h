@@ -1,5 +1,6 @@
-// The admin API (docs/design/0001-main-job.md, "Admin API"): GET /admin/v1/state, PUT and DELETE /admin/v1/drain, each
-// with a token of common/base/ed25519_jwt.h whose audience is this pod's UID.
+// The admin API (docs/design/0001-main-job.md, "Admin API"; 0002-operator.md, "Admin API, additions"): GET
+// /admin/v1/state, PUT and DELETE /admin/v1/drain and /admin/v1/shed, POST /admin/v1/node-status, each with a token of
+// common/base/ed25519_jwt.h whose audience is this pod's UID. Threads: the admin server's.
 #pragma once
 
 #include <string>
@@ -29,6 +30,9 @@ class AdminApi {
   [[nodiscard]] Status authenticate(const HttpRequest& request) const;
   [[nodiscard]] HttpResponse put_drain(const HttpRequest& request);
   [[nodiscard]] HttpResponse delete_drain();
+  [[nodiscard]] HttpResponse put_shed(const HttpRequest& request);
+  [[nodiscard]] HttpResponse delete_shed();
+  [[nodiscard]] HttpResponse post_node_status(const HttpRequest& request);
   [[nodiscard]] HttpResponse state();
 
   GatewayControl& control_;
@@ -40,10 +44,5 @@ class AdminApi {
   std::vector<KeyFile> keys_seen_;  ///< What the folder held at the last look: only changes are acted upon.
   std::string trouble_;             ///< Why it could not be read, said once.
 };
-
-/// The body of PUT /admin/v1/drain. Errors: kInvalid with a sentence that names the field.
-Result<DrainRequest> parse_drain_request(std::string_view body);
-/// The body of GET /admin/v1/state.
-[[nodiscard]] std::string state_json(const GatewaySnapshot& snapshot);
 
 }  // namespace sluice::gateway

@@ -33,9 +33,20 @@ class FakeControl final : public GatewayControl {
     state.drain.reset();
     return {};
   }
+  Status start_shed(const ShedRequest& request) override {
+    if (refuse_shed) return Error{ErrorCode::kConflict, "no"};
+    shed = request;
+    state.shed = ShedReport{.id = request.id, .initial = 30, .remaining = 12};
+    return {};
+  }
+  void cancel_shed() override { state.shed.reset(); }
+  void note_peer(const PeerStatus& told) override { peer = told; }
   GatewaySnapshot state;
   std::optional<DrainRequest> drained;
+  std::optional<ShedRequest> shed;
+  std::optional<PeerStatus> peer;
   bool refuse_cancel = false;
+  bool refuse_shed = false;
 };
 
 struct Fixture {
@@ -84,10 +95,12 @@ TEST_CASE("only a valid token opens the admin API") {
                       {"meant for another pod", fixture.token(fixture.key, "pod-2")}};
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    for (const char* method : {"GET", "PUT", "DELETE"}) {
-      const HttpResponse response = fixture.call(method, "/admin/v1/drain", row.token, kDrain);
-      CHECK(response.status == 401);
-      CHECK(json::parse(response.body).at("error").is_string());
+    for (const char* path : {"/admin/v1/state", "/admin/v1/drain", "/admin/v1/shed", "/admin/v1/node-status", "/"}) {
+      for (const char* method : {"GET", "PUT", "DELETE", "POST"}) {
+        const HttpResponse response = fixture.call(method, path, row.token, kDrain);
+        CHECK(response.status == 401);
+        CHECK(json::parse(response.body).at("error").is_string());
+      }
     }
   }
   CHECK(!fixture.control.drained);
@@ -180,12 +193,26 @@ TEST_CASE("a drain is started, reported and taken back") {
   fixture.control.state.rss_bytes = 1000;
   fixture.control.state.kernel_bytes = 2000;
   fixture.control.state.tasks_queued = 3;
+  fixture.control.state.totals = {.handshakes_ok = 900,
+                                  .handshakes_failed = 4,
+                                  .closes_clean = 480,
+                                  .closes_abnormal = 8,
+                                  .resumes_ok = 0,
+                                  .resumes_failed = 0};
+  fixture.control.state.opened = 900;
+  fixture.control.state.limits = {
+      .descriptors = 1'048'576, .somaxconn = 4096, .conntrack_max = 0, .memory_bytes = 536'870'912};
+  fixture.control.state.bytes_per_connection = 4100;
+  fixture.control.state.session_cost = 1.25;
   const std::string token = fixture.token(fixture.key);
   const HttpResponse before = fixture.call("GET", "/admin/v1/state", token);
   CHECK(json::parse(before.body) ==
         json::parse(R"({"connections":{"total":412,"byState":{"idle":1,"active":400,"dormant":0,"closing":12},
             "byProtocol":{"ws":412}},"drain":null,"handshakeP99":0.004,"memory":{"rssBytes":1000,"kernelBytes":2000},
-            "acceptPerSecond":12.5,"tasks":{"queued":3,"inFlight":0}})"));
+            "acceptPerSecond":12.5,"shed":null,"terminating":null,"opened":900,"bytesPerConnection":4100,"sessionCost":1.25,
+            "totals":{"handshakesOk":900,"handshakesFailed":4,"closesClean":480,"closesAbnormal":8,"resumesOk":0,
+                      "resumesFailed":0},
+            "limits":{"descriptors":1048576,"somaxconn":4096,"conntrackMax":0,"memoryBytes":536870912},"tasks":{"queued":3,"inFlight":0}})"));
   const HttpResponse started = fixture.call("PUT", "/admin/v1/drain", token, kDrain);
   CHECK(started.status == 200);
   REQUIRE(fixture.control.drained);
@@ -203,30 +230,48 @@ TEST_CASE("a drain is started, reported and taken back") {
   CHECK(fixture.call("DELETE", "/admin/v1/drain", token).status == 409);
 }
 
-TEST_CASE("a drain request that is wrong is refused with a sentence that names the field") {
-  struct Row {
-    const char* name;
-    json change;
-    const char* mentions;
-  };
-  const Row rows[] = {{"no reason", {{"reason", nullptr}}, "reason"},
-                      {"no deadline", {{"deadline", nullptr}}, "deadline"},
-                      {"a deadline that is no time", {{"deadline", "soon"}}, "deadline"},
-                      {"a rate that is text", {{"ratePerSecond", "fast"}}, "ratePerSecond"},
-                      {"a rate below nothing", {{"ratePerSecond", -1}}, "ratePerSecond"},
-                      {"a code that is not for this", {{"closeCode", 1000}}, "closeCode"},
-                      {"a jitter that is text", {{"hintJitterMs", "30s"}}, "hintJitterMs"},
-                      {"a jitter below nothing", {{"hintJitterMs", -5}}, "hintJitterMs"}};
-  for (const Row& row : rows) {
-    CAPTURE(row.name);
-    json body = json::parse(kDrain);
-    body.update(row.change);
-    const auto request = parse_drain_request(body.dump());
-    REQUIRE(!request);
-    CHECK(request.error().message.find(row.mentions) != std::string::npos);
-  }
-  for (const char* body : {"", "[]", "{", "nonsense"}) CHECK(!parse_drain_request(body));
-  CHECK(parse_drain_request(R"({"reason":"x","deadline":"2030-01-01T00:00:00Z","ratePerSecond":1})"));
+TEST_CASE("a shed is started, reported and ended; a drain refuses it") {
+  Fixture fixture;
+  const std::string token = fixture.token(fixture.key);
+  const HttpResponse started =
+      fixture.call("PUT", "/admin/v1/shed", token,
+                   R"({"id":"r-1","count":40,"ratePerSecond":10,"closeCode":1013,"hintJitterMs":2000})");
+  CHECK(started.status == 200);
+  REQUIRE(fixture.control.shed);
+  CHECK(fixture.control.shed->id == "r-1");
+  CHECK(fixture.control.shed->count == 40);
+  CHECK(fixture.control.shed->rate == 10);
+  CHECK(fixture.control.shed->close_code == 1013);
+  CHECK(fixture.control.shed->hint_jitter == 2s);
+  CHECK(json::parse(started.body).at("shed") == json({{"id", "r-1"}, {"initial", 30}, {"remaining", 12}}));
+  const HttpResponse ended = fixture.call("DELETE", "/admin/v1/shed", token);
+  CHECK(ended.status == 200);
+  CHECK(json::parse(ended.body).at("shed").is_null());
+  fixture.control.refuse_shed = true;
+  const HttpResponse refused =
+      fixture.call("PUT", "/admin/v1/shed", token, R"({"id":"r-2","count":1,"ratePerSecond":1})");
+  CHECK(refused.status == 409);
+  CHECK(json::parse(refused.body).at("error").is_string());
+}
+
+TEST_CASE("what the operator says of another gateway is passed on") {
+  Fixture fixture;
+  const HttpResponse told = fixture.call("POST", "/admin/v1/node-status", fixture.token(fixture.key),
+                                         R"({"pod":"edge-abcde","uid":"u-1","status":"offline","severity":3})");
+  CHECK(told.status == 200);
+  CHECK(told.body == "{}");
+  REQUIRE(fixture.control.peer);
+  CHECK(fixture.control.peer->pod == "edge-abcde");
+  CHECK(fixture.control.peer->uid == "u-1");
+  CHECK(fixture.control.peer->status == "offline");
+  CHECK(fixture.control.peer->severity == 3);
+}
+
+TEST_CASE("the state says when the process ends, where it does") {
+  Fixture fixture;
+  fixture.control.state.termination_deadline = WallTime(1s);
+  const HttpResponse state = fixture.call("GET", "/admin/v1/state", fixture.token(fixture.key));
+  CHECK(json::parse(state.body).at("terminating").at("deadline") == "1970-01-01T00:00:01Z");
 }
 
 TEST_CASE("other paths and methods are not found or not allowed") {
@@ -236,6 +281,12 @@ TEST_CASE("other paths and methods are not found or not allowed") {
   CHECK(fixture.call("GET", "/admin/v1/drain", token).status == 405);
   CHECK(fixture.call("POST", "/admin/v1/state", token).status == 405);
   CHECK(fixture.call("PUT", "/admin/v1/drain", token, "{}").status == 400);
+  CHECK(fixture.call("GET", "/admin/v1/shed", token).status == 405);
+  CHECK(fixture.call("PUT", "/admin/v1/shed", token, "{}").status == 400);
+  CHECK(fixture.call("PUT", "/admin/v1/node-status", token).status == 405);
+  CHECK(fixture.call("POST", "/admin/v1/node-status", token, "{}").status == 400);
+  CHECK(!fixture.control.shed);
+  CHECK(!fixture.control.peer);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -66,6 +67,23 @@ std::optional<std::uint64_t> kernel_bytes_v1(const ReadFile& read, const std::st
   return std::nullopt;
 }
 
+/// Without a limit v1 shows the largest number of whole pages that a signed 64-bit number can hold.
+constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 60;
+
+/// The least of the numbers in `file` of the group `path` below `root` and of all groups above it; nothing where none
+/// of them holds one ("max").
+std::optional<std::uint64_t> tightest(const ReadFile& read, const std::string& root, std::string path,
+                                      const char* file) {
+  std::optional<std::uint64_t> least;
+  while (true) {
+    while (!path.empty() && path.back() == '/') path.pop_back();
+    const auto limit = number(read(root + path + "/" + file));
+    if (limit && *limit < kNoLimit) least = std::min(least.value_or(*limit), *limit);
+    if (path.empty()) return least;
+    path.erase(path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/'));
+  }
+}
+
 std::uint64_t page_bytes() {
   return static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
@@ -86,6 +104,19 @@ std::uint64_t rss_bytes(const ReadFile& read) {
   const std::size_t blank = text->find(' ');
   if (blank == std::string::npos) return 0;
   return number(text->substr(blank + 1)).value_or(0) * page_bytes();
+}
+
+std::uint64_t memory_limit_bytes(const ReadFile& read) {
+  const std::string cgroups = read("/proc/self/cgroup").value_or("");
+  // With both versions mounted the one that has the controller has the limit; the other has no such file.
+  std::uint64_t least = kNoLimit;
+  if (const auto path = group_path(cgroups, "")) {
+    least = std::min(least, tightest(read, "/sys/fs/cgroup", *path, "memory.max").value_or(kNoLimit));
+  }
+  if (const auto path = group_path(cgroups, "memory")) {
+    least = std::min(least, tightest(read, "/sys/fs/cgroup/memory", *path, "memory.limit_in_bytes").value_or(kNoLimit));
+  }
+  return least == kNoLimit ? 0 : least;
 }
 
 std::uint64_t kernel_bytes(const ReadFile& read) {

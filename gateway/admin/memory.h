@@ -24,4 +24,8 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 /// 0 where none can be read.
 [[nodiscard]] std::uint64_t kernel_bytes(const ReadFile& read);
 
+/// The tightest memory limit among our control group and those above it (cgroup v2: memory.max; v1:
+/// memory.limit_in_bytes), in bytes. 0 where there is none, or none can be read.
+[[nodiscard]] std::uint64_t memory_limit_bytes(const ReadFile& read);
+
 }  // namespace sluice::gateway

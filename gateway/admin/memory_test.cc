@@ -45,6 +45,45 @@ TEST_CASE("kernel memory comes from the best source there is") {
   }
 }
 
+TEST_CASE("the memory limit is the tightest of our control group and those above it") {
+  struct Row {
+    const char* name;
+    std::map<std::string, std::string> files;
+    std::uint64_t bytes;
+  };
+  const Row rows[] = {
+      {"cgroup v2", {{"/proc/self/cgroup", "0::/pods/a\n"}, {"/sys/fs/cgroup/pods/a/memory.max", "1000\n"}}, 1000},
+      {"cgroup v2, tighter above",
+       {{"/proc/self/cgroup", "0::/pods/a\n"},
+        {"/sys/fs/cgroup/pods/a/memory.max", "max\n"},
+        {"/sys/fs/cgroup/pods/memory.max", "700\n"},
+        {"/sys/fs/cgroup/memory.max", "900\n"}},
+       700},
+      {"cgroup v2 inside a container, mounted at its root",
+       {{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/memory.max", "800\n"}},
+       800},
+      {"cgroup v2 of a container that sees its path outside",
+       {{"/proc/self/cgroup", "0::/../kubepods/b\n"}, {"/sys/fs/cgroup/memory.max", "600\n"}},
+       600},
+      {"cgroup v2 without a limit", {{"/proc/self/cgroup", "0::/a\n"}, {"/sys/fs/cgroup/a/memory.max", "max\n"}}, 0},
+      {"cgroup v1",
+       {{"/proc/self/cgroup", "4:memory:/pods/a\n0::/\n"},
+        {"/sys/fs/cgroup/memory/pods/a/memory.limit_in_bytes", "500\n"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}},
+       500},
+      {"cgroup v1 without a limit",
+       {{"/proc/self/cgroup", "4:memory:/a\n"},
+        {"/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n"}},
+       0},
+      {"no path at all", {{"/proc/self/cgroup", "0::\n"}, {"/sys/fs/cgroup/memory.max", "400\n"}}, 400},
+      {"nothing", {}, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(memory_limit_bytes(files(row.files)) == row.bytes);
+  }
+}
+
 TEST_CASE("resident memory is the second number of statm, in pages") {
   CHECK(rss_bytes(files({{"/proc/self/statm", "5000 123 100 1 0 200 0\n"}})) == 123 * 4096);
   CHECK(rss_bytes(files({})) == 0);

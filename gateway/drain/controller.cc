@@ -14,6 +14,7 @@ void DrainController::begin_locked(const DrainRequest& request, std::size_t conn
                                    WallTime wall) {
   if (!active_.load(std::memory_order_relaxed)) {
     ++epoch_;
+    shed_.reset();
     started_at_ = wall;
     initial_ = connections;
     last_taken_ = now;
@@ -62,15 +63,50 @@ void DrainController::terminate(std::size_t connections, Duration grace, Duratio
   begin_locked(request, connections, now, wall);
 }
 
-DrainView DrainController::view() const {
+Status DrainController::start_shed(const ShedRequest& request, std::size_t able) {
   const MutexLock lock(mutex_);
-  DrainView view;
-  view.active = active_.load(std::memory_order_relaxed);
+  if (active_.load(std::memory_order_relaxed)) {
+    return Error{ErrorCode::kConflict, "a drain runs, which lets everyone go: nothing is left to shed"};
+  }
+  const SteadyTime now = clock_.steady();
+  if (shed_ && shed_->request.id == request.id) {
+    shed_->request.rate = request.rate;
+    pace_.change(request.rate, shed_->request.hint_jitter, now);
+    return {};
+  }
+  ++epoch_;
+  deadline_ = SteadyTime::max();
+  const std::size_t initial = std::min(request.count, able);
+  shed_ = Shed{.request = request, .initial = initial, .left = initial};
+  pace_.start(initial, request.rate, request.hint_jitter, now);
+  return {};
+}
+
+bool DrainController::cancel_shed() {
+  const MutexLock lock(mutex_);
+  const bool running = shed_.has_value();
+  shed_.reset();
+  return running;
+}
+
+std::optional<WallTime> DrainController::termination_deadline() const {
+  const MutexLock lock(mutex_);
+  if (!terminating_.load(std::memory_order_relaxed)) return std::nullopt;
+  return termination_wall_;
+}
+
+ReleaseView DrainController::view() const {
+  const MutexLock lock(mutex_);
+  ReleaseView view;
   view.epoch = epoch_;
+  const bool draining = active_.load(std::memory_order_relaxed);
+  if (!draining && !shed_) return view;
+  view.kind = draining ? ReleaseKind::kDrain : ReleaseKind::kShed;
   view.deadline = deadline_;
   view.spread = spread_locked(clock_.steady());
-  view.hint_jitter = request_.hint_jitter;
-  view.close_code = request_.close_code;
+  view.hint_jitter = draining ? request_.hint_jitter : shed_->request.hint_jitter;
+  view.close_code = draining ? request_.close_code : shed_->request.close_code;
+  view.spent = !draining && shed_->left == 0;
   return view;
 }
 
@@ -87,9 +123,14 @@ std::uint32_t DrainController::epoch() const {
 
 std::size_t DrainController::take(std::size_t wanted, SteadyTime now) {
   const MutexLock lock(mutex_);
-  if (!active_.load(std::memory_order_relaxed)) return 0;
-  const std::size_t taken = pace_.take(wanted, now);
-  if (taken > 0) last_taken_ = now;
+  if (active_.load(std::memory_order_relaxed)) {
+    const std::size_t taken = pace_.take(wanted, now);
+    if (taken > 0) last_taken_ = now;
+    return taken;
+  }
+  if (!shed_) return 0;
+  const std::size_t taken = pace_.take(std::min(wanted, shed_->left), now);
+  shed_->left -= taken;
   return taken;
 }
 
@@ -106,6 +147,15 @@ std::optional<DrainReport> DrainController::report(std::size_t remaining, std::s
   report.eta_seconds =
       drain_eta_seconds(remaining, waiting, request_.rate, spread_locked(now), last_taken_, deadline_, now);
   return report;
+}
+
+std::optional<ShedReport> DrainController::shed_report(std::size_t able, std::size_t released) const {
+  const MutexLock lock(mutex_);
+  if (!shed_) return std::nullopt;
+  // Counters of several shards are not of one moment: `released` may be ahead of `able` for an instant.
+  const std::size_t candidates = able - std::min(able, released);
+  return ShedReport{
+      .id = shed_->request.id, .initial = shed_->initial, .remaining = std::min(shed_->left, candidates) + released};
 }
 
 double drain_eta_seconds(std::size_t remaining, std::size_t waiting, double rate, Duration spread,

@@ -43,6 +43,10 @@ TEST_CASE("the corpus of JSON holds what is taken and written again") {
   CHECK(run_corpus("json_text", fuzz_json_text, Cut::kWhole) >= 10);
 }
 
+TEST_CASE("the corpus of sheds and statuses holds their bounds") {
+  CHECK(run_corpus("admin_request", fuzz_admin_request, Cut::kWhole) >= 10);
+}
+
 TEST_CASE("the corpus of drain requests holds their bounds") {
   CHECK(run_corpus("drain_request", fuzz_drain_request, Cut::kWhole) >= 10);
 }

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "gateway/admin/admin_api.h"
+#include "gateway/admin/requests.h"
 #include "gateway/fuzz/target.h"
 
 namespace sluice::gateway {
@@ -22,7 +22,7 @@ int fuzz_drain_request(const std::uint8_t* data, std::size_t size) {
   ManualClock clock;
   DrainController drain(clock);
   drain.start(*request, 1000);
-  const DrainView view = drain.view();
+  const ReleaseView view = drain.view();
   fuzz::expect(view.deadline >= clock.steady() && view.spread <= view.deadline - clock.steady());
   fuzz::expect(drain.take(1000, clock.steady()) <= 1000);
   fuzz::expect(drain.report(1000, 1000)->eta_seconds >= 0);

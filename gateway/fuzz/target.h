@@ -32,6 +32,7 @@ struct CutInput {
 namespace sluice::gateway {
 
 // The targets: each aborts where an invariant does not hold, and answers 0.
+int fuzz_admin_request(const std::uint8_t* data, std::size_t size);
 int fuzz_drain_request(const std::uint8_t* data, std::size_t size);
 int fuzz_http_request(const std::uint8_t* data, std::size_t size);
 int fuzz_json_text(const std::uint8_t* data, std::size_t size);

@@ -79,6 +79,10 @@ class ProtocolHost {
   [[nodiscard]] virtual const Clock& clock() const = 0;
   [[nodiscard]] virtual const Config& config() const = 0;
   [[nodiscard]] virtual TaskPool& tasks() = 0;
+  /// The protocol holds so many more (or fewer) pieces of state for its sessions: what a client that moves has to make
+  /// anew with a message each, a subscribed topic for example. They tell the operator what it costs to move this pod's
+  /// clients (admin/costs.h).
+  virtual void session_state_changed(std::int64_t pieces) = 0;
   [[nodiscard]] virtual std::size_t shard() const = 0;
   [[nodiscard]] virtual std::size_t shard_count() const = 0;
 

@@ -36,6 +36,8 @@ class FakeIo final : public Io {
                         .token = token,
                         .data = {chunk_.data(), chunk_.size()}});
   }
+  /// The stream ends with the next poll.
+  void end(Token token) { arriving.push_back({.operation = Operation::kReceive, .result = 0, .token = token}); }
   /// The send under way takes `bytes` bytes (as many as it has, at most), or fails with a negative errno.
   void complete_send(std::int32_t bytes) {
     assert(sending());

@@ -59,13 +59,16 @@ bool Subscriptions::remove(std::uint64_t& head, std::string_view topic) {
   return false;
 }
 
-void Subscriptions::remove_all(std::uint64_t& head) {
+std::size_t Subscriptions::remove_all(std::uint64_t& head) {
+  std::size_t count = 0;
   for (auto index = static_cast<std::uint32_t>(head); index != 0;) {
     const std::uint32_t next = entries_[index].next;
     leave_topic(index);
     index = next;
+    ++count;
   }
   head = 0;
+  return count;
 }
 
 std::size_t Subscriptions::count(std::uint64_t head) const {

@@ -20,7 +20,8 @@ class Subscriptions {
   bool add(ConnectionId connection, std::uint64_t& head, std::string_view topic);
   /// False where it was not subscribed.
   bool remove(std::uint64_t& head, std::string_view topic);
-  void remove_all(std::uint64_t& head);
+  /// Answers how many there were.
+  std::size_t remove_all(std::uint64_t& head);
   /// How many topics the connection of `head` hears.
   [[nodiscard]] std::size_t count(std::uint64_t head) const;
 

@@ -16,7 +16,9 @@ class Topics final : public Protocol {
   explicit Topics(ProtocolHost& host) : host_(host) {}
 
   void on_message(Session session, const Message& message) override;
-  void on_close(Session session) override { subscriptions_.remove_all(session.word()); }
+  void on_close(Session session) override {
+    host_.session_state_changed(-static_cast<std::int64_t>(subscriptions_.remove_all(session.word())));
+  }
 
  private:
   [[nodiscard]] std::string handle(Session session, std::string_view text);
@@ -51,9 +53,10 @@ std::string Topics::handle(Session session, std::string_view text) {
     if (subscriptions_.count(session.word()) >= kSubscriptionsPerConnectionMax) {
       return error_text("too many subscriptions on this connection");
     }
-    subscriptions_.add(session.id(), session.word(), name);  // Again is as good as once.
+    // Again is as good as once.
+    if (subscriptions_.add(session.id(), session.word(), name)) host_.session_state_changed(1);
   } else if (verb == "unsubscribe") {
-    subscriptions_.remove(session.word(), name);
+    if (subscriptions_.remove(session.word(), name)) host_.session_state_changed(-1);
   } else if (verb == "publish") {
     const auto data = request.find("data");
     if (data == request.end()) return error_text("data is missing");
