@@ -23,6 +23,7 @@
 #include "operator/apply.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/event_latency.h"
 #include "operator/memory.h"
 #include "operator/state_poller.h"
 #include "operator/state_store.h"
@@ -60,6 +61,7 @@ class Controller {
   };
 
   void watch_caches();
+  void enqueue(const std::string& key);
   void run();
   bool prepare();
   Status read_newest();
@@ -90,6 +92,7 @@ class Controller {
   std::unique_ptr<Metrics> metrics_;
 
   kube::WorkQueue queue_;
+  EventLatency event_latency_;
   StateStore states_;
   OwnWrites pod_writes_;
   OwnWrites gateway_writes_;
