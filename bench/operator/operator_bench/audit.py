@@ -100,9 +100,13 @@ def scaled_at(calls, namespace):
 
 
 def doubled(calls, actor, namespace, pods_wanted, drains_wanted):
-    """What was done twice, by kind: pods made beyond what was wanted, a pod drained twice or one too many, a pod deleted twice."""
-    own = [call for call in calls if actor(call) and call.namespace == namespace and call.done]
-    made = [call.name for call in own if call.verb == "create" and call.resource == "pods"]
+    """What was done twice, by kind: pods made beyond what was wanted, a pod drained twice or one too many, a pod deleted twice.
+
+    Pods are counted where the scheduler binds them, each once: the answer to a create is lost with the process that asked, and then the log need not say that it was done.
+    """
+    here = [call for call in calls if call.namespace == namespace and call.done]
+    own = [call for call in here if actor(call)]
+    made = [call.name for call in here if call.verb == "create" and call.resource == "pods/binding"]
     drained = [call.name for call in own if call.verb == "patch" and call.resource == "pods" and _begins_drain(call)]
     deleted = [call.name for call in own if call.verb == "delete" and call.resource == "pods"]
     return {

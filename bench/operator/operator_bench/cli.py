@@ -25,6 +25,7 @@ def parser():
     options.add_argument("--scale-pods", type=int, default=1000, help="default: %(default)s")
     options.add_argument("--gateways", type=int, default=50, help="RealtimeGateways of the fleet (default: %(default)s)")
     options.add_argument("--fleet-pods", type=int, default=5000, help="of all of them (default: %(default)s)")
+    options.add_argument("--settle-seconds", type=float, default=20, help="of quiet before the rest is measured (default: %(default)s)")
     options.add_argument("--idle-seconds", type=float, default=60, help="default: %(default)s")
     options.add_argument("--event-rate", type=float, default=500, help="pod events a second (default: %(default)s)")
     options.add_argument("--event-seconds", type=float, default=20, help="default: %(default)s")

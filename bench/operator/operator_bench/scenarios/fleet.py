@@ -17,8 +17,6 @@ OURS, THEIRS = "sluice-operator", "controller-runtime"
 NAMESPACES = 10
 PATIENCE_S = 1200
 QUIET_S = 5
-# Go gives memory back in the background; two collections are due within four minutes at the latest, and its scavenger needs less.
-SETTLE_S = 20
 DRIFT = 0.9  # Of the events that were asked for, so many have to have come.
 
 
@@ -35,17 +33,15 @@ def run(world, options):
     namespaces = [f"fleet-{number}" for number in range(min(NAMESPACES, options.gateways))]
     for namespace in namespaces:
         world.kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-    try:
-        _grow(world, options, namespaces)
-        rounds = []
-        for number, order in enumerate(figures.alternating(options.rounds, (OURS, THEIRS)), start=1):
-            looked = {side: _ours(world, options) if side == OURS else _theirs(world, options) for side in order}
-            for side in order:
-                _tell(world, number, side, looked[side])
-            rounds.append((looked[OURS], looked[THEIRS]))
-        return _figures(rounds)
-    finally:
-        _remove(world, namespaces)
+    _grow(world, options, namespaces)
+    rounds = []
+    for number, order in enumerate(figures.alternating(options.rounds, (OURS, THEIRS)), start=1):
+        looked = {side: _ours(world, options) if side == OURS else _theirs(world, options) for side in order}
+        for side in order:
+            _tell(world, number, side, looked[side])
+        rounds.append((looked[OURS], looked[THEIRS]))
+    _remove(world, namespaces)
+    return _figures(rounds)
 
 
 def _figures(rounds):
@@ -113,7 +109,7 @@ def _theirs(world, options):
 def _look(world, options, process):
     looked = Looked()
     _wait_rest(process)
-    time.sleep(SETTLE_S)
+    time.sleep(options.settle_seconds)  # Go gives memory back in the background.
     log = world.audit()
     looked.cpu_percent = cpu_percent(process, options.idle_seconds)
     looked.writes = len([call for call in log.read() if audit.by_operator(call) and call.writes and call.resource != "leases"]) if process.name == OURS else 0
