@@ -2,6 +2,7 @@
 
 import pytest
 from operator_bench import figures
+from operator_bench.scenarios import SCENARIOS, TOLD_BY
 
 ISSUED = """
 operator.scale1000.wall_ratio operator.scale1000.api_calls_ratio operator.rss5000.mb operator.rss5000.ratio_vs_controller_runtime
@@ -55,3 +56,8 @@ def test_nothing_measured_is_no_figure():
 
 def test_who_comes_first_takes_turns():
     assert figures.alternating(3, ("ours", "theirs")) == [("ours", "theirs"), ("theirs", "ours"), ("ours", "theirs")]
+
+
+def test_every_figure_is_of_one_scenario():
+    assert sorted(name for names in TOLD_BY.values() for name in names) == sorted(figures.FIGURES)
+    assert list(TOLD_BY) == list(SCENARIOS)

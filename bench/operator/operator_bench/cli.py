@@ -11,7 +11,7 @@ from sluice_cluster.errors import ClusterError
 
 from . import figures
 from .errors import BenchError
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, TOLD_BY
 from .world import PORT_BASE, ROOT, World
 
 FOLDER = ROOT / "build" / "bench-operator"
@@ -84,4 +84,7 @@ def run(options, say):
     broken = {name: bound for name, value in values.items() if (bound := figures.verdict(name, value))}
     for name, bound in broken.items():
         print(f"bench-operator: {name} is to be {bound}", file=sys.stderr)
-    return 1 if broken else 0
+    missing = [name for scenario in options.scenarios or SCENARIOS for name in TOLD_BY[scenario] if name not in values]
+    for name in missing:
+        print(f"bench-operator: {name} was not measured, see above", file=sys.stderr)
+    return 1 if broken or missing else 0

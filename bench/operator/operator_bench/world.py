@@ -21,23 +21,26 @@ CLUSTER = ROOT / "tests" / "cluster" / "cluster"
 RELEASE = ROOT / "build" / "release"
 SYSTEM = "sluice-system"
 PORT_BASE = 23200
-ADMIN_PORT = 23230
+ADMIN_PORT_OFFSET = 30  # Behind the control plane's own ports.
 NODE_ANNOTATION = "kwok.x-k8s.io/node"
 # Of kwok's pods. Every address of 127.0.0.0/8 is this machine's, so nothing has to be set up for them.
 POD_CIDR = "127.64.0.1/12"
 READY_S = 120
 
-GATEWAY_SPEC = {
-    "minReadySeconds": 0,
-    "drain": {"propagationDelay": "0s", "hintJitter": "0s", "timeout": "5m"},
-    "reconnectBudget": {"perSecondPerReceiver": 200, "perSecondMax": 20000},
-    # The port "admin" is where the scripted gateways listen, since real ones of other runs on this machine hold 9901.
-    "template": {"spec": {
-        "nodeSelector": {"type": "kwok"},
-        "tolerations": [{"key": NODE_ANNOTATION, "operator": "Exists"}],
-        "containers": [{"name": "gateway", "image": "sluice.dev/sluice-gateway:bench", "ports": [{"name": "admin", "containerPort": ADMIN_PORT}]}],
-    }},
-}
+
+
+def gateway_spec(admin_port):
+    return {
+        "minReadySeconds": 0,
+        "drain": {"propagationDelay": "0s", "hintJitter": "0s", "timeout": "5m"},
+        "reconnectBudget": {"perSecondPerReceiver": 200, "perSecondMax": 20000},
+        # The port "admin" is where the scripted gateways listen, since real ones of other runs on this machine hold 9901.
+        "template": {"spec": {
+            "nodeSelector": {"type": "kwok"},
+            "tolerations": [{"key": NODE_ANNOTATION, "operator": "Exists"}],
+            "containers": [{"name": "gateway", "image": "sluice.dev/sluice-gateway:bench", "ports": [{"name": "admin", "containerPort": admin_port}]}],
+        }},
+    }
 
 
 class World:
@@ -48,6 +51,7 @@ class World:
         self.say = say
         self._nodes = nodes
         self._port_base = port_base
+        self._admin_port = port_base + ADMIN_PORT_OFFSET
         self._state = folder / "cluster"
         self._undo = contextlib.ExitStack()
         self._kwok = None
@@ -98,7 +102,7 @@ class World:
         """Nodes that are not there, and gateways that answer for the pods on them, each with so many connections. Once."""
         if self._kwok is not None:
             return
-        gateways = Process([sys.executable, "-B", HERE / "scripted_gateways.py", ADMIN_PORT, connections], self.logs / "gateways.log", "scripted gateways")
+        gateways = Process([sys.executable, "-B", HERE / "scripted_gateways.py", self._admin_port, connections], self.logs / "gateways.log", "scripted gateways")
         self._undo.callback(gateways.stop)
         wait_until(lambda: gateways.logged("ready"), "the scripted gateways", READY_S, [gateways])
         words = [
@@ -121,7 +125,7 @@ class World:
 
     def set_connections(self, connections):
         """Of gateways from now on; all of them begin anew."""
-        request = urllib.request.Request(f"http://127.0.0.1:{ADMIN_PORT}/bench/forget", json.dumps({"connections": connections}).encode(), method="POST")
+        request = urllib.request.Request(f"http://127.0.0.1:{self._admin_port}/bench/forget", json.dumps({"connections": connections}).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=10):
             pass
 
@@ -161,7 +165,7 @@ class World:
 
     def make_gateway(self, namespace, name, **spec):
         self.kube.create(gateways_path(namespace), {
-            "apiVersion": "sluice.dev/v1alpha1", "kind": "RealtimeGateway", "metadata": {"name": name}, "spec": {**GATEWAY_SPEC, **spec},
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "RealtimeGateway", "metadata": {"name": name}, "spec": {**gateway_spec(self._admin_port), **spec},
         })
         return f"{gateways_path(namespace)}/{name}"
 

@@ -17,7 +17,7 @@ OURS, THEIRS = "sluice-operator", "controller-runtime"
 NAMESPACES = 10
 PATIENCE_S = 1200
 QUIET_S = 5
-DRIFT = 0.9  # Of the events that were asked for, so many have to have come.
+DRIFT = 0.9  # Of the rate that was asked for, so much has to have come through.
 
 
 class Looked:
@@ -26,6 +26,7 @@ class Looked:
     def __init__(self):
         self.rss_mb = self.peak_mb = self.cpu_percent = self.p99_ms = self.p50_ms = self.busy_percent = self.rss_after_mb = 0.0
         self.writes = self.reconciles = 0
+        self.full_rate = False  # Whether the events came as fast as they were asked for: else their latency is another figure.
 
 
 def run(world, options):
@@ -46,11 +47,14 @@ def run(world, options):
 
 def _figures(rounds):
     ours = [mine for mine, _ in rounds]
-    return {
+    heard = [(mine, theirs) for mine, theirs in rounds if mine.full_rate and theirs.full_rate]
+    latencies = {
+        "operator.event_latency.p99_ms": figures.median(mine.p99_ms for mine, _ in heard),
+        "operator.event_latency.ratio_vs_controller_runtime": figures.median_ratio((mine.p99_ms, theirs.p99_ms) for mine, theirs in heard),
+    } if heard else {}
+    return latencies | {
         "operator.rss5000.mb": figures.median(mine.rss_mb for mine in ours),
         "operator.rss5000.ratio_vs_controller_runtime": figures.median_ratio((mine.rss_mb, theirs.rss_mb) for mine, theirs in rounds),
-        "operator.event_latency.p99_ms": figures.median(mine.p99_ms for mine in ours),
-        "operator.event_latency.ratio_vs_controller_runtime": figures.median_ratio((mine.p99_ms, theirs.p99_ms) for mine, theirs in rounds),
         "operator.idle5000.cpu_percent": figures.median(mine.cpu_percent for mine in ours),
         "operator.idle5000.writes_60s": max(mine.writes for mine in ours),
     }
@@ -115,7 +119,7 @@ def _look(world, options, process):
     looked.writes = len([call for call in log.read() if audit.by_operator(call) and call.writes and call.resource != "leases"]) if process.name == OURS else 0
     looked.rss_mb, looked.peak_mb = process.rss_mb(), process.rss_mb("VmHWM")
     before, reconciles, cpu, began = process.latencies(), process.reconciles(), process.cpu_seconds(), time.monotonic()
-    _send_events(world, options)
+    looked.full_rate = _send_events(world, options)
     looked.busy_percent = 100 * (process.cpu_seconds() - cpu) / (time.monotonic() - began)
     counts = exposition.between(before, process.latencies())
     looked.p50_ms, looked.p99_ms = (1000 * _need(exposition.quantile(counts, share)) for share in (0.5, 0.99))
@@ -131,6 +135,7 @@ def _need(value):
 
 
 def _send_events(world, options):
+    """Whether they went at the rate that was asked for."""
     words = [world.tools / "peer", "events", "--kubeconfig", world.kubeconfig, f"--rate={options.event_rate}", f"--for={options.event_seconds}s"]
     sender = Process(words, world.logs / "events.log", stdout=subprocess.PIPE)
     try:
@@ -141,8 +146,10 @@ def _send_events(world, options):
         sender.stop()
     report = json.loads(text)
     world.say(f"    {report['sent']} events, {report['perSecond']:.0f} a second, {report['failed']} failed")
-    if report["sent"] < DRIFT * options.event_rate * options.event_seconds:
-        raise BenchError(f"only {report['sent']} events came through: the API server is too slow for {options.event_rate} a second")
+    full_rate = report["perSecond"] >= DRIFT * options.event_rate
+    if not full_rate:
+        world.say(f"    the API server is too slow for {options.event_rate:.0f} events a second: this round says nothing of their latency")
+    return full_rate
 
 
 def _remove(world, namespaces):
