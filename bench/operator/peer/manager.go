@@ -68,6 +68,7 @@ func manage(ctx context.Context, config *rest.Config, options managerOptions) er
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        clientgoscheme.Scheme,
 		Cache:                         caches,
+		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: true}}, // Else each Get is a call.
 		Metrics:                       server.Options{BindAddress: options.metricsAddress},
 		LeaderElection:                true,
 		LeaderElectionID:              "bench-peer",

@@ -148,7 +148,7 @@ def _send_events(world, options):
     world.say(f"    {report['sent']} events, {report['perSecond']:.0f} a second, {report['failed']} failed")
     full_rate = report["perSecond"] >= DRIFT * options.event_rate
     if not full_rate:
-        world.say(f"    the API server is too slow for {options.event_rate:.0f} events a second: this round says nothing of their latency")
+        world.say(f"    this machine was too busy for {options.event_rate:.0f} events a second: the round does not count for their latency")
     return full_rate
 
 
