@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "bench" / "operator" / "run.py"
 PORT_BASE = 21060
 SMALL = (
