@@ -4,10 +4,10 @@ SHELL := /bin/bash
 # Another checkout on this machine, or another preset, need not compile the same file again.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 
-.PHONY: help setup build test demo bench-demo images check asan tsan clean
+.PHONY: help setup build test demo bench-demo bench-operator images check asan tsan clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is needed (Debian 12): packages, Go, Python, the local cluster's programs
 	@scripts/setup
@@ -30,6 +30,12 @@ bench-demo: ## the demo's scenario once more, as lines `figure NAME = VALUE UNIT
 	@scripts/build release
 	@scripts/images
 	@scripts/with-root bench/demo/run.py --bench
+
+# Only what it needs; one scenario alone: scripts/with-root build/venv/bin/python bench/operator/run.py drain
+bench-operator: ## the operator beside a ReplicaSet and controller-runtime (5,000 pods), as lines `figure NAME = VALUE UNIT`
+	@scripts/setup packages python cluster bench
+	@scripts/build release sluice-operator sluice-gateway sluice-loadgen
+	@scripts/with-root build/venv/bin/python bench/operator/run.py
 
 images: ## OCI images of the three programs into build/images
 	@scripts/setup packages

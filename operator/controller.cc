@@ -83,6 +83,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       options_(std::move(options)),
       metrics_(std::make_unique<Metrics>(metrics, options_.workers)),
       queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
+      event_latency_(clock, metrics),
       pod_writes_(clock),
       gateway_writes_(clock),
       memory_(clock),
@@ -102,15 +103,20 @@ Controller::~Controller() {
 /// Every change only enqueues the RealtimeGateway it belongs to; the queue joins what comes together.
 void Controller::watch_caches() {
   caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after) {
-    queue_.add(kube::key_of(after ? *after : *before));
+    enqueue(kube::key_of(after ? *after : *before));
   });
   for (kube::Informer* informer :
        {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
     informer->add_handler([this](const kube::Object& before, const kube::Object& after) {
-      if (before) queue_.add(key_of_owner(*before));
-      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) queue_.add(key_of_owner(*after));
+      if (before) enqueue(key_of_owner(*before));
+      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) enqueue(key_of_owner(*after));
     });
   }
+}
+
+void Controller::enqueue(const std::string& key) {
+  event_latency_.heard(key);
+  queue_.add(key);
 }
 
 void Controller::start() {
@@ -135,6 +141,7 @@ void Controller::stop() {
 void Controller::run() {
   if (!prepare()) return;
   poller_.start();
+  event_latency_.restart();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
 }
@@ -188,6 +195,7 @@ void Controller::work() {
       continue;
     }
     const SteadyTime begin = clock_.steady();
+    event_latency_.begun(*key);
     metrics_->active.add(1);
     finish(*key, reconcile(*key));
     metrics_->active.add(-1);

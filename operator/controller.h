@@ -23,6 +23,7 @@
 #include "operator/apply.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/event_latency.h"
 #include "operator/history.h"
 #include "operator/memory.h"
 #include "operator/state_poller.h"
@@ -61,6 +62,7 @@ class Controller {
   };
 
   void watch_caches();
+  void enqueue(const std::string& key);
   void run();
   bool prepare();
   Status read_newest();
@@ -101,6 +103,7 @@ class Controller {
   std::unique_ptr<Metrics> metrics_;
 
   kube::WorkQueue queue_;
+  EventLatency event_latency_;
   StateStore states_;
   OwnWrites pod_writes_;
   OwnWrites gateway_writes_;

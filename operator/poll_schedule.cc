@@ -1,29 +1,58 @@
 #include "operator/poll_schedule.h"
 
 #include <algorithm>
-#include <set>
-#include <tuple>
+#include <utility>
 
 #include "operator/limits.h"
 
 namespace sluice::op {
+namespace {
 
-PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
-  if (entry.target.urgency != PollUrgency::kCandidate) return entry.target.urgency;
-  const bool its_turn = !choosing_.empty() && choosing_.front() == entry.target.key;
-  return its_turn ? PollUrgency::kCandidate : PollUrgency::kOther;
-}
-
-SteadyTime PollSchedule::due_of(const Entry& entry) const {
-  switch (urgency_of(entry)) {
+constexpr Duration period_of(PollUrgency urgency) {
+  switch (urgency) {
     case PollUrgency::kDraining:
-      return entry.asked_at + kPollDraining;
+      return kPollDraining;
     case PollUrgency::kCandidate:
-      return entry.asked_at + kPollCandidate;
+      return kPollCandidate;
     case PollUrgency::kOther:
       break;
   }
-  return entry.asked_at + kPollOther;
+  return kPollOther;
+}
+
+/// Who has its turn in a queue, if it is due: of one urgency whoever was asked first is due first.
+template <typename Queue>
+auto first_due(const Queue& queue, PollUrgency urgency, SteadyTime now) {
+  const bool due = !queue.empty() && (*queue.begin())->asked_at + period_of(urgency) <= now;
+  return due ? *queue.begin() : nullptr;
+}
+
+}  // namespace
+
+PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
+  if (entry.target.urgency != PollUrgency::kCandidate) return entry.target.urgency;
+  const bool its_turn = !in_turn_.empty() && in_turn_ == entry.target.key;
+  return its_turn ? PollUrgency::kCandidate : PollUrgency::kOther;
+}
+
+PollSchedule::Queue& PollSchedule::queue_of(const Entry& entry) {
+  switch (urgency_of(entry)) {
+    case PollUrgency::kDraining:
+      return draining_;
+    case PollUrgency::kCandidate:
+      return candidates_;
+    case PollUrgency::kOther:
+      break;
+  }
+  return others_;
+}
+
+void PollSchedule::enqueue(Entry& entry) {
+  if (!entry.in_flight) queue_of(entry).insert(&entry);
+}
+
+void PollSchedule::dequeue(Entry& entry) {
+  if (!entry.in_flight) queue_of(entry).erase(&entry);
 }
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
@@ -31,14 +60,54 @@ void PollSchedule::set_targets(const std::string& key, const std::vector<PollTar
   bool chooses = false;
   for (const PollTarget& target : targets) {
     kept.insert(target.uid);
-    entries_[target.uid].target = target;
     chooses = chooses || target.urgency == PollUrgency::kCandidate;
+    const auto [known, fresh] = entries_.try_emplace(target.uid);
+    Entry& entry = known->second;
+    if (!fresh) dequeue(entry);
+    entry.target = target;
+    enqueue(entry);
   }
-  std::erase_if(entries_,
-                [&](const auto& entry) { return entry.second.target.key == key && !kept.contains(entry.first); });
+  if (const auto before = uids_of_.find(key); before != uids_of_.end()) {
+    for (const std::string& uid : before->second) {
+      if (kept.contains(uid)) continue;
+      const auto gone = entries_.find(uid);
+      if (gone == entries_.end() || gone->second.target.key != key) continue;
+      dequeue(gone->second);
+      entries_.erase(gone);
+    }
+  }
+  if (kept.empty()) {
+    uids_of_.erase(key);
+  } else {
+    uids_of_[key] = std::move(kept);
+  }
   const auto place = std::find(choosing_.begin(), choosing_.end(), key);
-  if (chooses && place == choosing_.end()) choosing_.push_back(key);
-  if (!chooses && place != choosing_.end()) choosing_.erase(place);
+  if (chooses == (place != choosing_.end())) return;
+  if (chooses) {
+    choosing_.push_back(key);
+  } else {
+    choosing_.erase(place);
+  }
+  update_turn();
+}
+
+/// The candidates of the first choice are urgent, and those of the one before it no more.
+void PollSchedule::update_turn() {
+  const std::string next = choosing_.empty() ? std::string() : choosing_.front();
+  if (next == in_turn_) return;
+  std::vector<Entry*> moved;
+  for (const std::string& key : {in_turn_, next}) {
+    const auto uids = uids_of_.find(key);
+    if (uids == uids_of_.end()) continue;
+    for (const std::string& uid : uids->second) {
+      const auto entry = entries_.find(uid);
+      if (entry != entries_.end() && entry->second.target.urgency == PollUrgency::kCandidate)
+        moved.push_back(&entry->second);
+    }
+  }
+  for (Entry* entry : moved) dequeue(*entry);
+  in_turn_ = next;
+  for (Entry* entry : moved) enqueue(*entry);
 }
 
 /// A choice that does not come about (its reconciles fail) must not keep the others waiting.
@@ -51,6 +120,7 @@ void PollSchedule::pass_turn(SteadyTime now) {
     if (now - turn_since_ < kCandidateTurnMax) return;
     choosing_.push_back(std::move(choosing_.front()));
     choosing_.pop_front();
+    update_turn();
   }
   turn_of_ = choosing_.front();
   turn_since_ = now;
@@ -59,17 +129,12 @@ void PollSchedule::pass_turn(SteadyTime now) {
 std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_only) {
   if (now < last_ + kPollSpacing) return std::nullopt;
   pass_turn(now);
-  Entry* draining = nullptr;
-  Entry* other = nullptr;
-  for (auto& [uid, entry] : entries_) {
-    const PollUrgency urgency = urgency_of(entry);
-    if (entry.in_flight || due_of(entry) > now || (candidates_only && urgency != PollUrgency::kCandidate)) continue;
-    const auto order = [this](const Entry& e) { return std::make_tuple(urgency_of(e), e.asked_at); };
-    Entry*& best = urgency == PollUrgency::kDraining ? draining : other;
-    if (best == nullptr || order(entry) < order(*best)) best = &entry;
-  }
+  Entry* draining = candidates_only ? nullptr : first_due(draining_, PollUrgency::kDraining, now);
+  Entry* other = first_due(candidates_, PollUrgency::kCandidate, now);
+  if (other == nullptr && !candidates_only) other = first_due(others_, PollUrgency::kOther, now);
   Entry* chosen = draining == nullptr || (last_was_draining_ && other != nullptr) ? other : draining;
   if (chosen == nullptr) return std::nullopt;
+  dequeue(*chosen);
   chosen->asked_at = now;
   chosen->in_flight = true;
   last_ = now;
@@ -81,14 +146,22 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
 
 void PollSchedule::finished(const std::string& uid) {
   const auto it = entries_.find(uid);
-  if (it != entries_.end()) it->second.in_flight = false;
+  if (it == entries_.end() || !it->second.in_flight) return;
+  it->second.in_flight = false;
+  enqueue(it->second);
 }
 
 std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {
   std::optional<SteadyTime> earliest;
-  for (const auto& [uid, entry] : entries_) {
-    if (entry.in_flight || (candidates_only && urgency_of(entry) != PollUrgency::kCandidate)) continue;
-    if (!earliest || due_of(entry) < *earliest) earliest = due_of(entry);
+  const auto consider = [&](const Queue& queue, PollUrgency urgency) {
+    if (queue.empty()) return;
+    const SteadyTime due = (*queue.begin())->asked_at + period_of(urgency);
+    if (!earliest || due < *earliest) earliest = due;
+  };
+  consider(candidates_, PollUrgency::kCandidate);
+  if (!candidates_only) {
+    consider(draining_, PollUrgency::kDraining);
+    consider(others_, PollUrgency::kOther);
   }
   if (earliest) earliest = std::max(*earliest, last_ + kPollSpacing);
   return earliest;

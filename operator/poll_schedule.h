@@ -7,7 +7,9 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -26,6 +28,10 @@ struct PollTarget {
 /// Threads: one at a time.
 class PollSchedule {
  public:
+  PollSchedule() = default;
+  PollSchedule(const PollSchedule&) = delete;  // The queues point to the entries.
+  PollSchedule& operator=(const PollSchedule&) = delete;
+
   /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them.
   void set_targets(const std::string& key, const std::vector<PollTarget>& targets);
 
@@ -43,15 +49,29 @@ class PollSchedule {
     SteadyTime asked_at{};
     bool in_flight = false;
   };
+  /// Longest not asked first.
+  struct InTurn {
+    bool operator()(const Entry* a, const Entry* b) const {
+      return std::tie(a->asked_at, a->target.uid) < std::tie(b->asked_at, b->target.uid);
+    }
+  };
+  using Queue = std::set<Entry*, InTurn>;
 
   void pass_turn(SteadyTime now);
+  void update_turn();
+  void enqueue(Entry& entry);
+  void dequeue(Entry& entry);
   [[nodiscard]] PollUrgency urgency_of(const Entry& entry) const;
-  [[nodiscard]] SteadyTime due_of(const Entry& entry) const;
+  [[nodiscard]] Queue& queue_of(const Entry& entry);
 
-  std::map<std::string, Entry> entries_;  ///< By UID.
-  std::deque<std::string> choosing_;      ///< Keys with candidates, the oldest choice first: its turn it is.
-  std::string turn_of_;                   ///< Whose turn it was at the last next(), ...
-  SteadyTime turn_since_{};               ///< ... and since when.
+  std::map<std::string, Entry> entries_;                  ///< By UID.
+  std::map<std::string, std::set<std::string>> uids_of_;  ///< By key.
+  // Who is not in flight, by the urgency that counts now: thousands of pods cost no more than one at each poll.
+  Queue draining_, candidates_, others_;
+  std::deque<std::string> choosing_;  ///< Keys with candidates, the oldest choice first: its turn it is.
+  std::string in_turn_;               ///< The first of them, as the queues know it.
+  std::string turn_of_;               ///< Whose turn it was at the last next(), ...
+  SteadyTime turn_since_{};           ///< ... and since when.
   SteadyTime last_{};
   bool last_was_draining_ = false;
 };

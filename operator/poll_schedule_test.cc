@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "common/base/random.h"
 #include "operator/limits.h"
 
 namespace sluice::op {
@@ -30,7 +31,119 @@ std::vector<std::string> asked(PollSchedule& schedule, SteadyTime from, Duration
   return uids;
 }
 
+/// The same rules by looking at all of them each time.
+class Plainly {
+ public:
+  void set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
+    std::erase_if(all_, [&](const auto& one) {
+      return one.second.target.key == key &&
+             std::none_of(targets.begin(), targets.end(), [&](const PollTarget& t) { return t.uid == one.first; });
+    });
+    bool chooses = false;
+    for (const PollTarget& target : targets) {
+      all_[target.uid].target = target;
+      chooses = chooses || target.urgency == PollUrgency::kCandidate;
+    }
+    const auto place = std::find(choosing_.begin(), choosing_.end(), key);
+    if (chooses && place == choosing_.end()) choosing_.push_back(key);
+    if (!chooses && place != choosing_.end()) choosing_.erase(place);
+  }
+  void finished(const std::string& uid) {
+    if (all_.contains(uid)) all_[uid].in_flight = false;
+  }
+  std::optional<std::string> next(SteadyTime now) {
+    if (now < last_ + kPollSpacing) return std::nullopt;
+    if (choosing_.empty()) {
+      turn_of_.clear();
+    } else {
+      if (choosing_.front() == turn_of_ && now - since_ >= kCandidateTurnMax) {
+        std::rotate(choosing_.begin(), choosing_.begin() + 1, choosing_.end());
+        turn_of_.clear();
+      }
+      if (choosing_.front() != turn_of_) {
+        turn_of_ = choosing_.front();
+        since_ = now;
+      }
+    }
+    const std::string draining = first(now, PollUrgency::kDraining);
+    std::string other = first(now, PollUrgency::kCandidate);
+    if (other.empty()) other = first(now, PollUrgency::kOther);
+    const bool others_turn = draining.empty() || (last_draining_ && !other.empty());
+    const std::string chosen = others_turn ? other : draining;
+    if (chosen.empty()) return std::nullopt;
+    last_draining_ = !others_turn;
+    last_ = now;
+    all_[chosen].asked_at = now;
+    all_[chosen].in_flight = true;
+    return chosen;
+  }
+
+ private:
+  struct One {
+    PollTarget target;
+    SteadyTime asked_at{};
+    bool in_flight = false;
+  };
+  std::string first(SteadyTime now, PollUrgency wanted) {
+    const std::map<PollUrgency, Duration> periods = {{PollUrgency::kDraining, kPollDraining},
+                                                     {PollUrgency::kCandidate, kPollCandidate},
+                                                     {PollUrgency::kOther, kPollOther}};
+    std::string best;
+    for (const auto& [uid, one] : all_) {
+      PollUrgency urgency = one.target.urgency;
+      if (urgency == PollUrgency::kCandidate && (choosing_.empty() || one.target.key != choosing_.front()))
+        urgency = PollUrgency::kOther;
+      if (urgency != wanted || one.in_flight || one.asked_at + periods.at(wanted) > now) continue;
+      if (best.empty() || one.asked_at < all_[best].asked_at) best = uid;
+    }
+    return best;
+  }
+
+  std::map<std::string, One> all_;
+  std::vector<std::string> choosing_;
+  std::string turn_of_;
+  SteadyTime since_{}, last_{};
+  bool last_draining_ = false;
+};
+
 }  // namespace
+
+TEST_CASE("the queues choose as looking at all of them would") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    PollSchedule schedule;
+    Plainly plainly;
+    std::vector<std::string> in_flight;
+    int asked_times = 0;
+    SteadyTime now = kStart;
+    for (int step = 0; step < 3000; ++step) {
+      now += Duration(static_cast<Duration::rep>(random.below(40)));
+      if (random.below(40) == 0) {
+        const std::string key(1, static_cast<char>('a' + random.below(4)));
+        std::vector<PollTarget> targets;
+        for (int i = 0; i < 8; ++i) {
+          const auto urgency = static_cast<PollUrgency>(random.below(3));
+          if (random.below(3) != 0) targets.push_back(target(key + std::to_string(i), urgency, key));
+        }
+        schedule.set_targets(key, targets);
+        plainly.set_targets(key, targets);
+      }
+      const auto next = schedule.next(now);
+      const auto expected = plainly.next(now);
+      REQUIRE((next ? std::optional(next->uid) : std::nullopt) == expected);
+      if (next) in_flight.push_back(next->uid);
+      asked_times += next.has_value();
+      if (!in_flight.empty() && random.below(3) != 0) {
+        const std::size_t which = random.below(in_flight.size());
+        schedule.finished(in_flight[which]);
+        plainly.finished(in_flight[which]);
+        in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(which));
+      }
+    }
+    CHECK(asked_times > 500);
+  }
+}
 
 TEST_CASE("draining pods first, then candidates, then the others in turn") {
   PollSchedule schedule;

@@ -85,6 +85,8 @@ class Client {
   [[nodiscard]] bool connected() const { return current_.has_value(); }
   /// Connections that only wait to be closed.
   [[nodiscard]] int retiring() const;
+  /// Whether it has ever had one.
+  [[nodiscard]] bool opened_before() const { return opened_before_; }
   /// Whether the client has left and holds nothing any more.
   [[nodiscard]] bool gone() const {
     return leaving_ && link(Slot::kA).phase == Phase::kFree && link(Slot::kB).phase == Phase::kFree;

@@ -75,6 +75,16 @@ int run(const Options& options) {
     return 1;
   }
   population.attach(**network);
+  std::unique_ptr<Departures> departures;
+  if (!options.departures.empty()) {
+    auto created = Departures::create(options.departures);
+    if (!created) {
+      log_error("cannot start", {{"error", created.error().message}});
+      return 1;
+    }
+    departures = std::move(*created);
+    population.attach(*departures);
+  }
   CommandInput input(population);
   const auto stop = [&] { population.obey({.stop = true}); };
   const Status stdin_watched = (*network)->watch(STDIN_FILENO, [&] {
@@ -101,6 +111,7 @@ int run(const Options& options) {
     if (now < next_report) continue;
     next_report = std::max(next_report + options.report_interval, now);
     print(report(tally, population.gauges()));
+    if (departures) departures->flush();
   }
   print({{"final", report(tally, population.gauges())}});
   return 0;

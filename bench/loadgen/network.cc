@@ -54,13 +54,15 @@ void Network::unwatch(int fd) {
 }
 
 int Network::connect(Endpoint endpoint, const Target& target, SteadyTime now) {
-  HandshakeRequest request{options_.host, target.path, target.sub_protocol, {}};
+  const std::vector<Server>& then = options_.then;
+  const Server& server = target.returning && !then.empty() ? then[next_server_++ % then.size()] : options_.server;
+  HandshakeRequest request{server.host, target.path, target.sub_protocol, {}};
   for (std::uint8_t& byte : request.nonce) byte = static_cast<std::uint8_t>(shared_.random.below(256));
   const in_addr* source =
       options_.sources.empty() ? nullptr : &options_.sources[next_source_++ % options_.sources.size()];
   const std::uint64_t token = next_token_++;
   auto connection = std::make_unique<Connection>(shared_, endpoint, std::move(request));
-  if (const int error = connection->start(options_.server, source, token)) return error;
+  if (const int error = connection->start(server.address, source, token)) return error;
   connections_.emplace(token, std::move(connection));
   tokens_[key(endpoint)] = token;
   opening_.push_back({now + kOpenTimeout, token});

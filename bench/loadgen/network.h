@@ -18,6 +18,7 @@ namespace sluice::loadgen {
 struct Target {
   std::string path;          ///< With its query.
   std::string sub_protocol;  ///< Empty: none.
+  bool returning = false;    ///< The client has been here before: it goes where --then-url says.
 };
 
 /// Level-triggered epoll; a connection that is done is destroyed at the end of poll(). Threads: one.
@@ -67,6 +68,7 @@ class Network {
   Connection::Shared shared_;
   std::uint64_t next_token_ = 1;
   std::size_t next_source_ = 0;
+  std::size_t next_server_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;  // By token.
   std::unordered_map<std::uint64_t, std::uint64_t> tokens_;                     // Of live connections, by key().
   std::unordered_map<std::uint64_t, std::function<void()>> watched_;            // By token.

@@ -29,36 +29,47 @@ bool read_duration(const std::string& text, Duration& value) {
   return parsed.has_value();
 }
 
-bool read_url(Options& options, const std::string& url) {
+bool read_url(Server& server, const std::string& url) {
   constexpr std::string_view kScheme = "ws://";
   if (!url.starts_with(kScheme)) return false;
-  options.host = url.substr(kScheme.size());
-  if (options.host.ends_with('/')) options.host.pop_back();
-  const std::size_t colon = options.host.find(':');
+  server.host = url.substr(kScheme.size());
+  if (server.host.ends_with('/')) server.host.pop_back();
+  const std::size_t colon = server.host.find(':');
   if (colon == std::string::npos) return false;
   std::uint16_t port = 0;
-  if (!read_number<std::uint16_t>(std::string_view(options.host).substr(colon + 1), port, 1, 65'535)) return false;
-  options.server.sin_family = AF_INET;
-  options.server.sin_port = htons(port);
-  return inet_pton(AF_INET, options.host.substr(0, colon).c_str(), &options.server.sin_addr) == 1;
+  if (!read_number<std::uint16_t>(std::string_view(server.host).substr(colon + 1), port, 1, 65'535)) return false;
+  server.address.sin_family = AF_INET;
+  server.address.sin_port = htons(port);
+  return inet_pton(AF_INET, server.host.substr(0, colon).c_str(), &server.address.sin_addr) == 1;
 }
 
-bool read_sources(Options& options, const std::string& list) {
-  options.sources.clear();
+/// Reads each entry of "A,B" with `read`; an empty one is for `read` to refuse.
+template <typename T>
+bool read_list(std::vector<T>& values, const std::string& list, bool (*read)(T&, const std::string&)) {
+  values.clear();
   for (std::size_t at = 0; at <= list.size();) {
     const std::size_t comma = std::min(list.find(',', at), list.size());
-    in_addr address{};
-    if (inet_pton(AF_INET, list.substr(at, comma - at).c_str(), &address) != 1) return false;
-    options.sources.push_back(address);
+    if (!read(values.emplace_back(), list.substr(at, comma - at))) return false;
     at = comma + 1;
   }
   return true;
 }
 
+bool read_address(in_addr& address, const std::string& text) {
+  return inet_pton(AF_INET, text.c_str(), &address) == 1;
+}
+
+bool read_path(std::string& path, const std::string& text) {
+  path = text;
+  return !path.empty();
+}
+
 const std::map<std::string, Setter>& setters() {
   static const std::map<std::string, Setter> kSetters = {
-      {"--url", read_url},
-      {"--source", read_sources},
+      {"--url", [](Options& o, const std::string& v) { return read_url(o.server, v); }},
+      {"--then-url", [](Options& o, const std::string& v) { return read_list(o.then, v, read_url); }},
+      {"--source", [](Options& o, const std::string& v) { return read_list(o.sources, v, read_address); }},
+      {"--departures", [](Options& o, const std::string& v) { return read_path(o.departures, v); }},
       {"--clients",
        [](Options& o, const std::string& v) { return read_number<std::uint32_t>(v, o.clients, 0, kClientsMax); }},
       {"--over", [](Options& o, const std::string& v) { return read_duration(v, o.over); }},
@@ -112,7 +123,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
     const std::string value = inlined ? argument.substr(equals + 1) : arguments[i];
     if (!setter->second(options, value)) return invalid(quoted_refusal(flag, value));
   }
-  if (options.host.empty()) return invalid("--url is required");
+  if (options.server.host.empty()) return invalid("--url is required");
   return options;
 }
 
@@ -123,6 +134,8 @@ Holds many WebSocket clients in one thread. Commands are read as JSON lines from
 written as JSON lines to stdout; bench/loadgen/README.md describes both.
 
   --url ws://ADDRESS:PORT   the gateway, by IPv4 address
+  --then-url A,B,...        where clients go after their first connection, in turn (where the first one was), as a Service would
+                            send them past a gateway that drains
   --source A,B,...          source addresses, used in turn
   --clients N               clients at the start (0)
   --over D                  reach them over this time (0s)
@@ -135,6 +148,7 @@ written as JSON lines to stdout; bench/loadgen/README.md describes both.
   --churn-mean D            mean life of a connection before its client closes it and comes back (0s: for ever)
   --ping-interval D         a ping on every connection so often (0s: none)
   --report-interval D       (1s)
+  --departures FILE         writes a line for every hint and every end of a connection
   --seed N                  (0: from the system)
 )";
 }

@@ -13,9 +13,16 @@
 
 namespace sluice::loadgen {
 
+/// From ws://ADDR:PORT; an address, never a name.
+struct Server {
+  sockaddr_in address{};
+  std::string host;  ///< "ADDR:PORT", for the Host header.
+};
+
 struct Options {
-  sockaddr_in server{};          ///< From --url ws://ADDR:PORT; an address, never a name.
-  std::string host;              ///< "ADDR:PORT", for the Host header.
+  Server server;                 ///< From --url.
+  std::vector<Server> then;      ///< From --then-url A,B: where clients go after their first connection, in turn.
+  std::string departures;        ///< A file for every hint and every end; empty: none.
   std::vector<in_addr> sources;  ///< From --source A,B: used in turn; empty lets the kernel choose.
   std::uint32_t clients = 0;     ///< The goal at the start.
   Duration over{0};              ///< How long the way to it takes.

@@ -9,7 +9,9 @@ namespace {
 TEST_CASE("all flags are read, in both spellings") {
   const auto options = parse_options({"--url",
                                       "ws://10.96.0.7:8080/",
+                                      "--then-url=ws://10.96.0.8:8080,ws://10.96.0.9:8081",
                                       "--source=10.98.0.2,10.98.0.3",
+                                      "--departures=/tmp/departures",
                                       "--clients",
                                       "10000",
                                       "--over=30s",
@@ -34,9 +36,12 @@ TEST_CASE("all flags are read, in both spellings") {
                                       "--seed",
                                       "7"});
   REQUIRE(options);
-  CHECK(options->host == "10.96.0.7:8080");
-  CHECK(ntohs(options->server.sin_port) == 8080);
-  CHECK(ntohl(options->server.sin_addr.s_addr) == 0x0A600007);
+  CHECK(options->server.host == "10.96.0.7:8080");
+  CHECK(ntohs(options->server.address.sin_port) == 8080);
+  CHECK(ntohl(options->server.address.sin_addr.s_addr) == 0x0A600007);
+  REQUIRE(options->then.size() == 2);
+  CHECK(options->then[1].host == "10.96.0.9:8081");
+  CHECK(options->departures == "/tmp/departures");
   REQUIRE(options->sources.size() == 2);
   CHECK(ntohl(options->sources[1].s_addr) == 0x0A620003);
   CHECK(options->clients == 10'000);
@@ -67,6 +72,9 @@ TEST_CASE("a wrong command line names the flag") {
       {"no port", {"--url", "ws://10.0.0.1"}, "--url cannot be \"ws://10.0.0.1\"; see --help"},
       {"TLS", {"--url", "wss://10.0.0.1:1"}, "--url cannot be \"wss://10.0.0.1:1\"; see --help"},
       {"a port too many", {"--url", "ws://10.0.0.1:65536"}, "--url cannot be \"ws://10.0.0.1:65536\"; see --help"},
+      {"an empty second server",
+       {"--then-url", "ws://10.0.0.1:1,"},
+       "--then-url cannot be \"ws://10.0.0.1:1,\"; see --help"},
       {"an empty source", {"--source", "10.0.0.1,"}, "--source cannot be \"10.0.0.1,\"; see --help"},
       {"a share above one", {"--deaf-share", "1.1"}, "--deaf-share cannot be \"1.1\"; see --help"},
       {"not a number", {"--rate", "nan"}, "--rate cannot be \"nan\"; see --help"},

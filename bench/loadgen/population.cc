@@ -134,15 +134,16 @@ void Population::start_tasks(SteadyTime now) {
 
 Target Population::target_of(const Member& member) const {
   const std::string path = member.kind == Kind::kEcho ? "/echo" : "/tasks";
+  const bool returning = member.client->opened_before();
   switch (member.client->mode()) {
     case HintMode::kSubProtocol:
-      return {path, "sluice.v1"};
+      return {path, "sluice.v1", returning};
     case HintMode::kQuery:
-      return {path + "?sluice-hints=1", ""};
+      return {path + "?sluice-hints=1", "", returning};
     case HintMode::kDeaf:
       break;
   }
-  return {path, ""};
+  return {path, "", returning};
 }
 
 void Population::open_connections(SteadyTime now) {
@@ -243,7 +244,9 @@ void Population::on_refused(Endpoint endpoint, const std::string& reason, std::o
 void Population::on_message(Endpoint endpoint, const Incoming& message) {
   const SteadyTime now = clock_.steady();
   Member& member = members_.at(endpoint.client);
+  const std::uint64_t hints_before = tally_.hints;
   member.client->on_message(endpoint.slot, message.opcode, message.payload, now);
+  if (departures_ != nullptr && tally_.hints > hints_before) departures_->note(now, "hint");
   settle(endpoint.client, member, now);
 }
 
@@ -253,6 +256,7 @@ void Population::on_end(Endpoint endpoint, const End& end) {
   const std::uint64_t abnormal_before = tally_.abnormal.total();
   const std::size_t awaited = member.workload->outstanding(endpoint.slot);
   member.client->on_end(endpoint.slot, end, now);
+  if (departures_ != nullptr) departures_->note(now, "end");
   if (tally_.abnormal.total() > abnormal_before && abnormal_before < kEndsLoggedMax) {
     log_warn("abnormal end", {{"client", endpoint.client},
                               {"kind", static_cast<int>(end.kind)},

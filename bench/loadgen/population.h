@@ -9,6 +9,7 @@
 
 #include "bench/loadgen/client.h"
 #include "bench/loadgen/command.h"
+#include "bench/loadgen/departures.h"
 #include "bench/loadgen/network.h"
 #include "bench/loadgen/pace.h"
 #include "bench/loadgen/task.h"
@@ -23,6 +24,8 @@ class Population final : public Wire, public ConnectionListener {
   Population(const Options& options, const Clock& clock, Tally& tally, Random& random);
   /// Before the first tick; `network` outlives the population's last tick.
   void attach(Network& network) { network_ = &network; }
+  /// Notes every hint and every end from now on; `departures` outlives the population.
+  void attach(Departures& departures) { departures_ = &departures; }
 
   void obey(const Command& command);
   /// Does what has come due: starts and retires clients, opens connections, lets clients speak.
@@ -78,6 +81,7 @@ class Population final : public Wire, public ConnectionListener {
   Tally& tally_;
   Random& random_;
   Network* network_ = nullptr;
+  Departures* departures_ = nullptr;  ///< Null: nobody asks.
 
   ClientRules client_rules_;
   EchoRules echo_rules_, deaf_echo_rules_;

@@ -11,6 +11,7 @@ import os
 import pathlib
 import socket
 import struct
+import time
 from http import HTTPStatus
 
 import pytest
@@ -141,6 +142,29 @@ def test_hinted_clients_make_before_break():
     assert final["hints"] == 60
     assert final["connects"]["overlaps"] == 60
     assert final["connects"]["reconnects"] == 0
+
+
+def test_clients_that_are_told_to_go_come_back_elsewhere_and_every_departure_is_noted(tmp_path):
+    """As past a Service, which sends nobody to a gateway that drains."""
+    async def hint_at_once(connection):
+        await connection.send(json.dumps({"reconnect": {"after_ms": 200, "reason": "drain", "resume": ""}}))
+        async for message in connection:
+            await connection.send(message)
+
+    async def scenario():
+        async with serve(echo, "127.0.0.1", 0, subprotocols=[Subprotocol("sluice.v1")], select_subprotocol=select, compression=None) as other:
+            there = other.sockets[0].getsockname()[1]
+            flags = ["--clients", "20", "--deaf-share", "0", "--query-share", "0", "--then-url", f"ws://127.0.0.1:{there}", "--departures", tmp_path / "departures"]
+            moved = lambda r: r["connects"]["overlaps"] == 20 and r["ends"]["own_1000"] == 20 and r["connected"] == 20  # noqa: E731
+            return await run(hint_at_once, map(str, flags), [moved])
+    final = asyncio.run(scenario())
+    assert_clean(final)
+    assert final["hints"] == 20
+    noted = [line.split() for line in (tmp_path / "departures").read_text().splitlines()]
+    assert [what for _, what in noted].count("hint") == 20
+    assert [what for _, what in noted].count("end") == 40  # Of both connections of each.
+    times = [float(at) for at, _ in noted]
+    assert times == sorted(times) and abs(times[0] - time.monotonic()) < DEADLINE_SECONDS
 
 
 def test_deaf_clients_see_only_the_close_and_come_back_later():

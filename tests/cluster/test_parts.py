@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sluice_cluster import cgroups, go, host, mounts, network, ownership, processes
+from sluice_cluster import cgroups, control_plane, go, host, mounts, network, ownership, processes
 from sluice_cluster.errors import ClusterError
 from sluice_cluster.settings import CHECKOUT, STATE_PATH_BYTES_MAX, Settings, cache_root, default_state
 
@@ -56,7 +56,7 @@ def test_clusters_side_by_side_share_no_address_and_no_port():
 
 
 def test_settings_come_back_from_the_record_as_they_were():
-    settings = Settings(STATE, 26420, "10.16.0.0/14", True, "1m")
+    settings = Settings(STATE, 26420, "10.16.0.0/14", True, "1m", "/policy.yaml")
     assert Settings.from_json(settings.to_json()) == settings
 
 
@@ -265,3 +265,10 @@ def test_rules_of_another_node_are_refused_with_the_command_that_removes_them(mo
     removal = "nft delete table ip kube-proxy && nft delete table ip6 kube-proxy"
     with pytest.raises(ClusterError, match=f"or, where none does: {removal}$"):
         network.check_free(Settings(STATE))
+
+
+def test_an_audit_log_is_kept_only_where_a_policy_asks_for_it():
+    without, kept = Settings(STATE), Settings(STATE, audit_policy="/policy.yaml")
+    assert not [word for word in control_plane.kube_apiserver(without) if "audit" in word]
+    words = control_plane.kube_apiserver(kept)
+    assert {"--audit-policy-file=/policy.yaml", "--audit-log-path=/state/logs/audit.log"} <= set(words)

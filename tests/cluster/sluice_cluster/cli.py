@@ -48,6 +48,12 @@ def parser():
         metavar="DURATION",
         help="how long the HPA looks back before it scales down (default: %(default)s)",
     )
+    up.add_argument(
+        "--audit-policy",
+        type=Path,
+        metavar="FILE",
+        help="an audit.k8s.io Policy: the API server then writes what it says to logs/audit.log, a JSON object a line",
+    )
     commands.add_parser("down", parents=[common], help="stop it and remove everything that it put on this machine")
     commands.add_parser(
         "status", parents=[common], help="show what runs; exit code 0: all of it, 1: not all, 3: no cluster there"
@@ -98,6 +104,7 @@ def _up(arguments):
             arguments.network,
             arguments.control_plane_only,
             arguments.hpa_downscale_stabilization,
+            str(arguments.audit_policy.resolve(strict=True)) if arguments.audit_policy else "",
         )
     )
     return 0

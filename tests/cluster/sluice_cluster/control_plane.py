@@ -70,6 +70,18 @@ def kube_apiserver(settings):
         f"--proxy-client-key-file={pki}/front-proxy-client.key",
         # Without a kube-proxy there are no cluster IPs; the aggregator then goes to the endpoints themselves.
         f"--enable-aggregator-routing={'true' if settings.control_plane_only else 'false'}",
+        *_audit_flags(settings),
+    ]
+
+
+def _audit_flags(settings):
+    if not settings.audit_policy:
+        return []
+    return [
+        f"--audit-policy-file={settings.audit_policy}",
+        f"--audit-log-path={settings.audit_log}",
+        # Megabytes. One file, so that who reads it while it grows need not follow it to the next.
+        "--audit-log-maxsize=1000000",
     ]
 
 

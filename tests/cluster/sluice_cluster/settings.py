@@ -58,6 +58,7 @@ class Settings:
     network: str = DEFAULT_NETWORK
     control_plane_only: bool = False
     hpa_downscale_stabilization: str = DEFAULT_HPA_DOWNSCALE_STABILIZATION
+    audit_policy: str = ""  # Path of an audit.k8s.io Policy; none: the API server keeps no audit log.
 
     def check(self):
         """Raises ClusterError for values no cluster can run with."""
@@ -140,6 +141,10 @@ class Settings:
     @property
     def logs(self):
         return self.state / "logs"
+
+    @property
+    def audit_log(self):
+        return self.logs / "audit.log"
 
     @property
     def pki(self):
