@@ -1,4 +1,4 @@
-// The operator's informers: one a resource type, all namespaces, only objects that carry our label.
+// The operator's informers: one a resource type, only objects that carry our label.
 #pragma once
 
 #include "common/kube/informer.h"
@@ -12,8 +12,8 @@ struct Caches {
   kube::Informer pdbs;
   kube::Informer config_maps;
 
-  /// References outlive the caches.
-  Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics);
+  /// `ns`: the one namespace that is watched; empty: all. References outlive the caches.
+  Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics, const std::string& ns);
 
   void start();
   void stop();

@@ -151,10 +151,10 @@ bool Controller::prepare() {
 /// counts like a write of our own. Else a drain that had just begun could be joined by a second one, or begun for a
 /// spec that is no more.
 Status Controller::read_newest() {
-  const auto gateways = client_.list(kube::kRealtimeGateways, "");
+  const auto gateways = client_.list(kube::kRealtimeGateways, options_.watch_ns);
   if (!gateways) return gateways.error();
   for (const Json& gateway : (*gateways)["items"]) gateway_writes_.wrote(kube::key_of(gateway), gateway);
-  const auto pods = client_.list(kube::kPods, "", {.label_selector = kGatewayLabel});
+  const auto pods = client_.list(kube::kPods, options_.watch_ns, {.label_selector = kGatewayLabel});
   if (!pods) return pods.error();
   for (Json pod : (*pods)["items"]) {
     slim_pod(pod);
