@@ -1,0 +1,104 @@
+"""Which runs a campaign consists of, made from the record of a run without a fault; and running them side by side."""
+
+import asyncio
+import dataclasses
+import os
+import random
+
+from . import faults, scenarios, summary
+from .run import Run
+
+# A run that acts costs a third of a core; one that only waits for its quiet time costs nothing.
+SIDE_BY_SIDE = max(4, 2 * (os.cpu_count() or 2))
+
+CRASH = ("kill-before", "kill-after", "lose-answer")
+ERRORS = ("conflict", "too-many", "fail", "fail-committed", "lose-call")
+DELAYS_MS = (300, 1500)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One run that is to be done."""
+
+    campaign: str
+    scenario: str
+    fault: str
+
+
+def crash(reference):
+    return [f"{kind}:{key}" for key in _keys(reference) for kind in CRASH]
+
+
+def errors(reference):
+    return [f"{kind}:{key}" for key in _keys(reference) for kind in ERRORS]
+
+
+def lease(reference):
+    # Events are not the leader's alone to decide: whatever is stolen at one of them is stolen at the write beside it.
+    return [f"steal-lease:{key}" for key in _keys(reference) if " events" not in key]
+
+
+def stale(reference):
+    """Each watch delayed, cut, doubled, expired, and each of its events hidden; then time travel at each write to what watches bring."""
+    found = []
+    for resource in faults.CACHED:
+        found += [f"delay:{resource}:{ms}" for ms in DELAYS_MS] + [f"duplicate:{resource}"]
+        for number in range(1, reference.events[resource] + 1):
+            found += [f"{kind}:{resource}:{number}" for kind in ("cut", "cut-after", "gone", "hide")]
+    for key in _keys(reference):
+        if " pods" in key or " realtimegateways" in key:
+            found += [f"time-travel:{since}:{key}" for since in ("write", "mark")]
+    return found
+
+
+CAMPAIGNS = {"crash": crash, "stale": stale, "errors": errors, "lease": lease}
+
+
+def _keys(reference):
+    """In order, each once; the Lease's own writes are no part of the scenario."""
+    return list(dict.fromkeys(key for key in reference.writes if " leases" not in key))
+
+
+def smoke(plans, count, seed):
+    """`count` of the plans, spread over kinds of faults and scenarios, the same ones for the same seed."""
+    pick = random.Random(seed)
+    by_kind = {}
+    for plan in plans:
+        by_kind.setdefault((plan.campaign, plan.fault.split(":")[0]), []).append(plan)
+    for kind in by_kind.values():
+        pick.shuffle(kind)
+    chosen = []
+    while len(chosen) < count and any(by_kind.values()):
+        for kind in by_kind.values():
+            if kind and len(chosen) < count:
+                chosen.append(kind.pop())
+    return chosen
+
+
+async def references(world, names, quiet_s, seed, heard):
+    """The run without a fault of each scenario, by name."""
+    plans = [Plan("reference", name, "none") for name in names]
+    return dict(zip(names, await side_by_side(world, plans, {}, quiet_s, seed, heard)))
+
+
+async def side_by_side(world, plans, known, quiet_s, seed, heard):
+    """Results in the order of the plans. `heard(plan, result)` as soon as each is there."""
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(plan):
+        async with room:
+            result = await Run(world, scenarios.ALL[plan.scenario], plan.fault, quiet_s, seed).execute()
+        compare(plan, result, known.get(plan.scenario))
+        heard(plan, result)
+        return result
+
+    return await asyncio.gather(*(one(plan) for plan in plans))
+
+
+def compare(plan, result, reference):
+    """The end state and the counts of what was made and removed are those of the run without a fault."""
+    if reference is None or not result.end or not result.passed:
+        return
+    result.violations += [f"end state: {sentence}" for sentence in summary.difference(reference.end, result.end)]
+    if not scenarios.ALL[plan.scenario].counts_vary:
+        result.violations += [f"made and removed: {sentence}" for sentence in summary.difference(reference.lifecycle, result.lifecycle)]
