@@ -8,8 +8,9 @@ import random
 from . import faults, scenarios, summary
 from .run import Run
 
-# A run that acts costs a third of a core; one that only waits for its quiet time costs nothing.
-SIDE_BY_SIDE = max(4, 2 * (os.cpu_count() or 2))
+# A run that acts costs a third of a core; one that only waits for its quiet time next to nothing, but memory.
+ACTING_MAX = 3 * (os.cpu_count() or 2)
+RUNS_MAX = 64
 
 CRASH = ("kill-before", "kill-after", "lose-answer")
 ERRORS = ("conflict", "too-many", "fail", "fail-committed", "lose-call")
@@ -83,11 +84,11 @@ async def references(world, names, quiet_s, seed, heard):
 
 async def side_by_side(world, plans, known, quiet_s, seed, heard):
     """Results in the order of the plans. `heard(plan, result)` as soon as each is there."""
-    room = asyncio.Semaphore(SIDE_BY_SIDE)
+    room, places = asyncio.Semaphore(ACTING_MAX), asyncio.Semaphore(RUNS_MAX)
 
     async def one(plan):
-        async with room:
-            result = await Run(world, scenarios.ALL[plan.scenario], plan.fault, quiet_s, seed).execute()
+        async with places:
+            result = await Run(world, scenarios.ALL[plan.scenario], plan.fault, quiet_s, seed, room).execute()
         compare(plan, result, known.get(plan.scenario))
         heard(plan, result)
         return result

@@ -40,7 +40,7 @@ class Result:
     end: dict = dataclasses.field(default_factory=dict)
     lifecycle: dict = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
-    note: str = ""  # Where the run's logs are, if it failed.
+    note: str = ""  # The file that tells the run's story; the logs lie beside it.
 
     @property
     def passed(self):
@@ -61,9 +61,10 @@ class Past:
 
 
 class Run:
-    """Threads: the event loop's. `world` outlives it. Scenarios use what stands under "for scenarios"."""
+    """Threads: the event loop's. `world` outlives it. `room` is held while the run acts, and given back while it only waits. Scenarios use what stands under "for scenarios"."""
 
-    def __init__(self, world, scenario, fault="none", quiet_s=6.0, seed=1):
+    def __init__(self, world, scenario, fault="none", quiet_s=6.0, seed=1, room=None):
+        self._room = room or contextlib.nullcontext()
         self.world, self.scenario, self.seed, self.quiet_s = world, scenario, seed, quiet_s
         self.fault = faults.make(fault)
         self.fault.run = self
@@ -86,8 +87,10 @@ class Run:
         result = Result(f"{self.scenario.name} {self.fault.text}", self.command)
         self.folder = self.world.new_folder(self.namespace)
         try:
-            await self._begin()
-            await self.scenario.act(self)
+            async with self._room:
+                await self._begin()
+                await self.scenario.act(self)
+                await self.until(self.converged, "the state that the spec asks for")
             await self._settle()
         except (NotReached, KubeError) as error:
             self.violations.append(f"{type(error).__name__}: {error}")
@@ -111,8 +114,7 @@ class Run:
         await self.start_operator()
 
     async def _settle(self):
-        """Convergence, and then a time in which nothing is written but the Lease."""
-        await self.until(self.converged, "the state that the spec asks for", CONVERGES_WITHIN_S)
+        """After convergence a time in which nothing is written but the Lease."""
         limit = time.monotonic() + CONVERGES_WITHIN_S + self.quiet_s
         while (left := self._last_write() + self.quiet_s - time.monotonic()) > 0:
             if time.monotonic() > limit:
@@ -124,8 +126,7 @@ class Run:
 
     async def _end(self, result):
         """Everything that the run has started ends; the evidence is judged."""
-        with contextlib.suppress(KubeError):
-            await self._judge(result)
+        self._judge(result)
         for operator in self.operators:
             if operator.exit_code is None and (code := await operator.stop()) != 0:
                 self.violations.append(f"operator {operator.number} ended with {code} after SIGTERM")
@@ -133,13 +134,12 @@ class Run:
                 self.violations.append(f"operator {operator.number} has ended by itself with {operator.exit_code}")
         await self.proxy.stop()
         result.violations = self.violations
+        result.note = self._dump(result)
         self.world.record.unlisten(self.namespace)
         await self.world.node.forget(self.namespace)
         await self._remove_objects()
-        if result.violations:
-            result.note = self._dump(result)
 
-    async def _judge(self, result):
+    def _judge(self, result):
         history = sorted(self.history, key=lambda seen: seen.version)
         evidence = oracles.Evidence(
             history, self.proxy.writes, self.accounts, self.fault.delay_s, frozenset(self.killed_pods), frozenset(self.strangers)
