@@ -5,7 +5,7 @@ import dataclasses
 import os
 import random
 
-from . import faults, scenarios, summary
+from . import acto, faults, scenarios, summary
 from .run import Run
 
 # A run that acts costs a third of a core; one that only waits for its quiet time next to nothing, but memory.
@@ -60,6 +60,46 @@ def _keys(reference):
     return list(dict.fromkeys(key for key in reference.writes if " leases" not in key))
 
 
+def find(name):
+    """The scenario of a name."""
+    return acto.chain_scenario(name) if name.startswith("chain-") else scenarios.ALL[name]
+
+
+def reference_of(name):
+    """The run that a scenario's end is compared with: one without a fault, or, where it comes back to its beginning, one that never left it."""
+    return "fresh" if name.startswith("chain-") or name in acto.RECOVERIES else name
+
+
+def everything(known, names):
+    """The plans of the campaigns `names` over the scenarios whose references are `known`."""
+    return [
+        Plan(campaign, name, fault)
+        for campaign in names
+        for name, reference in known.items()
+        if reference.passed and not scenarios.ALL[name].only
+        for fault in CAMPAIGNS[campaign](reference)
+    ]
+
+
+def living():
+    """Acto's runs on living gateways."""
+    return [Plan("acto", name, "none") for name in (*acto.chains(), *acto.RECOVERIES)]
+
+
+async def offers(world, mutations, heard):
+    """Acto's values, each offered to the API server."""
+    await world.kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": "offers"}})
+    room = asyncio.Semaphore(ACTING_MAX)
+
+    async def one(mutation):
+        async with room:
+            result = await acto.offer(world, "offers", mutation)
+        heard(Plan("offers", str(mutation), "none"), result)
+        return result
+
+    return await asyncio.gather(*(one(mutation) for mutation in mutations))
+
+
 def smoke(plans, count, seed):
     """`count` of the plans, spread over kinds of faults and scenarios, the same ones for the same seed."""
     pick = random.Random(seed)
@@ -88,8 +128,8 @@ async def side_by_side(world, plans, known, quiet_s, seed, heard):
 
     async def one(plan):
         async with places:
-            result = await Run(world, scenarios.ALL[plan.scenario], plan.fault, quiet_s, seed, room).execute()
-        compare(plan, result, known.get(plan.scenario))
+            result = await Run(world, find(plan.scenario), plan.fault, quiet_s, seed, room).execute()
+        compare(plan, result, known.get(reference_of(plan.scenario)))
         heard(plan, result)
         return result
 
@@ -101,5 +141,5 @@ def compare(plan, result, reference):
     if reference is None or not result.end or not result.passed:
         return
     result.violations += [f"end state: {sentence}" for sentence in summary.difference(reference.end, result.end)]
-    if not scenarios.ALL[plan.scenario].counts_vary:
+    if not find(plan.scenario).counts_vary and reference_of(plan.scenario) == plan.scenario:
         result.violations += [f"made and removed: {sentence}" for sentence in summary.difference(reference.lifecycle, result.lifecycle)]

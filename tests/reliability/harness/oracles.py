@@ -126,8 +126,8 @@ def enough_stay_available(evidence):
         lost = seen.resource == "pods" and seen.uid in step.available_before and seen.uid not in step.available_after
         if not lost or step.deleting or seen.uid in evidence.killed_pods or not _by_the_operator(seen):
             continue
-        wanted = _least(desires, seen.at - recent) - step.rollout_unavailable
-        had = max([len(step.available_after)] + [count - 1 for at, count in counts[:-1] if at >= seen.at - recent])
+        wanted = min(_held(desires, seen.at - recent)) - step.rollout_unavailable
+        had = max(len(step.available_after), max(_held(counts[:-1], seen.at - recent), default=0) - 1)
         if had < wanted:
             yield f"version {seen.version}: {seen.name} goes and {had} stay available, where {wanted} are wanted"
 
@@ -147,8 +147,8 @@ def no_twins(evidence):
             alive[seen.uid] = True
         else:
             alive.pop(seen.uid, None)
-        most = max((value for at, value in desires if at >= seen.at - recent), default=desires[-1][1] if desires else 0)
-        if len(alive) > before and seen.kind == "ADDED" and len(alive) > max(most, desires[-1][1] if desires else 0):
+        most = max(_held(desires, seen.at - recent), default=0)
+        if len(alive) > before and seen.kind == "ADDED" and len(alive) > most:
             yield f"version {seen.version}: {len(alive)} live pods, {seen.name} among them, where {most} are wanted"
 
 
@@ -224,10 +224,9 @@ def _by_the_operator(seen):
     return draining(seen) or seen.terminating or seen.gone
 
 
-def _least(desires, since):
-    """The least that was asked for lately: what came before counts where it still held then."""
-    held = [value for at, value in desires if at < since][-1:]
-    return min(held + [value for at, value in desires if at >= since])
+def _held(values, since):
+    """What held at any time since then."""
+    return [value for at, value in values if at < since][-1:] + [value for at, value in values if at >= since]
 
 
 def _budgets(evidence):

@@ -10,7 +10,7 @@ import time
 import uuid
 
 from . import faults, oracles, summary
-from .kube import KubeError
+from .kube import KubeError, path_of
 from .names import Names
 from .operator_process import OperatorProcess
 from .proxy import Answer, Proxy
@@ -22,6 +22,7 @@ CONVERGES_WITHIN_S = 75
 # Until a leader that has lost its Lease has ended (it looks every 2 s), and from when on a write of its would be one too many.
 ENDS_WITHIN_S = 15
 WRITES_WITHIN_S = 6
+CONFLICTS_MAX = 10
 
 
 class NotReached(AssertionError):
@@ -259,9 +260,9 @@ class Run:
     async def start_operator(self):
         number = len(self.operators) + 1
         operator = OperatorProcess(self.world.program, self.folder, number, self.kubeconfig, self.namespace, self.fault.elects)
-        self.operators.append(operator)
         self.proxy.operator = number
         await operator.start()
+        self.operators.append(operator)
 
     async def restart_operator(self):
         await self.operators[-1].kill()
@@ -339,19 +340,57 @@ class Run:
         self.mark_version = max((seen.version for seen in self.history), default=0)
 
     async def change(self, **spec):
-        await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": spec})
+        await self._seen(await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": spec}))
 
     async def scale(self, replicas):
         """Through the scale subresource, as an autoscaler does."""
-        await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": {"replicas": replicas}}, "scale")
+        await self._seen(await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": {"replicas": replicas}}, "scale"))
 
     async def delete(self, policy="Background"):
-        await self.world.kube.delete("realtimegateways", self.namespace, GATEWAY, propagationPolicy=policy)
+        await self._seen(await self.world.kube.delete("realtimegateways", self.namespace, GATEWAY, propagationPolicy=policy))
 
     async def delete_pod(self, pod):
         """As `kubectl delete pod`."""
         self.killed_pods.add(pod.uid)
-        await self.world.kube.delete("pods", self.namespace, pod.name)
+        await self._seen(await self.world.kube.delete("pods", self.namespace, pod.name))
+
+    async def replace(self, spec):
+        """The whole spec at once, whatever stood in it."""
+        path = path_of("realtimegateways", self.namespace, GATEWAY)
+        for left in reversed(range(CONFLICTS_MAX)):
+            gateway = await self.world.kube.call("GET", path)
+            try:
+                return await self._seen(await self.world.kube.call("PUT", path, {**gateway, "spec": spec}))
+            except KubeError as error:  # The operator's status came in between.
+                if error.status != 409 or left == 0:
+                    raise
+        return None
+
+    async def limit_pods(self, most):
+        """A ResourceQuota, in force when this returns."""
+        body = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(most)}}}
+        if ("resourcequotas", "pods") in self.objects:
+            await self.world.kube.patch("resourcequotas", self.namespace, "pods", body)
+        else:
+            await self.world.kube.create("resourcequotas", self.namespace, body)
+        await self.until(lambda: self._quota() == str(most), "the quota to be counted")
+
+    def _quota(self):
+        seen = self.objects.get(("resourcequotas", "pods"))
+        return seen and seen.object.get("status", {}).get("hard", {}).get("pods")
+
+    def expect(self, holds, otherwise):
+        """A scenario's own oracle."""
+        if not holds:
+            self.violations.append(otherwise)
+
+    def serves(self, seen):
+        return oracles.live(seen) and oracles.ready(seen)
+
+    async def _seen(self, answer):
+        """The record shows what was just written: what is waited for next is not taken for granted by an older picture."""
+        version = int(answer["metadata"].get("resourceVersion", 0))
+        await self.until(lambda: any(seen.version >= version for seen in reversed(self.history)), "the record to show a write")
 
     async def crash_gateway(self, pod):
         self.killed_pods.add(pod.uid)

@@ -15,23 +15,29 @@ SLOW = {"perSecondPerReceiver": 4, "perSecondMax": 4}
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """`counts_vary`: two good runs may make and remove different numbers of objects (why: see the scenario)."""
+    """`counts_vary`: two good runs may make and remove different numbers of objects (why: see the scenario). `only`: the one campaign it is for."""
 
     name: str
     act: object
     spec: dict
     counts_vary: bool = False
+    only: str = ""
 
 
 ALL = {}
 
 
-def scenario(name, counts_vary=False, **spec):
+def scenario(name, counts_vary=False, only="", **spec):
     def add(act):
-        ALL[name] = Scenario(name, act, {**SPEC, **spec}, counts_vary)
+        ALL[name] = Scenario(name, act, {**SPEC, **spec}, counts_vary, only)
         return act
 
     return add
+
+
+def everyday():
+    """Names of those that all campaigns with faults go through."""
+    return [name for name, each in ALL.items() if not each.only]
 
 
 @scenario("create")

@@ -16,7 +16,7 @@ def end_state(objects, names, owner_uid):
     """Of the objects that are there, by kind and name; pods, whose names mean nothing, as a sorted list."""
     state = {"pods": []}
     for seen in sorted(objects, key=lambda seen: (seen.resource, seen.name)):
-        if seen.name in NOT_OURS:
+        if seen.name in NOT_OURS or seen.resource == "resourcequotas":
             continue
         if seen.resource == "pods":
             state["pods"].append(_masked(_pod(seen.object), names, owner_uid))
