@@ -38,8 +38,6 @@ async def offer(world, namespace, mutation):
             result.violations.append(f"refused with {refused}")
         elif mutation.field not in refused.message:
             result.violations.append(f"the refusal does not name {mutation.field}: {refused.message}")
-        elif mutation.kind == "deleted":
-            result.violations.append(f"it cannot be left out: {refused.message}")
     return result
 
 

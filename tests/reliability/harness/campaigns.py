@@ -10,7 +10,7 @@ from .run import Run
 
 # A run that acts costs a third of a core; one that only waits for its quiet time next to nothing, but memory.
 ACTING_MAX = 3 * (os.cpu_count() or 2)
-RUNS_MAX = 64
+RUNS_MAX = 128
 
 CRASH = ("kill-before", "kill-after", "lose-answer")
 ERRORS = ("conflict", "too-many", "fail", "fail-committed", "lose-call")

@@ -29,7 +29,7 @@ class Tally:
             self._write("\n".join([f"FAILED {plan.campaign}: {result.name}", *(f"  {each}" for each in result.violations), f"  again: {result.command}", f"  story: {result.note}"]))
         elif time.monotonic() - self._told > 10:
             self._told = time.monotonic()
-            self._write(f"... {self.passed + self.failed} runs, {self.failed} failed")
+            self._write(f"... {self.passed + self.failed} runs, {self.failed} failed; {plan.campaign} {plan.scenario}")
 
     def failures(self):
         return [f"{plan.campaign}: {result.name}: {'; '.join(result.violations)} (again: {result.command})" for plan, result in self.results if not result.passed]
