@@ -21,5 +21,5 @@ def build():
 @pytest.fixture(scope="session")
 def control_plane():
     """A real one with the CRD in it."""
-    with worlds.control_plane() as plane:
+    with worlds.control_plane(worlds.SMOKE_PORT_BASE) as plane:
         yield plane

@@ -374,6 +374,22 @@ class Run:
         else:
             await self.world.kube.create("resourcequotas", self.namespace, body)
         await self.until(lambda: self._quota() == str(most), "the quota to be counted")
+        # The API server admits by a cache of its own, which may be behind.
+        end = time.monotonic() + CONVERGES_WITHIN_S
+        while await self._admits_a_pod() != (len(self.pods()) < most):
+            if time.monotonic() > end:
+                raise NotReached("the quota is not in force")
+            await self._wait(0.2)
+
+    async def _admits_a_pod(self):
+        body = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+        try:
+            await self.world.kube.create("pods", self.namespace, body, dryRun="All")
+        except KubeError as refused:
+            if refused.status != 403:
+                raise
+            return False
+        return True
 
     def _quota(self):
         seen = self.objects.get(("resourcequotas", "pods"))
