@@ -54,6 +54,13 @@ def test_a_part_of_campaign(loop, made, references, campaign):
     assert len(tally.results) == RUNS[campaign] and len(reached) > 0.6 * RUNS[campaign]
 
 
+def test_runs_that_have_found_a_bug(loop, made, references):
+    tally = report.Tally()
+    loop.run_until_complete(campaigns.side_by_side(made, campaigns.REGRESSIONS, references, QUIET_S, SEED, tally.add))
+    assert not tally.failed, "\n".join(tally.failures())
+    assert all(result.reached for _, result in tally.results)
+
+
 def test_every_field_is_offered(loop, made):
     tally = report.Tally()
     loop.run_until_complete(campaigns.offers(made, acto.all_mutations(), tally.add))

@@ -6,8 +6,9 @@ import random
 import yaml
 
 from . import consistency, schema
+from .fleet import GATEWAY
 from .kube import KubeError
-from .run import GATEWAY, Result
+from .run import Result
 from .scenarios import SPEC, Scenario, scenario
 from .world import ROOT
 

@@ -26,6 +26,13 @@ class Plan:
     fault: str
 
 
+# Runs that have found a bug, each gone through in every `make test`; docs/RELIABILITY.md tells of them.
+REGRESSIONS = (
+    Plan("stale", "scale-down", "time-travel:mark:DELETE pods p1 1"),
+    Plan("stale", "scale-down", "time-travel:mark:POST events DrainCompleted 1"),
+)
+
+
 def crash(reference):
     return [f"{kind}:{key}" for key in _keys(reference) for kind in CRASH]
 

@@ -10,23 +10,16 @@ import time
 import uuid
 
 from . import faults, oracles, summary
-from .kube import KubeError, path_of
+from .fleet import CONVERGES_WITHIN_S, Fleet, NotReached
+from .kube import KubeError
 from .names import Names
 from .operator_process import OperatorProcess
 from .proxy import Answer, Proxy
 from .scripted_gateway import ScriptedGateway
 
-GATEWAY = "edge"
-# Of a drain, a back-off of 30 s (the most there is), and a machine that does other things; then it counts as stuck.
-CONVERGES_WITHIN_S = 75
 # Until a leader that has lost its Lease has ended (it looks every 2 s), and from when on a write of its would be one too many.
 ENDS_WITHIN_S = 15
 WRITES_WITHIN_S = 6
-CONFLICTS_MAX = 10
-
-
-class NotReached(AssertionError):
-    """What was waited for did not come."""
 
 
 @dataclasses.dataclass
@@ -61,8 +54,8 @@ class Past:
         return Answer(200, json.dumps(body).encode())
 
 
-class Run:
-    """Threads: the event loop's. `world` outlives it. `room` is held while the run acts, and given back while it only waits. Scenarios use what stands under "for scenarios"."""
+class Run(Fleet):
+    """Threads: the event loop's. `world` outlives it. `room` is held while the run acts, and given back while it only waits. What scenarios use is in fleet.py."""
 
     def __init__(self, world, scenario, fault="none", quiet_s=6.0, seed=1, room=None):
         self._room = room or contextlib.nullcontext()
@@ -154,7 +147,7 @@ class Run:
         result.reached = self.fault.reached
         result.writes = [write.key for write in self.proxy.writes[self.marked_writes :]]
         result.events = {resource: sum(seen.resource == resource for seen in self.history[self.mark_index :]) for resource in faults.CACHED}
-        result.states = states_of(history, self.names)
+        result.states = summary.states(history)
         result.end = summary.end_state(self.objects.values(), pods, gateways[0] if gateways else None)
         result.lifecycle = summary.lifecycle(history)
 
@@ -321,170 +314,6 @@ class Run:
             await asyncio.wait_for(newer.wait(), within_s)
         self._waiters.remove(heard)
         return newer.is_set()
-
-    # --- for scenarios
-
-    async def fleet(self, replicas, connections=(), **spec):
-        """A gateway with so many pods, at rest. `connections` for the pods in the order in which they were made."""
-        await self.create(replicas, connections, **spec)
-        await self.until(self.converged, "the first pods")
-
-    async def create(self, replicas, connections=(), **spec):
-        self._connections = connections
-        body = {"apiVersion": "sluice.dev/v1alpha1", "kind": "RealtimeGateway", "metadata": {"name": GATEWAY}}
-        await self.world.kube.create("realtimegateways", self.namespace, {**body, "spec": {**self.scenario.spec, "replicas": replicas, **spec}})
-
-    def mark(self):
-        """From here on the fault may act: what came before is only the way to the scenario's beginning."""
-        self.marked, self.marked_writes, self.mark_index = True, len(self.proxy.writes), len(self.history)
-        self.mark_version = max((seen.version for seen in self.history), default=0)
-
-    async def change(self, **spec):
-        await self._seen(await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": spec}))
-
-    async def scale(self, replicas):
-        """Through the scale subresource, as an autoscaler does."""
-        await self._seen(await self.world.kube.patch("realtimegateways", self.namespace, GATEWAY, {"spec": {"replicas": replicas}}, "scale"))
-
-    async def delete(self, policy="Background"):
-        await self._seen(await self.world.kube.delete("realtimegateways", self.namespace, GATEWAY, propagationPolicy=policy))
-
-    async def delete_pod(self, pod):
-        """As `kubectl delete pod`."""
-        self.killed_pods.add(pod.uid)
-        await self._seen(await self.world.kube.delete("pods", self.namespace, pod.name))
-
-    async def replace(self, spec):
-        """The whole spec at once, whatever stood in it."""
-        path = path_of("realtimegateways", self.namespace, GATEWAY)
-        for left in reversed(range(CONFLICTS_MAX)):
-            gateway = await self.world.kube.call("GET", path)
-            try:
-                return await self._seen(await self.world.kube.call("PUT", path, {**gateway, "spec": spec}))
-            except KubeError as error:  # The operator's status came in between.
-                if error.status != 409 or left == 0:
-                    raise
-        return None
-
-    async def limit_pods(self, most):
-        """A ResourceQuota, in force when this returns."""
-        body = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(most)}}}
-        if ("resourcequotas", "pods") in self.objects:
-            await self.world.kube.patch("resourcequotas", self.namespace, "pods", body)
-        else:
-            await self.world.kube.create("resourcequotas", self.namespace, body)
-        await self.until(lambda: self._quota() == str(most), "the quota to be counted")
-        # The API server admits by a cache of its own, which may be behind.
-        end = time.monotonic() + CONVERGES_WITHIN_S
-        while await self._admits_a_pod() != (len(self.pods()) < most):
-            if time.monotonic() > end:
-                raise NotReached("the quota is not in force")
-            await self._wait(0.2)
-
-    async def _admits_a_pod(self):
-        body = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
-        try:
-            await self.world.kube.create("pods", self.namespace, body, dryRun="All")
-        except KubeError as refused:
-            if refused.status != 403:
-                raise
-            return False
-        return True
-
-    def _quota(self):
-        seen = self.objects.get(("resourcequotas", "pods"))
-        return seen and seen.object.get("status", {}).get("hard", {}).get("pods")
-
-    def expect(self, holds, otherwise):
-        """A scenario's own oracle."""
-        if not holds:
-            self.violations.append(otherwise)
-
-    def serves(self, seen):
-        return oracles.live(seen) and oracles.ready(seen)
-
-    async def _seen(self, answer):
-        """The record shows what was just written: what is waited for next is not taken for granted by an older picture."""
-        version = int(answer["metadata"].get("resourceVersion", 0))
-        await self.until(lambda: any(seen.version >= version for seen in reversed(self.history)), "the record to show a write")
-
-    async def crash_gateway(self, pod):
-        self.killed_pods.add(pod.uid)
-        await self.world.node.crash(self.world.node.pod(pod.uid))
-
-    async def restart_gateway(self, pod):
-        await self.world.node.restart(self.world.node.pod(pod.uid))
-
-    async def stranger(self, name):
-        """A pod with the gateway's label and no owner."""
-        self.strangers.add(name)
-        labels = {oracles.GATEWAY: GATEWAY, "sluice.dev/state": "active", "sluice.dev/traffic": "off"}
-        spec = {"containers": [{"name": "gateway", "image": "x"}], "nodeSelector": {"no": "node"}}
-        await self.world.kube.create("pods", self.namespace, {"metadata": {"name": name, "labels": labels}, "spec": spec})
-
-    async def until(self, check, what, within_s=CONVERGES_WITHIN_S):
-        """The first true answer of check()."""
-        limit = time.monotonic() + within_s
-        while not (answer := check()):
-            if time.monotonic() > limit:
-                raise NotReached(f"waited {within_s:g} s for {what}; there is: {self.describe()}")
-            self._look_after_operators()
-            await self._wait(min(1.0, max(0.01, limit - time.monotonic())))
-        return answer
-
-    def pods(self):
-        mine = [seen for (resource, name), seen in self.objects.items() if resource == "pods" and name not in self.strangers]
-        return sorted(mine, key=lambda seen: self.names.index(seen.name))
-
-    def draining(self):
-        return [seen for seen in self.pods() if oracles.draining(seen) and not seen.terminating]
-
-    def gateway(self):
-        seen = self.objects.get(("realtimegateways", GATEWAY))
-        return seen.object if seen is not None else None
-
-    def condition(self, kind):
-        conditions = (self.gateway() or {}).get("status", {}).get("conditions", [])
-        return next((c for c in conditions if c["type"] == kind), {})
-
-    def released(self):
-        return sum(len(account.released) for account in self.accounts)
-
-    def gateway_of(self, pod):
-        return self.world.node.pod(pod.uid).gateway
-
-    def converged(self):
-        """As the spec asks for, and told so: the scenario's end, unless it names another."""
-        gateway = self.gateway()
-        if gateway is None:
-            return self._created and not self.pods()
-        if "deletionTimestamp" in gateway["metadata"]:
-            return False
-        status, pods = gateway.get("status", {}), self.pods()
-        told = status.get("observedGeneration") == gateway["metadata"]["generation"] and self.condition("Progressing").get("reason") == "AtTarget"
-        return told and len(pods) == gateway["spec"]["replicas"] and all(oracles.live(seen) and oracles.ready(seen) for seen in pods)
-
-    def describe(self):
-        gateway = self.gateway()
-        pods = [f"{self.names.pod(seen.name)}{' ready' if oracles.ready(seen) else ''}{' draining' if oracles.draining(seen) else ''}" for seen in self.pods()]
-        progress = self.condition("Progressing")
-        return f"{gateway and gateway['spec']['replicas']} wanted, pods {pods}, {progress.get('reason')}: {progress.get('message')}"
-
-
-def states_of(history, names):
-    """Abstract states that the fleet was in: what was wanted, and each pod by what it was."""
-    states, pods, wanted = set(), {}, None
-    for seen in history:
-        if seen.resource == "realtimegateways":
-            wanted = "deleting" if seen.terminating else seen.object["spec"].get("replicas")
-        elif seen.resource == "pods":
-            pods.pop(seen.uid, None)
-            if not seen.gone:
-                rate = bool(seen.annotations.get(oracles.RATE))
-                label = seen.labels.get("sluice.dev/state"), seen.labels.get("sluice.dev/revision")
-                pods[seen.uid] = (*label, oracles.ready(seen), oracles.draining(seen), rate, seen.terminating)
-        states.add((wanted, tuple(sorted(map(str, pods.values())))))
-    return states
 
 
 def _brief(seen):

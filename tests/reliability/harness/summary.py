@@ -3,6 +3,8 @@
 import collections
 import json
 
+from . import oracles
+
 # Times, addresses and identities are of one run. Resource versions and generations count writes, also of status.
 DROPPED = {
     "metadata": {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "namespace", "selfLink"},
@@ -33,6 +35,22 @@ def lifecycle(history):
         if seen.kind != "MODIFIED" and seen.name not in NOT_OURS:
             counts[f"{seen.kind} {seen.resource}" + ("" if seen.resource == "pods" else f" {seen.name}")] += 1
     return dict(sorted(counts.items()))
+
+
+def states(history):
+    """Abstract states that the fleet was in: what was wanted, and each pod by what it was."""
+    found, pods, wanted = set(), {}, None
+    for seen in history:
+        if seen.resource == "realtimegateways":
+            wanted = "deleting" if seen.terminating else seen.object["spec"].get("replicas")
+        elif seen.resource == "pods":
+            pods.pop(seen.uid, None)
+            if not seen.gone:
+                rate = bool(seen.annotations.get(oracles.RATE))
+                label = seen.labels.get("sluice.dev/state"), seen.labels.get("sluice.dev/revision")
+                pods[seen.uid] = (*label, oracles.ready(seen), oracles.draining(seen), rate, seen.terminating)
+        found.add((wanted, tuple(sorted(map(str, pods.values())))))
+    return found
 
 
 def difference(expected, found, path=""):
