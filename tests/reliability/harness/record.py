@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import time
 
+import aiohttp
+
 from .kube import KubeError
 
 WATCHED = ("realtimegateways", "pods", "services", "poddisruptionbudgets", "configmaps", "resourcequotas")
@@ -79,12 +81,13 @@ class Record:
         """The watch, from where it ended each time. Its failure is every run's: without a record nothing can be judged."""
         try:
             while True:
-                async for event in self._kube.watch(resource, version):
-                    if event["type"] == "ERROR":
-                        raise KubeError(event["object"].get("code", 0), f"the record's watch of {resource}: {event['object'].get('message')}")
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    if event["type"] != "BOOKMARK":
-                        self._tell(Seen(int(version), time.monotonic(), event["type"], resource, event["object"]))
+                with contextlib.suppress(aiohttp.ClientError):  # It broke: on from where it was.
+                    async for event in self._kube.watch(resource, version):
+                        if event["type"] == "ERROR":
+                            raise KubeError(event["object"].get("code", 0), f"the record's watch of {resource}: {event['object'].get('message')}")
+                        version = event["object"]["metadata"]["resourceVersion"]
+                        if event["type"] != "BOOKMARK":
+                            self._tell(Seen(int(version), time.monotonic(), event["type"], resource, event["object"]))
         except Exception as error:
             self.failure = error
             raise
