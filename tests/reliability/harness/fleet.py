@@ -144,9 +144,6 @@ class Fleet:
     def released(self):
         return sum(len(account.released) for account in self.accounts)
 
-    def gateway_of(self, pod):
-        return self.world.node.pod(pod.uid).gateway
-
     def converged(self):
         """As the spec asks for, and told so: the scenario's end, unless it names another."""
         gateway = self.gateway()

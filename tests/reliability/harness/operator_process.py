@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from pathlib import Path
 
 STOP_S = 30
@@ -24,10 +23,6 @@ class OperatorProcess:
             self._process = await asyncio.create_subprocess_exec(*map(str, self._words), stdout=log, stderr=log)
 
     @property
-    def pid(self):
-        return self._process.pid
-
-    @property
     def exit_code(self):
         return self._process.returncode
 
@@ -37,12 +32,6 @@ class OperatorProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
-
-    def freeze(self):
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self._process.send_signal(signal.SIGCONT)
 
     async def wait(self):
         return await self._process.wait()

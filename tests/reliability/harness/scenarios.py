@@ -128,6 +128,17 @@ async def gateway_crash(run):
     await run.crash_gateway(victim)
 
 
+@scenario("gateway-restarts")
+async def gateway_restarts(run):
+    """A gateway dies and is started again by the kubelet: nothing is made, drained or deleted for that."""
+    await run.fleet(2, connections=(6, 4))
+    run.mark()
+    pod = run.pods()[0]
+    await run.crash_gateway(pod)
+    await run.until(lambda: run.gateway()["status"].get("readyReplicas") == 1, "the crash to be told")
+    await run.restart_gateway(pod)
+
+
 @scenario("stranger")
 async def stranger(run):
     """A pod that only has our label is neither counted nor touched."""
