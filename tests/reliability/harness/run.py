@@ -17,9 +17,9 @@ from .operator_process import OperatorProcess
 from .proxy import Answer, Proxy
 from .scripted_gateway import ScriptedGateway
 
-# Until a leader that has lost its Lease has ended (it looks every 2 s), and from when on a write of its would be one too many.
+# Until a leader that has lost its Lease has ended (it looks every 2 s), and from when on a write of its would be one too many: its renew deadline.
 ENDS_WITHIN_S = 15
-WRITES_WITHIN_S = 6
+WRITES_WITHIN_S = 10
 
 
 @dataclasses.dataclass

@@ -55,8 +55,8 @@ async def scale_up(run):
 
 @scenario("scale-down")
 async def scale_down(run):
-    """With a drain: the pod with the fewest connections goes."""
-    await run.fleet(3, connections=(12, 8, 16))
+    """With a drain: the pod with the fewest connections goes. It takes longer than the operator needs to look at it a few times."""
+    await run.fleet(3, connections=(80, 60, 100))
     run.mark()
     await run.scale(2)
 
