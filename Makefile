@@ -4,10 +4,10 @@ SHELL := /bin/bash
 # Another checkout on this machine, or another preset, need not compile the same file again.
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 
-.PHONY: help setup build test demo bench-demo bench-operator images check asan tsan clean
+.PHONY: help setup build test test-reliability demo bench-demo bench-operator images check asan tsan clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is needed (Debian 12): packages, Go, Python, the local cluster's programs
 	@scripts/setup
@@ -20,6 +20,11 @@ demo: ## a real cluster, 10,000 clients, the HPA up and down, every drain watche
 
 test: ## everything CI runs: style, unit, sanitizers, integration, end to end on a real node
 	@scripts/test
+
+test-reliability: ## the operator's whole reliability campaigns (docs/RELIABILITY.md): crashes, stale caches, errors, every field; an hour
+	@scripts/setup
+	@scripts/build release
+	@scripts/with-root build/venv/bin/python -B tests/reliability/campaign run
 
 build: ## release build into build/release
 	@scripts/setup packages

@@ -9,8 +9,8 @@
 namespace sluice::op {
 namespace {
 
-kube::Informer::Options ours(std::function<void(kube::Json&)> transform = nullptr) {
-  return {.ns = "", .label_selector = kGatewayLabel, .field_selector = "", .transform = std::move(transform)};
+kube::Informer::Options ours(const std::string& ns, std::function<void(kube::Json&)> transform = nullptr) {
+  return {.ns = ns, .label_selector = kGatewayLabel, .field_selector = "", .transform = std::move(transform)};
 }
 
 std::array<kube::Informer*, 7> all_of(Caches& caches) {
@@ -20,13 +20,14 @@ std::array<kube::Informer*, 7> all_of(Caches& caches) {
 
 }  // namespace
 
-Caches::Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics)
-    : gateways(client, clock, random, kube::kRealtimeGateways, {}, &metrics),
-      pods(client, clock, random, kube::kPods, ours(slim_pod), &metrics),
-      services(client, clock, random, kube::kServices, ours(), &metrics),
-      pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(), &metrics),
-      config_maps(client, clock, random, kube::kConfigMaps, ours(), &metrics),
-      revisions(client, clock, random, kube::kControllerRevisions, ours(), &metrics),
+Caches::Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics,
+               const std::string& ns)
+    : gateways(client, clock, random, kube::kRealtimeGateways, {.ns = ns}, &metrics),
+      pods(client, clock, random, kube::kPods, ours(ns, slim_pod), &metrics),
+      services(client, clock, random, kube::kServices, ours(ns), &metrics),
+      pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(ns), &metrics),
+      config_maps(client, clock, random, kube::kConfigMaps, ours(ns), &metrics),
+      revisions(client, clock, random, kube::kControllerRevisions, ours(ns), &metrics),
       nodes(client, clock, random, kube::kNodes, {.transform = slim_node}, &metrics) {}
 
 void Caches::start() {

@@ -1,4 +1,4 @@
-// The operator's informers: one a resource type, all namespaces, only objects that carry our label (nodes: all).
+// The operator's informers: one a resource type, only objects that carry our label (nodes: all).
 #pragma once
 
 #include "common/kube/informer.h"
@@ -14,8 +14,8 @@ struct Caches {
   kube::Informer revisions;  ///< ControllerRevisions.
   kube::Informer nodes;      ///< All of them, slimmed to what node_view.h reads.
 
-  /// References outlive the caches.
-  Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics);
+  /// `ns`: the one namespace that is watched; empty: all. References outlive the caches.
+  Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics, const std::string& ns);
 
   void start();
   void stop();

@@ -1,6 +1,8 @@
 #include "operator/controller.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "common/base/log.h"
 #include "operator/limits.h"
@@ -167,18 +169,25 @@ bool Controller::prepare() {
 }
 
 /// What the leader before us and others wrote last may not have reached our caches: it is read from etcd once and
-/// counts like a write of our own. Else a drain that had just begun could be joined by a second one, or begun for a
-/// spec that is no more.
+/// counts like a write of our own; what is not there any more is gone, whatever a cache behind it still shows. Else a
+/// drain that had just begun, or ended, could be joined by a second one, or begun for a spec that is no more.
 Status Controller::read_newest() {
-  const auto gateways = client_.list(kube::kRealtimeGateways, "");
+  const auto gateways = client_.list(kube::kRealtimeGateways, options_.watch_ns);
   if (!gateways) return gateways.error();
-  for (const Json& gateway : (*gateways)["items"]) gateway_writes_.wrote(kube::key_of(gateway), gateway);
-  const auto pods = client_.list(kube::kPods, "", {.label_selector = kGatewayLabel});
+  std::set<std::string, std::less<>> uids;
+  for (const Json& gateway : (*gateways)["items"]) {
+    uids.emplace(kube::uid_of(gateway));
+    gateway_writes_.wrote(kube::key_of(gateway), gateway);
+  }
+  gateway_writes_.listed(kube::text_at(*gateways, "/metadata/resourceVersion"), std::exchange(uids, {}));
+  const auto pods = client_.list(kube::kPods, options_.watch_ns, {.label_selector = kGatewayLabel});
   if (!pods) return pods.error();
   for (Json pod : (*pods)["items"]) {
     slim_pod(pod);
+    uids.emplace(kube::uid_of(pod));
     pod_writes_.wrote(key_of_owner(pod), pod);
   }
+  pod_writes_.listed(kube::text_at(*pods, "/metadata/resourceVersion"), std::move(uids));
   return Status::success();
 }
 
@@ -356,7 +365,7 @@ kube::Object Controller::newest_gateway(const std::string& key) {
   // What the cache does not hold is gone: our own writes never make a RealtimeGateway.
   if (known.empty()) return nullptr;
   known = gateway_writes_.newest(key, std::move(known), version);
-  return known.front();
+  return known.empty() ? nullptr : known.front();
 }
 
 /// The pods that carry this gateway's label, whoever owns them.

@@ -37,6 +37,7 @@ class Controller {
  public:
   struct Options {
     std::string ns;             ///< The operator's own namespace, for the signing key.
+    std::string watch_ns;       ///< As the caches have it. Empty: all namespaces.
     std::string default_image;  ///< For templates that name none.
     int workers = 4;            ///< RealtimeGateways that are reconciled at once.
   };

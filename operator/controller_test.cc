@@ -119,7 +119,7 @@ struct Leader {
   Random random{1};
   MetricsRegistry metrics;
   kube::Client client;
-  Caches caches{client, clock, random, metrics};
+  Caches caches{client, clock, random, metrics, ""};
   AdminClient admin{clock, metrics};
   kube::EventRecorder events{client, clock, random, "test", "test", nullptr};
   Controller controller{client, caches, admin, events, clock, metrics, {.ns = "system", .default_image = "image"}};

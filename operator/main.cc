@@ -79,16 +79,21 @@ int run(const Options& options, StopSignal& stop) {
   const std::string ns = options.ns.empty() ? client.default_namespace() : options.ns;
   const std::string me = identity(random);
 
-  Caches caches(client, clock, random, metrics);
+  Caches caches(client, clock, random, metrics, options.watch_ns);
   AdminClient admin(clock, metrics);
   auto events = std::make_unique<kube::EventRecorder>(client, clock, random, kProgram, me, &metrics);
-  auto controller = std::make_unique<Controller>(client, caches, admin, *events, clock, metrics,
-                                                 Controller::Options{.ns = ns, .default_image = options.gateway_image});
+  auto controller = std::make_unique<Controller>(
+      client, caches, admin, *events, clock, metrics,
+      Controller::Options{.ns = ns, .watch_ns = options.watch_ns, .default_image = options.gateway_image});
   const auto server = http::Server::start(
       {.address = options.metrics_address, .port = options.metrics_port, .workers = 2, .connections_max = 64},
       [&](const http::ServerRequest& request) { return serve(request, caches, metrics); });
   if (!server) return fail(server.error());
-  log_info("started", {{"version", SLUICE_VERSION}, {"namespace", ns}, {"identity", me}, {"port", (*server)->port()}});
+  log_info("started", {{"version", SLUICE_VERSION},
+                       {"namespace", ns},
+                       {"watches", options.watch_ns.empty() ? "all namespaces" : options.watch_ns},
+                       {"identity", me},
+                       {"port", (*server)->port()}});
 
   caches.start();
   kube::LeaderElector elector(lease_client, clock, random, {.ns = ns, .name = kProgram, .identity = me}, &metrics);

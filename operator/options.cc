@@ -28,6 +28,8 @@ Status take(const std::string& flag, const std::string& value, Options& options)
     options.kubeconfig = value;
   } else if (flag == "--namespace") {
     options.ns = value;
+  } else if (flag == "--watch-namespace") {
+    options.watch_ns = value;
   } else if (flag == "--gateway-image") {
     if (value.empty()) return wrong(flag, "an image reference is missing");
     options.gateway_image = value;
@@ -89,6 +91,7 @@ std::string help_text() {
                             else ~/.kube/config
   --namespace NS            its own namespace: holds the Lease sluice-operator and the Secret
                             sluice-admin-signing-key; default: $POD_NAMESPACE, else the service account's
+  --watch-namespace NS      looks after the RealtimeGateways of this one namespace; default: of all
   --gateway-image REF       image of gateways whose template names none;
                             default: sluice.dev/sluice-gateway:)" SLUICE_VERSION R"(
   --metrics-address A:P     /metrics, /healthz and /readyz; default: 0.0.0.0:8080

@@ -15,6 +15,7 @@ namespace sluice::op {
 struct Options {
   std::string kubeconfig;  ///< Empty: $KUBECONFIG, then the pod's service account, then ~/.kube/config.
   std::string ns;          ///< Empty: the service account's, or the kubeconfig's.
+  std::string watch_ns;    ///< The one namespace whose RealtimeGateways are looked after. Empty: all.
   std::string gateway_image;
   std::string metrics_address = "0.0.0.0";
   std::uint16_t metrics_port = 8080;

@@ -21,17 +21,19 @@ TEST_CASE("defaults and every flag") {
   const auto defaults = parse({}, {{"POD_NAMESPACE", "sluice-system"}});
   REQUIRE(defaults);
   CHECK(defaults->ns == "sluice-system");
+  CHECK(defaults->watch_ns.empty());
   CHECK(defaults->leader_elect);
   CHECK(defaults->metrics_address == "0.0.0.0");
   CHECK(defaults->metrics_port == 8080);
   CHECK(defaults->gateway_image.starts_with("sluice.dev/sluice-gateway:"));
 
-  const auto all = parse({"--kubeconfig", "k", "--namespace=other", "--gateway-image", "g:1", "--metrics-address",
-                          "[::1]:9", "--leader-elect=false", "--log-level", "debug"},
+  const auto all = parse({"--kubeconfig", "k", "--namespace=other", "--watch-namespace=team-a", "--gateway-image",
+                          "g:1", "--metrics-address", "[::1]:9", "--leader-elect=false", "--log-level", "debug"},
                          {{"POD_NAMESPACE", "sluice-system"}});
   REQUIRE(all);
   CHECK(all->kubeconfig == "k");
   CHECK(all->ns == "other");
+  CHECK(all->watch_ns == "team-a");
   CHECK(all->gateway_image == "g:1");
   CHECK(all->metrics_address == "::1");
   CHECK(all->metrics_port == 9);

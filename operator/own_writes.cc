@@ -35,6 +35,25 @@ void OwnWrites::keep(std::string_view scope, kube::Json object, bool removed) {
   entry = {std::make_shared<const kube::Json>(std::move(object)), removed, clock_.steady()};
 }
 
+void OwnWrites::listed(std::string version, std::set<std::string, std::less<>> uids) {
+  const std::lock_guard lock(mutex_);
+  listed_version_ = std::move(version);
+  listed_uids_ = std::move(uids);
+}
+
+void OwnWrites::drop_gone(std::vector<kube::Object>& cached, std::string_view cache_version) {
+  if (listed_version_.empty()) return;
+  if (version_reached(cache_version, listed_version_)) {
+    listed_version_.clear();
+    listed_uids_.clear();
+    return;
+  }
+  std::erase_if(cached, [&](const kube::Object& object) {
+    return version_reached(listed_version_, kube::resource_version_of(*object)) &&
+           !listed_uids_.contains(kube::uid_of(*object));
+  });
+}
+
 bool OwnWrites::outdated(const Entry& entry, const kube::Object& cached, std::string_view cache_version) const {
   if (clock_.steady() - entry.at > kOwnWriteMemory) return true;
   if (!version_reached(cache_version, kube::resource_version_of(*entry.object))) {
@@ -50,6 +69,7 @@ bool OwnWrites::outdated(const Entry& entry, const kube::Object& cached, std::st
 std::vector<kube::Object> OwnWrites::newest(std::string_view scope, std::vector<kube::Object> cached,
                                             std::string_view cache_version) {
   const std::lock_guard lock(mutex_);
+  drop_gone(cached, cache_version);
   const auto found = scopes_.find(scope);
   if (found == scopes_.end()) return cached;
   Entries& entries = found->second;

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ class OwnWrites {
   /// The API server accepted the deletion of `object`, as it was known. It counts as terminating until the cache shows
   /// what became of it.
   void removed(std::string_view scope, const kube::Json& object);
+  /// A list from etcd, of version `version`, held the objects with these UIDs and no others of any scope: what the
+  /// cache still shows from before it, and is not among them, is gone. Believed until the cache has reached `version`.
+  void listed(std::string version, std::set<std::string, std::less<>> uids);
 
   /// `cached` with our newer writes laid over it. `cache_version` is the informer's resource version, read before
   /// `cached` was: what it has reached is believed over our memory.
@@ -44,12 +48,15 @@ class OwnWrites {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;  ///< By object key.
 
+  void drop_gone(std::vector<kube::Object>& cached, std::string_view cache_version);
   bool outdated(const Entry& entry, const kube::Object& cached, std::string_view cache_version) const;
   void keep(std::string_view scope, kube::Json object, bool removed);
 
   const Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, Entries, std::less<>> scopes_;
+  std::string listed_version_;  ///< Empty: no list that the cache has not reached.
+  std::set<std::string, std::less<>> listed_uids_;
 };
 
 }  // namespace sluice::op

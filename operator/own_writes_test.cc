@@ -50,6 +50,25 @@ TEST_CASE("our newer version is laid over the cache's older one, and the cache's
   CHECK((*seen[0])["mark"] == "newer");
 }
 
+TEST_CASE("a pod that was gone when the operator began is gone, though the cache still shows it") {
+  ManualClock clock;
+  OwnWrites writes(clock);
+  writes.wrote("k", pod("a", "u1", "20"));
+  writes.listed("30", {"u1"});
+  const auto cached = [] {
+    return std::vector<kube::Object>{shared(pod("a", "u1", "20")), shared(pod("b", "u2", "21"))};
+  };
+  CHECK(writes.newest("k", cached(), "25").size() == 1);
+  CHECK(writes.newest("other", {shared(pod("c", "u3", "22"))}, "25").empty());
+  SUBCASE("one made since, also by the same name, is there") {
+    CHECK(writes.newest("other", {shared(pod("b", "u4", "31"))}, "25").size() == 1);
+  }
+  SUBCASE("the cache is believed once it has reached the list") {
+    CHECK(writes.newest("k", cached(), "30").size() == 2);
+    CHECK(writes.newest("k", cached(), "25").size() == 2);
+  }
+}
+
 TEST_CASE("answers that come in another order do not turn time back") {
   ManualClock clock;
   OwnWrites writes(clock);

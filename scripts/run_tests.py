@@ -157,6 +157,7 @@ PARTS = (
     Part("threads", "thread-safety analysis, and unit tests under TSan", threads, ("build",)),
     Part("images", "container images", lambda: step("scripts/images"), ("build",)),
     Part("integration", "programs against a real control plane", integration, ("build",)),
+    Part("reliability", "a part of each reliability campaign", lambda: pytest("tests/reliability", *AS_ROOT), ("build",)),
     Part("e2e", "end to end on a real node", lambda: pytest("tests/e2e", *AS_ROOT), ("build", "images")),
 )
 

@@ -1,0 +1,1 @@
+"""What the campaigns are made of; tests/reliability/README.md is the map."""

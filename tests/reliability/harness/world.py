@@ -1,0 +1,75 @@
+"""What all runs share: a real control plane with the CRD in it, the record, the node, and a place for logs."""
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .kube import Kube
+from .node import Node
+from .record import Record
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "tests" / "integration"))
+
+import control_plane as control_planes  # noqa: E402  (the path comes first)
+
+# Of the whole campaigns, and of their smoke: they may run side by side, and so may their logs lie.
+PORT_BASE, SMOKE_PORT_BASE = 28630, 28640
+LOGS = ROOT / "build" / "reliability"
+
+
+class World:
+    """Threads: the event loop's."""
+
+    def __init__(self, kube, record, node, program, certificate, logs):
+        self.kube, self.record, self.node, self.program, self.certificate = kube, record, node, program, certificate
+        self._logs = logs
+
+    def new_folder(self, name):
+        folder = self._logs / name
+        folder.mkdir(parents=True)
+        return folder
+
+
+@contextlib.contextmanager
+def control_plane(port_base=PORT_BASE):
+    """A control plane of the campaigns' own, with the CRD in it."""
+    folder = Path(tempfile.mkdtemp(prefix="sluice-"))
+    try:
+        with control_planes.running(folder / "cluster", port_base) as plane:
+            kubectl = Path(control_planes.cluster("bin").stdout.splitlines()[-1]) / "kubectl"
+            run = [kubectl, "--kubeconfig", plane.kubeconfig]
+            subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
+            subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
+            yield plane
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def world(plane, build, logs=LOGS / "campaign"):
+    """`plane` is a control plane whose certificates lie beside its kubeconfig, `build` the folder of the programs under test, `logs` a folder that is
+    made anew."""
+    shutil.rmtree(logs, ignore_errors=True)
+    kube = Kube(plane.kubeconfig)
+    pki = plane.kubeconfig.parent / "pki"
+    try:
+        async with Record(kube) as record, Node(kube, record) as node:
+            program = build / "operator" / "sluice-operator"
+            yield World(kube, record, node, program, (pki / "kube-apiserver.crt", pki / "kube-apiserver.key"), logs)
+    finally:
+        await kube.close()
+
+
+def run_world(plane, build, body):
+    """`body(world)` to its end."""
+
+    async def all_of_it():
+        async with world(plane, build) as made:
+            return await body(made)
+
+    return asyncio.run(all_of_it())
