@@ -9,8 +9,17 @@
 namespace sluice::op {
 namespace {
 
-kube::Informer::Options ours(const std::string& ns, std::function<void(kube::Json&)> transform = nullptr) {
-  return {.ns = ns, .label_selector = kGatewayLabel, .field_selector = "", .transform = std::move(transform)};
+kube::Informer::Options ours(const std::string& ns) {
+  return {.ns = ns, .label_selector = kGatewayLabel, .field_selector = ""};
+}
+
+/// There may be thousands: they are kept as bytes and read a gateway at a time.
+kube::Informer::Options our_pods(const std::string& ns) {
+  kube::Informer::Options options = ours(ns);
+  options.transform = slim_pod;
+  options.packed = true;
+  options.index = key_of_owner;
+  return options;
 }
 
 std::array<kube::Informer*, 7> all_of(Caches& caches) {
@@ -23,7 +32,7 @@ std::array<kube::Informer*, 7> all_of(Caches& caches) {
 Caches::Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics,
                const std::string& ns)
     : gateways(client, clock, random, kube::kRealtimeGateways, {.ns = ns}, &metrics),
-      pods(client, clock, random, kube::kPods, ours(ns, slim_pod), &metrics),
+      pods(client, clock, random, kube::kPods, our_pods(ns), &metrics),
       services(client, clock, random, kube::kServices, ours(ns), &metrics),
       pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(ns), &metrics),
       config_maps(client, clock, random, kube::kConfigMaps, ours(ns), &metrics),

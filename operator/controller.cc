@@ -25,14 +25,14 @@ const std::vector<double> kSecondsBuckets = {
     0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1,  1.25, 1.5,
     1.75,  2,    2.5,   3,    3.5, 4,    4.5, 5,    6,   7,    8,   9,    10,  15,  20,  25,  30,  40, 50,   60};
 
-/// The RealtimeGateway that an object beside it or below it belongs to.
-std::string key_of_owner(const Json& object) {
-  return kube::make_key(kube::namespace_of(object), kube::label_of(object, kGatewayLabel));
-}
-
 /// The first failure counts.
 void keep(Status& first, const Status& status) {
   if (first) first = status;
+}
+
+/// What only shows itself again waits behind what has changed.
+int priority_of(kube::Informer::Origin origin) {
+  return origin == kube::Informer::Origin::kChange ? kube::kNormalPriority : kube::kLowPriority;
 }
 
 std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
@@ -104,21 +104,23 @@ Controller::~Controller() {
 
 /// Every change only enqueues the RealtimeGateway it belongs to; the queue joins what comes together.
 void Controller::watch_caches() {
-  caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after) {
-    enqueue(kube::key_of(after ? *after : *before));
+  using Origin = kube::Informer::Origin;
+  caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
+    enqueue(kube::key_of(after ? *after : *before), priority_of(origin));
   });
   for (kube::Informer* informer :
        {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
-    informer->add_handler([this](const kube::Object& before, const kube::Object& after) {
-      if (before) enqueue(key_of_owner(*before));
-      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) enqueue(key_of_owner(*after));
+    informer->add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
+      const int priority = priority_of(origin);
+      if (before) enqueue(key_of_owner(*before), priority);
+      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) enqueue(key_of_owner(*after), priority);
     });
   }
 }
 
-void Controller::enqueue(const std::string& key) {
+void Controller::enqueue(const std::string& key, int priority) {
   event_latency_.heard(key);
-  queue_.add(key);
+  queue_.add(key, priority);
 }
 
 void Controller::start() {
@@ -197,32 +199,35 @@ bool Controller::pause(Duration time) {
 }
 
 void Controller::work() {
-  while (const std::optional<std::string> key = queue_.get()) {
+  while (const std::optional<kube::WorkQueue::Item> item = queue_.get_with_priority()) {
+    const std::string& key = item->key;
     // What was queued before stop() is left to the next leader.
     if (!pause(Duration(0))) {
-      queue_.done(*key);
+      queue_.done(key);
       continue;
     }
     const SteadyTime begin = clock_.steady();
-    event_latency_.begun(*key);
+    event_latency_.begun(key);
     metrics_->active.add(1);
-    finish(*key, reconcile(*key));
+    finish(*item, reconcile(key));
     metrics_->active.add(-1);
     metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
-    queue_.done(*key);
+    queue_.done(key);
   }
 }
 
-void Controller::finish(const std::string& key, const Outcome& outcome) {
+/// What comes again does so at the priority that it came with.
+void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcome) {
+  const std::string& key = item.key;
   if (outcome.status) {
     queue_.forget(key);
-    if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after);
+    if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after, item.priority);
     (outcome.requeue_after ? metrics_->requeue_after : metrics_->success).add();
     return;
   }
   const Error& error = outcome.status.error();
-  queue_.add_rate_limited(key);
-  if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after);
+  queue_.add_rate_limited(key, item.priority);
+  if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after, item.priority);
   if (error.code == ErrorCode::kConflict) {
     // Somebody else has written meanwhile: look again. This is no failure.
     log_debug("conflict, looking again", {{"gateway", key}, {"error", error.message}});
@@ -371,10 +376,7 @@ kube::Object Controller::newest_gateway(const std::string& key) {
 /// The pods that carry this gateway's label, whoever owns them.
 std::vector<kube::Object> Controller::newest_pods(const std::string& key, const Json& gateway) {
   const std::string version = caches_.pods.resource_version();
-  std::vector<kube::Object> pods = caches_.pods.list_namespace(kube::namespace_of(gateway));
-  std::erase_if(pods,
-                [&](const kube::Object& pod) { return kube::label_of(*pod, kGatewayLabel) != kube::name_of(gateway); });
-  return pod_writes_.newest(key, std::move(pods), version);
+  return pod_writes_.newest(key, caches_.pods.list_indexed(kube::key_of(gateway)), version);
 }
 
 Observed Controller::look(const std::string& key, const Json& gateway, const Templates& templates,

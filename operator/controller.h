@@ -63,12 +63,12 @@ class Controller {
   };
 
   void watch_caches();
-  void enqueue(const std::string& key);
+  void enqueue(const std::string& key, int priority = kube::kNormalPriority);
   void run();
   bool prepare();
   Status read_newest();
   void work();
-  void finish(const std::string& key, const Outcome& outcome);
+  void finish(const kube::WorkQueue::Item& item, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);
 
   Outcome reconcile(const std::string& key);

@@ -60,6 +60,10 @@ std::string revision_of(const kube::Json& pod_template, std::string_view default
   return letters_of(hash_of(text), 10);
 }
 
+std::string key_of_owner(const kube::Json& object) {
+  return kube::make_key(kube::namespace_of(object), kube::label_of(object, kGatewayLabel));
+}
+
 std::string keys_config_map_name(std::string_view gateway) {
   return std::string(gateway) + "-admin-keys";
 }

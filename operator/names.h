@@ -39,6 +39,9 @@ std::vector<std::string> free_names(const Observed& seen, int count);
 /// else (status.collisionCount).
 std::string revision_of(const kube::Json& pod_template, std::string_view default_image, std::int64_t collisions = 0);
 
+/// The RealtimeGateway that an object beside it or below it belongs to, as its label says: "namespace/name".
+std::string key_of_owner(const kube::Json& object);
+
 /// Services, PDBs and the ConfigMap of a gateway.
 std::string keys_config_map_name(std::string_view gateway);
 std::string draining_pdb_name(std::string_view gateway);
