@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "operator/limits.h"
 
@@ -20,6 +19,8 @@ SteadyTime PollSchedule::due_of(const Entry& entry) const {
       return entry.asked_at + kPollDraining;
     case PollUrgency::kCandidate:
       return entry.asked_at + kPollCandidate;
+    case PollUrgency::kCanary:
+      return entry.asked_at + kPollCanary;
     case PollUrgency::kOther:
       break;
   }
@@ -59,21 +60,26 @@ void PollSchedule::pass_turn(SteadyTime now) {
 std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_only) {
   if (now < last_ + kPollSpacing) return std::nullopt;
   pass_turn(now);
-  Entry* draining = nullptr;
-  Entry* other = nullptr;
+  // The one of each urgency that has waited longest.
+  Entry *draining = nullptr, *candidate = nullptr, *canary = nullptr, *other = nullptr;
   for (auto& [uid, entry] : entries_) {
     const PollUrgency urgency = urgency_of(entry);
     if (entry.in_flight || due_of(entry) > now || (candidates_only && urgency != PollUrgency::kCandidate)) continue;
-    const auto order = [this](const Entry& e) { return std::make_tuple(urgency_of(e), e.asked_at); };
-    Entry*& best = urgency == PollUrgency::kDraining ? draining : other;
-    if (best == nullptr || order(entry) < order(*best)) best = &entry;
+    Entry*& best = urgency == PollUrgency::kDraining    ? draining
+                   : urgency == PollUrgency::kCandidate ? candidate
+                   : urgency == PollUrgency::kCanary    ? canary
+                                                        : other;
+    if (best == nullptr || entry.asked_at < best->asked_at) best = &entry;
   }
-  Entry* chosen = draining == nullptr || (last_was_draining_ && other != nullptr) ? other : draining;
+  Entry* calm = canary == nullptr || (last_was_canary_ && other != nullptr) ? other : canary;
+  Entry* rest = candidate != nullptr ? candidate : calm;
+  Entry* chosen = draining == nullptr || (last_was_draining_ && rest != nullptr) ? rest : draining;
   if (chosen == nullptr) return std::nullopt;
   chosen->asked_at = now;
   chosen->in_flight = true;
   last_ = now;
   last_was_draining_ = chosen == draining;
+  if (chosen == calm) last_was_canary_ = chosen == canary;
   PollTarget target = chosen->target;
   target.urgency = urgency_of(*chosen);
   return target;

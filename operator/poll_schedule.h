@@ -1,5 +1,6 @@
 // Whose state is asked for next: at most kPollsPerSecondMax a second in all. Draining pods come first, but never twice
-// in a row while another pod is due; then the candidates for a victim, then the others in turn. Candidates must all be
+// in a row while another pod is due; then the candidates for a victim, then the pods that a canary is judged by and the
+// others, by turns where both are due. Candidates must all be
 // fresh at one moment, so those of one RealtimeGateway are asked at a time, the oldest choice first; the others'
 // candidates are polled like any pod until it is their turn. Pure; the poller asks with its clock.
 #pragma once
@@ -14,7 +15,12 @@
 
 namespace sluice::op {
 
-enum class PollUrgency { kDraining, kCandidate, kOther };
+enum class PollUrgency {
+  kDraining,
+  kCandidate,
+  kCanary,  ///< Its revision is being judged.
+  kOther
+};
 
 struct PollTarget {
   std::string uid;
@@ -54,6 +60,7 @@ class PollSchedule {
   SteadyTime turn_since_{};               ///< ... and since when.
   SteadyTime last_{};
   bool last_was_draining_ = false;
+  bool last_was_canary_ = false;  ///< Of those that neither drain nor are candidates.
 };
 
 }  // namespace sluice::op
