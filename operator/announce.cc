@@ -1,6 +1,7 @@
 #include "operator/announce.h"
 
 #include "common/base/duration_text.h"
+#include "operator/names.h"
 
 namespace sluice::op {
 namespace {
@@ -46,8 +47,9 @@ std::optional<Announcement> canary_news(const CanaryDecision& decision, const Ga
     case CanaryNews::kPassed:
       return Announcement{false, "CanaryPassed", "Rollout", passed + " of revision " + now.revision + " has passed"};
     case CanaryNews::kPromoted:
-      return Announcement{false, "CanaryPromoted", "Rollout",
-                          passed + " of revision " + now.revision + " was passed by a person"};
+      return Announcement{
+          false, "CanaryPromoted", "Rollout",
+          passed + " of revision " + now.revision + " was passed by a person (annotation " + kPromoteAnnotation + ")"};
     case CanaryNews::kFailed:
       return Announcement{
           true, "CanaryFailed", "Rollout",

@@ -87,7 +87,7 @@ Applied Applier::apply(const Basis& basis, const Plan& plan) {
   record_rates(basis, plan.record_rates, applied);
   give_orders(basis, plan.orders, applied);
   undrain(plan.undrain, applied);
-  if (const auto news = canary_news(plan.canary, basis.spec)) say(basis.gateway, *news);
+  if (plan.canary.drop_promotion) drop_promotion(basis, applied);
   create_pods(basis, plan.create, applied);
   if (plan.remove_finalizer) remove_finalizer(basis, applied);
   return applied;
@@ -110,6 +110,20 @@ void Applier::write_finalizers(const Basis& basis, bool ours, Applied& applied) 
   }
   parts_.gateway_writes.wrote(basis.key, *written);
   wake(applied, Duration(0));
+}
+
+/// A promotion that has had its effect would have it again, were the same template to come back.
+void Applier::drop_promotion(const Basis& basis, Applied& applied) {
+  const Json patch{{"metadata",
+                    {{"resourceVersion", std::string(kube::resource_version_of(basis.gateway))},
+                     {"annotations", {{kPromoteAnnotation, nullptr}}}}}};
+  const auto written = parts_.client.patch(kube::kRealtimeGateways, basis.seen.ns, basis.seen.name,
+                                           kube::PatchType::kMerge, patch, {.field_manager = kFieldManager});
+  if (written) {
+    parts_.gateway_writes.wrote(basis.key, *written);
+  } else if (written.error().code != ErrorCode::kNotFound) {
+    note(applied, written.error());
+  }
 }
 
 /// Last of all. The cache says that no pod is left; the API server itself is asked once more, since a pod that was

@@ -69,6 +69,7 @@ class Applier {
 
  private:
   void write_finalizers(const Basis& basis, bool ours, Applied& applied);
+  void drop_promotion(const Basis& basis, Applied& applied);
   void remove_finalizer(const Basis& basis, Applied& applied);
   void remove_pods(const Basis& basis, const std::vector<DeletePod>& removals, Applied& applied);
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);

@@ -155,6 +155,17 @@ TEST_CASE("where the pod cannot be read back nobody is sure until it can") {
   CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));  // 404: gone, and so certain.
 }
 
+TEST_CASE("a promotion that has had its effect is taken off the gateway as it was seen") {
+  Fixture fixture(
+      {answer(200, R"({"metadata":{"name":"edge","namespace":"live","uid":"owner","resourceVersion":"4"}})")});
+  Plan plan;
+  plan.canary.drop_promotion = true;
+  CHECK(fixture.apply(plan).status.ok());
+  REQUIRE(fixture.api.requests().size() == 1);
+  CHECK(fixture.api.asked(0).starts_with("PATCH /apis/sluice.dev/v1alpha1/namespaces/live/realtimegateways/edge?"));
+  CHECK(fixture.api.body(0) == R"({"metadata":{"annotations":{"sluice.dev/promote":null},"resourceVersion":"3"}})");
+}
+
 TEST_CASE("a stranger that has the name by now is not taken for the pod") {
   Fixture f({answer(500, "{}"), answer(200, draining_pod("8", "another"))});
   CHECK(f.apply(start_of(f.pod)).unsure.empty());

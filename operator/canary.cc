@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -33,9 +34,10 @@ Share share_of(GateMetric metric, const GatewayTotals& totals) {
 
 std::string sentence(const CanaryGate& gate, Share canary, Share stable) {
   char text[256];
-  std::snprintf(text, sizeof text, "%s is %.2f%% of %lld on the new pods and %.2f%% of %lld on the others",
+  std::snprintf(text, sizeof text,
+                "%s is %.2f%% of %lld on the new pods and %.2f%% of %lld on the others (maxDropPercent: %g)",
                 to_string(gate.metric), canary.percent(), static_cast<long long>(canary.all), stable.percent(),
-                static_cast<long long>(stable.all));
+                static_cast<long long>(stable.all), gate.max_drop_percent);
   return text;
 }
 
@@ -50,7 +52,9 @@ GateVerdict judge_all(const std::vector<CanaryGate>& gates, const CanaryInput& i
   for (const CanaryGate& gate : gates) {
     GateVerdict one = judge_gate(gate, input.samples.canary, input.samples.stable);
     if (one.kind == GateVerdict::Kind::kFails) return one;
+    const std::int64_t lacks = std::max(all.canary_lacks, one.canary_lacks);
     if (all.kind == GateVerdict::Kind::kHolds) all = std::move(one);
+    all.canary_lacks = lacks;
   }
   return all;
 }
@@ -61,6 +65,10 @@ void enter(CanaryProgress& progress, int step, std::size_t steps, WallTime now) 
   progress.phase = static_cast<std::size_t>(step) < steps ? CanaryPhase::kMaking : CanaryPhase::kDone;
   progress.since = now;
   progress.message.clear();
+}
+
+std::string promotion_of(const CanaryProgress& progress) {
+  return progress.revision + "/" + std::to_string(progress.step + 1);
 }
 
 void hold(const GatewaySpec& spec, const CanaryInput& input, WallTime now, CanaryDecision& decision) {
@@ -75,18 +83,55 @@ void hold(const GatewaySpec& spec, const CanaryInput& input, WallTime now, Canar
     decision.news = CanaryNews::kFailed;
     return;
   }
+  progress.message = verdict.message;
   if (now < progress.since + step.hold) {
     decision.wake_after = std::chrono::duration_cast<Duration>(progress.since + step.hold - now);
     return;
   }
+  if (!input.step_available) {
+    progress.message = "not all of its " + std::to_string(input.step_pods) + " pods are available any more";
+    return;
+  }
   if (verdict.kind == GateVerdict::Kind::kTooFewSamples &&
       canary.on_insufficient_samples != OnInsufficientSamples::kProceed) {
-    decision.shift = canary.on_insufficient_samples == OnInsufficientSamples::kShift;
-    progress.message = verdict.message;
+    if (canary.on_insufficient_samples == OnInsufficientSamples::kShift) decision.shift_for = verdict.canary_lacks;
     return;
   }
   decision.news = CanaryNews::kPassed;
   enter(progress, progress.step + 1, canary.steps.size(), now);
+}
+
+void take_step(const GatewaySpec& spec, const CanaryInput& input, WallTime now, CanaryDecision& decision) {
+  CanaryProgress& progress = decision.progress;
+  if (input.promoted == promotion_of(progress)) {
+    decision.news = CanaryNews::kPromoted;
+    enter(progress, progress.step + 1, spec.rollout.canary.steps.size(), now);
+    return;
+  }
+  if (progress.phase == CanaryPhase::kHalted) return;
+  if (spec.paused) {
+    // What is paused is not judged; the hold begins anew after it.
+    if (progress.phase == CanaryPhase::kHolding) progress.since = now;
+    progress.phase = CanaryPhase::kMaking;
+    progress.message.clear();
+    return;
+  }
+  if (progress.phase == CanaryPhase::kMaking && input.step_available) {
+    progress.phase = CanaryPhase::kHolding;
+    progress.since = now;
+  }
+  if (progress.phase == CanaryPhase::kHolding) hold(spec, input, now, decision);
+}
+
+/// Whether a promotion has had its effect, or never will: `before` is how far the status says that the steps are.
+bool is_behind(const std::string& promoted, const std::string& newest, const CanaryProgress& before) {
+  if (!promoted.starts_with(newest + "/")) return true;
+  if (before.revision != newest) return false;
+  const std::string_view step = std::string_view(promoted).substr(newest.size() + 1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), number);
+  const bool whole = error == std::errc() && end == step.data() + step.size();
+  return before.phase == CanaryPhase::kDone || !whole || number <= before.step;
 }
 
 }  // namespace
@@ -109,40 +154,33 @@ GateVerdict judge_gate(const CanaryGate& gate, const GatewayTotals& canary, cons
   const Share ours = share_of(gate.metric, canary);
   const Share theirs = share_of(gate.metric, stable);
   if (ours.all < gate.samples_min || theirs.all < gate.samples_min) {
-    return {GateVerdict::Kind::kTooFewSamples, too_few(gate, ours, theirs)};
+    return {GateVerdict::Kind::kTooFewSamples, too_few(gate, ours, theirs),
+            std::max<std::int64_t>(0, gate.samples_min - ours.all)};
   }
   const bool fails = ours.percent() < theirs.percent() - gate.max_drop_percent;
-  return {fails ? GateVerdict::Kind::kFails : GateVerdict::Kind::kHolds, sentence(gate, ours, theirs)};
+  return {fails ? GateVerdict::Kind::kFails : GateVerdict::Kind::kHolds, sentence(gate, ours, theirs), 0};
 }
 
 CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& before, const CanaryInput& input,
                              WallTime now) {
   const auto& steps = spec.rollout.canary.steps;
-  CanaryDecision decision{
-      .progress = before, .news = CanaryNews::kNone, .percent = 100, .shift = false, .wake_after = {}};
+  CanaryDecision decision;
+  decision.progress = before;
   CanaryProgress& progress = decision.progress;
   if (progress.revision != input.revision) {
     progress.revision = input.revision;
-    // The first template of all has nothing to be compared with.
-    enter(progress, input.rolling ? 0 : static_cast<int>(steps.size()), steps.size(), now);
+    // The first template of all has nothing to be compared with; neither has one that the fleet was on before.
+    const bool stepwise = input.rolling && spec.rollout.type != RolloutType::kOnDelete;
+    enter(progress, stepwise ? 0 : static_cast<int>(steps.size()), steps.size(), now);
   }
   // Steps may have been taken away meanwhile.
   if (progress.phase != CanaryPhase::kDone && static_cast<std::size_t>(progress.step) >= steps.size()) {
     enter(progress, progress.step, steps.size(), now);
   }
-  if (progress.phase == CanaryPhase::kDone) return decision;
-
-  if (input.promoted == input.revision + "/" + std::to_string(progress.step + 1)) {
-    decision.news = CanaryNews::kPromoted;
-    enter(progress, progress.step + 1, steps.size(), now);
-  } else if (progress.phase == CanaryPhase::kMaking && input.step_available && !spec.paused) {
-    progress.phase = CanaryPhase::kHolding;
-    progress.since = now;
-    hold(spec, input, now, decision);
-  } else if (progress.phase == CanaryPhase::kHolding && !spec.paused) {
-    hold(spec, input, now, decision);
-  }
+  if (progress.phase != CanaryPhase::kDone) take_step(spec, input, now, decision);
   if (progress.phase != CanaryPhase::kDone) decision.percent = steps[static_cast<std::size_t>(progress.step)].percent;
+  // A promotion that is left standing would pass the same step of the same template another time.
+  decision.drop_promotion = !input.promoted.empty() && is_behind(input.promoted, input.revision, before);
   return decision;
 }
 

@@ -44,10 +44,11 @@ struct CanarySamples {
 
 struct CanaryInput {
   std::string revision;         ///< The newest one.
-  bool rolling = false;         ///< There is a former revision, with pods of it or a partition left for it.
+  bool rolling = false;         ///< There is a former revision, and the fleet was on that one.
   bool step_available = false;  ///< The pods that the step asks for are available.
   CanarySamples samples;
   std::string promoted;  ///< Annotation sluice.dev/promote: "<revision>/<step>", counted from 1; or empty.
+  int step_pods = 0;     ///< Pods that the step asks for, for its sentences.
 };
 
 /// What has just happened, for events.
@@ -56,8 +57,11 @@ enum class CanaryNews { kNone, kPassed, kFailed, kPromoted };
 struct CanaryDecision {
   CanaryProgress progress;
   CanaryNews news = CanaryNews::kNone;
-  int percent = 100;   ///< Of spec.replicas may be updated now.
-  bool shift = false;  ///< Stable pods should leave the endpoints until the canary has its samples.
+  int percent = 100;  ///< Of spec.replicas may be updated now.
+  /// Stable pods should leave the endpoints until the canary has so many more samples (canary_shift.h). 0: none.
+  std::int64_t shift_for = 0;
+  bool drop_promotion =
+      false;  ///< The annotation is of no use any more: what it asked for has been done, or passed by.
   std::optional<Duration> wake_after;
 };
 
@@ -67,7 +71,8 @@ CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& befo
 /// How one gate stands.
 struct GateVerdict {
   enum class Kind { kHolds, kFails, kTooFewSamples } kind = Kind::kHolds;
-  std::string message;  ///< "HandshakeSuccess 97.1% of 812 is 2.4 points below 99.5% of 20400 (at most 1)".
+  std::string message;  ///< "HandshakeSuccess is 97.10% of 812 on the new pods and 99.50% of 20400 on the others ...".
+  std::int64_t canary_lacks = 0;  ///< Samples that the new pods are short of.
 };
 GateVerdict judge_gate(const CanaryGate& gate, const GatewayTotals& canary, const GatewayTotals& stable);
 

@@ -1,5 +1,7 @@
 #include "operator/canary_samples.h"
 
+#include <algorithm>
+
 #include "operator/plan.h"
 
 namespace sluice::op {
@@ -26,25 +28,34 @@ std::string canary_step_id(const CanaryProgress& progress) {
   return progress.revision + "/" + std::to_string(progress.step);
 }
 
-CanaryBaseline take_baseline(const std::vector<PodView>& pods, const CanaryProgress& progress) {
-  CanaryBaseline baseline{.step = canary_step_id(progress), .totals = {}};
+CanaryBaseline take_baseline(const std::vector<PodView>& pods, const CanaryProgress& progress, CanaryBaseline before) {
+  const std::string step = canary_step_id(progress);
+  if (before.step != step) before = {.step = step, .totals = {}};
+  CanaryBaseline baseline{.step = step, .totals = {}};
   for (const PodView& pod : pods) {
-    if (counts(pod) && pod.revision != progress.revision) baseline.totals[pod.uid] = pod.state->totals;
+    if (!counts(pod) || pod.revision == progress.revision) continue;
+    const auto known = before.totals.find(pod.uid);
+    const bool newer = pod.created > progress.since;
+    baseline.totals[pod.uid] = known != before.totals.end() ? known->second
+                               : newer                      ? GatewayTotals{}
+                                                            : pod.state->totals;
   }
   return baseline;
 }
 
-CanarySamples sum_samples(const std::vector<PodView>& pods, const CanaryProgress& progress,
+CanarySamples sum_samples(const std::vector<PodView>& pods, const CanaryProgress& progress, const std::string& stable,
                           const CanaryBaseline& baseline) {
-  CanarySamples samples;
+  const bool any_stable =
+      std::any_of(pods.begin(), pods.end(), [&](const PodView& pod) { return counts(pod) && pod.revision == stable; });
   const bool comparable = baseline.step == canary_step_id(progress);
+  CanarySamples samples;
   for (const PodView& pod : pods) {
     if (!counts(pod)) continue;
     if (pod.revision == progress.revision) {
       samples.canary += pod.state->totals;
-    } else if (comparable) {
+    } else if (comparable && (!any_stable || pod.revision == stable)) {
       const auto before = baseline.totals.find(pod.uid);
-      samples.stable += before == baseline.totals.end() ? pod.state->totals : since(before->second, pod.state->totals);
+      if (before != baseline.totals.end()) samples.stable += since(before->second, pod.state->totals);
     }
   }
   return samples;

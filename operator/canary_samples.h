@@ -17,11 +17,16 @@ struct CanaryBaseline {
 };
 
 std::string canary_step_id(const CanaryProgress& progress);
-CanaryBaseline take_baseline(const std::vector<PodView>& pods, const CanaryProgress& progress);
 
-/// Sums over the pods that serve: those of `progress`' revision since they began, the others since the baseline.
-/// Without a baseline for this step the others have no samples. A gateway whose counts have fallen has begun anew.
-CanarySamples sum_samples(const std::vector<PodView>& pods, const CanaryProgress& progress,
+/// `before` with the stable pods that have answered since: where it is of another step it is made anew. A pod that was
+/// made after the hold began is counted from its own begin, any other from the first answer that is known of it: after
+/// a restart of the operator that one comes late.
+CanaryBaseline take_baseline(const std::vector<PodView>& pods, const CanaryProgress& progress, CanaryBaseline before);
+
+/// Sums over the pods that serve: those of `progress`' revision since they began, and those of `stable` (or where there
+/// are none, of any other revision) since the baseline. Without a baseline for this step, or for a pod, there are no
+/// samples of it. A gateway whose counts have fallen has begun anew.
+CanarySamples sum_samples(const std::vector<PodView>& pods, const CanaryProgress& progress, const std::string& stable,
                           const CanaryBaseline& baseline);
 
 }  // namespace sluice::op

@@ -61,7 +61,8 @@ std::string words(const CanaryDecision& decision) {
   std::string text;
   if (progress.phase != CanaryPhase::kDone) text = std::to_string(progress.step + 1) + " ";
   text += std::string(to_string(progress.phase)) + " " + std::to_string(decision.percent) + "%";
-  return text + to_string(decision.news) + (decision.shift ? " shift" : "");
+  return text + to_string(decision.news) + (decision.shift_for > 0 ? " shift" : "") +
+         (decision.drop_promotion ? " drop" : "");
 }
 
 }  // namespace
@@ -76,6 +77,8 @@ TEST_CASE("decide_canary goes through its steps") {
   paused.paused = true;
   GatewaySpec no_steps = two_steps();
   no_steps.rollout.canary.steps.clear();
+  GatewaySpec on_delete = two_steps();
+  on_delete.rollout.type = RolloutType::kOnDelete;
   GatewaySpec no_gates = two_steps();
   no_gates.rollout.canary.gates.clear();
 
@@ -93,6 +96,12 @@ TEST_CASE("decide_canary goes through its steps") {
        {},
        {.revision = "new", .rolling = false, .step_available = true, .samples = {}, .promoted = {}},
        "Done 100%"},
+      {"one that the fleet was on before needs no proof",
+       two_steps(),
+       {.revision = "bad", .step = 1, .phase = CanaryPhase::kHalted, .since = kNoon, .message = "why"},
+       {.revision = "new", .rolling = false, .step_available = true, .samples = {}, .promoted = {}},
+       "Done 100%"},
+      {"where nobody goes for a template there are no steps", on_delete, {}, rolling(false), "Done 100%"},
       {"another template begins anew, though one was halted",
        two_steps(),
        {.revision = "bad", .step = 1, .phase = CanaryPhase::kHalted, .since = kNoon, .message = "why"},
@@ -116,6 +125,12 @@ TEST_CASE("decide_canary goes through its steps") {
        rolling(true, kFew), "1 Holding 10%"},
       {"or go on", with(OnInsufficientSamples::kProceed), at(0, CanaryPhase::kHolding, 10min), rolling(true, kFew),
        "2 Making 50% passed"},
+      {"a step whose pods are gone is not passed", two_steps(), at(0, CanaryPhase::kHolding, 10min), rolling(false),
+       "1 Holding 10%"},
+      {"nor do others send it their connections", with(OnInsufficientSamples::kShift),
+       at(0, CanaryPhase::kHolding, 10min), rolling(false, kFew), "1 Holding 10%"},
+      {"nor where it is they who are short of samples", with(OnInsufficientSamples::kShift),
+       at(0, CanaryPhase::kHolding, 10min), rolling(true, handshakes(500, 0, 50, 0)), "1 Holding 10%"},
       {"or send new connections over", with(OnInsufficientSamples::kShift), at(0, CanaryPhase::kHolding, 10min),
        rolling(true, kFew), "1 Holding 10% shift"},
       {"without gates the hold alone decides", no_gates, at(0, CanaryPhase::kHolding, 10min), rolling(true, {}),
@@ -123,10 +138,19 @@ TEST_CASE("decide_canary goes through its steps") {
       {"a person passes a halted step", two_steps(), at(0, CanaryPhase::kHalted), rolling(true, kBad, "new/1"),
        "2 Making 50% promoted"},
       {"a promotion counts once, for the step that it names", two_steps(), at(1, CanaryPhase::kMaking),
-       rolling(false, kBad, "new/1"), "2 Making 50%"},
+       rolling(false, kBad, "new/1"), "2 Making 50% drop"},
+      {"and may be given before its step", two_steps(), at(0, CanaryPhase::kMaking), rolling(false, kBad, "new/2"),
+       "1 Making 10%"},
+      {"past the last step it has nothing to say", two_steps(), at(2, CanaryPhase::kDone), rolling(true, kBad, "new/2"),
+       "Done 100% drop"},
+      {"nor where it names no step", two_steps(), at(0, CanaryPhase::kHalted), rolling(true, kBad, "new/one"),
+       "1 Halted 10% drop"},
       {"and for the revision that it names", two_steps(), at(0, CanaryPhase::kHalted), rolling(true, kBad, "old/1"),
-       "1 Halted 10%"},
-      {"a pause holds the clock", paused, at(0, CanaryPhase::kHolding, 10min), rolling(), "1 Holding 10%"},
+       "1 Halted 10% drop"},
+      {"in a pause nothing is judged", paused, at(0, CanaryPhase::kHolding, 10min), rolling(true, kBad),
+       "1 Making 10%"},
+      {"nor does a hold begin", paused, at(0, CanaryPhase::kMaking, 10min), rolling(), "1 Making 10%"},
+      {"what is halted stays so", paused, at(0, CanaryPhase::kHalted, 10min), rolling(), "1 Halted 10%"},
       {"steps that were taken away are passed", no_steps, at(1, CanaryPhase::kMaking), rolling(), "Done 100%"},
       {"once done it stays done", two_steps(), at(2, CanaryPhase::kDone), rolling(true, kBad), "Done 100%"},
   };
@@ -143,6 +167,10 @@ TEST_CASE("a hold wakes when it is over, and begins by the clock that it was giv
   const CanaryDecision begun = decide_canary(two_steps(), at(0, CanaryPhase::kMaking, 4min), rolling(), kNoon);
   CHECK(begun.progress.since == kNoon);
   CHECK(begun.wake_after == 10min);
+  // What was paused holds anew.
+  GatewaySpec paused = two_steps();
+  paused.paused = true;
+  CHECK(decide_canary(paused, at(0, CanaryPhase::kHolding, 4min), rolling(), kNoon).progress.since == kNoon);
 }
 
 TEST_CASE("judge_gate compares shares of successes in percentage points") {
@@ -152,7 +180,11 @@ TEST_CASE("judge_gate compares shares of successes in percentage points") {
   CHECK(judge_gate(gate, kFew.canary, kFew.stable).kind == Kind::kTooFewSamples);
   const GateVerdict fails = judge_gate(gate, kBad.canary, kBad.stable);
   CHECK(fails.kind == Kind::kFails);
-  CHECK(fails.message == "HandshakeSuccess is 97.00% of 1000 on the new pods and 99.90% of 9009 on the others");
+  CHECK(fails.message ==
+        "HandshakeSuccess is 97.00% of 1000 on the new pods and 99.90% of 9009 on the others "
+        "(maxDropPercent: 1)");
+  CHECK(judge_gate(gate, kFew.canary, kFew.stable).canary_lacks == 50);
+  CHECK(judge_gate(gate, kGood.canary, {}).canary_lacks == 0);
   // Exactly the drop that is allowed holds.
   const CanarySamples edge = handshakes(990, 10, 1000, 0);
   CHECK(judge_gate(gate, edge.canary, edge.stable).kind == Kind::kHolds);
@@ -161,21 +193,32 @@ TEST_CASE("judge_gate compares shares of successes in percentage points") {
 TEST_CASE("samples are summed over the pods that serve, the stable ones since the hold began") {
   using namespace testing;
   const auto counted = [](std::int64_t ok) { return [ok](PodView& pod) { pod.state->totals.handshakes_ok = ok; }; };
-  const CanaryProgress step = at(0, CanaryPhase::kHolding);
+  const auto of = [](const char* revision) { return [revision](PodView& pod) { pod.revision = revision; }; };
+  const CanaryProgress step = at(0, CanaryPhase::kHolding, 5min);
   const std::vector<PodView> before{serving("a") | old_revision | counted(100),
                                     serving("b") | old_revision | counted(70), serving("n") | counted(5)};
-  const CanaryBaseline baseline = take_baseline(before, step);
+  const CanaryBaseline baseline = take_baseline(before, step, {});
   const std::vector<PodView> after{serving("a") | old_revision | counted(150),                  // 50 since
                                    serving("b") | old_revision | counted(30),                   // began anew: 30
-                                   serving("c") | old_revision | counted(20),                   // came later: 20
+                                   serving("c") | old_revision | young | counted(20),           // came later: 20
                                    serving("d") | old_revision | counted(999) | draining(20s),  // goes: does not count
                                    serving("e") | old_revision | counted(999) | terminating,
+                                   serving("f") | old_revision | counted(777),  // was there, but is heard only now
                                    serving("n") | counted(40)};
-  const CanarySamples samples = sum_samples(after, step, baseline);
+  const CanaryBaseline later = take_baseline(after, step, baseline);
+  const CanarySamples samples = sum_samples(after, step, "old", later);
   CHECK(samples.stable.handshakes_ok == 100);
   CHECK(samples.canary.handshakes_ok == 40);
+  CHECK(later.totals.at("uid-a").handshakes_ok == 100);
+  CHECK_FALSE(later.totals.contains("uid-n"));
   // Of another step it says nothing.
-  CHECK(sum_samples(after, at(1, CanaryPhase::kHolding), baseline).stable.handshakes_ok == 0);
+  CHECK(sum_samples(after, at(1, CanaryPhase::kHolding), "old", later).stable.handshakes_ok == 0);
+  CHECK(take_baseline(after, at(1, CanaryPhase::kHolding), later).totals.at("uid-a").handshakes_ok == 150);
+  // A revision that was given up halfway is nobody to be compared with, as long as there is a better one.
+  std::vector<PodView> mixed{serving("a") | old_revision | counted(150), serving("g") | of("halfway") | counted(20)};
+  CanaryBaseline of_both{.step = canary_step_id(step), .totals = {{"uid-a", {}}, {"uid-g", {}}}};
+  CHECK(sum_samples(mixed, step, "old", of_both).stable.handshakes_ok == 150);
+  CHECK(sum_samples(mixed, step, "lost", of_both).stable.handshakes_ok == 170);
 }
 
 }  // namespace sluice::op

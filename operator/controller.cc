@@ -8,6 +8,7 @@
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/render.h"
+#include "operator/rollout_news.h"
 #include "operator/signing_keys.h"
 
 namespace sluice::op {
@@ -47,6 +48,7 @@ struct Controller::Metrics {
   Counter success, error, requeue, requeue_after, errors;
   Histogram seconds;
   Gauge active;
+  std::map<std::string, Counter> rollouts;  ///< By result.
 
   explicit Metrics(MetricsRegistry& registry, int workers)
       : success(total(registry, "success")),
@@ -68,6 +70,10 @@ struct Controller::Metrics {
     registry.counter("controller_runtime_reconcile_panics_total", "Reconciles that panicked.", {{"controller", kName}});
     registry.counter("controller_runtime_reconcile_timeouts_total", "Reconciles that ran out of time.",
                      {{"controller", kName}});
+    for (const char* result : kRolloutResults) {
+      rollouts.emplace(result, registry.counter("sluice_operator_rollouts_total", "Rollouts by what became of them.",
+                                                {{"result", result}}));
+    }
   }
   static Counter total(MetricsRegistry& registry, const char* result) {
     return registry.counter("controller_runtime_reconcile_total", "Reconciles by result.",
@@ -240,10 +246,12 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
   metrics_->errors.add();
 }
 
-/// A gateway has answered or failed. Draining pods and candidates decide something; counts of the others only wait for
-/// the status.
+/// A gateway has answered or failed. Draining pods and candidates decide something, and a canary's pods may fail a
+/// gate; counts of the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
-  if (target.urgency != PollUrgency::kOther) {
+  if (target.urgency == PollUrgency::kCanary) {
+    queue_.add_after(target.key, kPollCanary);
+  } else if (target.urgency != PollUrgency::kOther) {
     queue_.add(target.key);
   } else if (changed) {
     queue_.add_after(target.key, kStatusCountsEvery);
@@ -284,9 +292,10 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   poll_for(key, after, plan);
   const kube::Object newest = newest_gateway(key);
   if (!newest || (seen.deleting && !seen.finalized)) return outcome;
-  const auto written =
-      status_writer_.write(key, *newest, compute_status(*newest, spec, after, plan, problem, clock_.wall()));
+  const Json status = compute_status(*newest, spec, after, plan, problem, clock_.wall());
+  const auto written = status_writer_.write(key, *newest, status);
   if (written) {
+    if (!*written) tell_rollout(*newest, status, plan, spec);
     outcome.requeue_after = sooner(outcome.requeue_after, *written);
   } else {
     keep(outcome.status, written.error().in("status"));
@@ -298,14 +307,20 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
 Controller::Templates Controller::templates_of(const std::string& key, const Json& gateway, const GatewaySpec& spec,
                                                const std::vector<kube::Object>& pods, Outcome& outcome) {
   const std::string current = kube::text_at(gateway, "/status/currentRevision");
+  std::map<std::string, int> pods_of;
+  for (const kube::Object& pod : pods) ++pods_of[std::string(kube::label_of(*pod, kRevisionLabel))];
   Templates templates;
   Revision& newest = templates.newest;
   newest.pod_template = spec.pod_template;
   newest.default_image = options_.default_image;
-  newest.hash =
-      revision_of(spec.pod_template, options_.default_image, kube::integer_at(gateway, "/status/collisionCount", 0));
   const std::vector<Revision> known = history_.known(key, gateway);
-  templates.former = former_revision(known, newest.hash, current);
+  if (const auto there = find_revision(known, newest)) {
+    newest = *there;
+  } else {
+    newest.hash =
+        revision_of(spec.pod_template, options_.default_image, kube::integer_at(gateway, "/status/collisionCount", 0));
+  }
+  templates.former = former_revision(known, newest.hash, current, pods_of);
   if (kube::is_deleting(gateway) || !has_finalizer(gateway, kFinalizer)) return templates;
 
   const std::string refusal =
@@ -317,7 +332,7 @@ Controller::Templates Controller::templates_of(const std::string& key, const Jso
     return templates;
   }
   std::set<std::string> in_use{current};
-  for (const kube::Object& pod : pods) in_use.insert(std::string(kube::label_of(*pod, kRevisionLabel)));
+  for (const auto& [revision, count] : pods_of) in_use.insert(revision);
   const History::Kept kept =
       history_.keep(key, gateway, plan_revisions(known, newest, in_use, spec.revision_history_limit));
   keep(outcome.status, kept.status);
@@ -347,9 +362,8 @@ void Controller::remember(const std::string& key, const Observed& seen, const Pl
   if (applied.reversed) memory_.note_reversed(key);
   const CanaryProgress& canary = plan.canary.progress;
   const bool holds = canary.phase == CanaryPhase::kHolding;
-  if (holds && memory_.of(key).baseline.step != canary_step_id(canary)) {
-    memory_.note_baseline(key, take_baseline(seen.pods, canary));
-  }
+  if (holds) memory_.note_baseline(key, take_baseline(seen.pods, canary, memory_.of(key).baseline));
+  memory_.note_progress(key, plan.progress);
 }
 
 /// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
@@ -396,6 +410,8 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .revision = templates.newest.hash,
                            .former_revision = templates.former ? templates.former->hash : std::string(),
                            .template_error = templates.problem.message,
+                           .progress = notes.progress,
+                           .progress_age = notes.progress_age,
                            .node = [this](const std::string& name) { return node_named(name); },
                            .asked_to_evict = {},
                            .choosing_for = notes.choosing_for,
@@ -405,7 +421,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .creates_held = notes.creates_held,
                            .reversed_ago = notes.reversed_ago},
                           now);
-  seen.samples = sum_samples(seen.pods, seen.canary, notes.baseline);
+  seen.samples = sum_samples(seen.pods, seen.canary, seen.former_revision, notes.baseline);
   return seen;
 }
 
@@ -431,12 +447,25 @@ void Controller::report_problem(const std::string& key, const Json& gateway, con
   events_.record(gateway, kube::EventType::kWarning, problem.reason, "Reconcile", problem.message);
 }
 
+/// What has just been written to the status.
+void Controller::tell_rollout(const Json& gateway, const Json& status, const Plan& plan, const GatewaySpec& spec) {
+  const RolloutNews news = rollout_news(kube::at_pointer(gateway, "/status"), status, plan.canary, spec);
+  for (const Announcement& event : news.events) {
+    events_.record(gateway, event.warning ? kube::EventType::kWarning : kube::EventType::kNormal, event.reason,
+                   event.action, event.note);
+  }
+  for (const std::string& result : news.results) metrics_->rollouts.at(result).add();
+}
+
 void Controller::poll_for(const std::string& key, const Observed& seen, const Plan& plan) {
+  const CanaryProgress& canary = plan.canary.progress;
+  const bool judged = canary.phase == CanaryPhase::kHolding && !plan.canary.progress.revision.empty();
   std::vector<PollTarget> targets;
   for (const PodView& pod : seen.pods) {
     if (pod.finished || pod.terminating || pod.address.empty() || pod.container != ContainerState::kRunning) continue;
     PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
     const auto& wanted = plan.states_wanted;
+    if (judged && pod.revision == seen.revision) target.urgency = PollUrgency::kCanary;
     if (std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end()) target.urgency = PollUrgency::kCandidate;
     if (pod.draining()) target.urgency = PollUrgency::kDraining;
     targets.push_back(std::move(target));

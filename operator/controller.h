@@ -91,6 +91,7 @@ class Controller {
   [[nodiscard]] std::optional<NodeView> node_named(const std::string& name) const;
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
+  void tell_rollout(const kube::Json& gateway, const kube::Json& status, const Plan& plan, const GatewaySpec& spec);
   void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
   bool pause(Duration time);

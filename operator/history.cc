@@ -33,7 +33,8 @@ History::Kept History::keep(const std::string& key, const Json& gateway, const R
   return kept;
 }
 
-/// The content of a ControllerRevision never changes; only its number does, where an older template has come back.
+/// The content of a ControllerRevision never changes; only its number does, where an older template has come back. One
+/// that has lost its owner (a backup, a gateway deleted with --cascade=orphan) is taken in again.
 History::Kept History::write(const std::string& key, const Json& gateway, const Revision& revision) {
   const Json wanted = render_revision(gateway, revision);
   const std::string name(kube::name_of(wanted));
@@ -42,13 +43,16 @@ History::Kept History::write(const std::string& key, const Json& gateway, const 
   if (!written && written.error().code == ErrorCode::kConflict) {
     Result<Json> there = client_.get(kube::kControllerRevisions, ns, name);
     if (!there) return {there.error()};
-    if (!owned_by(*there, kube::uid_of(gateway)) || (*there)["data"] != wanted["data"]) {
+    const std::optional<Revision> known = read_revision(*there);
+    if (!may_take(*there, gateway) || !known || !same_content(*known, revision)) {
       log_warn("the name of a revision is taken", {{"gateway", key}, {"name", name}});
       return {.status = Status::success(), .collision = true};
     }
-    const Json number{{"metadata", {{"resourceVersion", std::string(kube::resource_version_of(*there))}}},
-                      {"revision", revision.number}};
-    written = kube::integer_at(*there, "/revision", 0) == revision.number
+    const bool ours = owned_by(*there, kube::uid_of(gateway));
+    Json number{{"metadata", {{"resourceVersion", std::string(kube::resource_version_of(*there))}}},
+                {"revision", revision.number}};
+    if (!ours) number["metadata"]["ownerReferences"] = Json::array({owner_reference(gateway)});
+    written = ours && known->number == revision.number
                   ? std::move(there)
                   : client_.patch(kube::kControllerRevisions, ns, name, kube::PatchType::kMerge, number,
                                   {.field_manager = kFieldManager});

@@ -12,9 +12,11 @@ namespace sluice::op {
 inline constexpr int kPollsPerSecondMax = 50;
 /// One state after another, never two at once, so that no window of a second holds more than the rate.
 inline constexpr Duration kPollSpacing{1000 / kPollsPerSecondMax};
-/// How often a state is asked for while the pod drains, while it may become a victim, and otherwise.
+/// How often a state is asked for while the pod drains, while it may become a victim, while a canary step is judged by
+/// it, and otherwise.
 inline constexpr Duration kPollDraining{500};
 inline constexpr Duration kPollCandidate{100};
+inline constexpr Duration kPollCanary{1'000};
 inline constexpr Duration kPollOther{5'000};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};

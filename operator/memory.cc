@@ -15,6 +15,7 @@ Memory::Notes Memory::of(const std::string& key) const {
   Notes notes = entry.notes;
   if (entry.choosing_since) notes.choosing_for = std::chrono::duration_cast<Duration>(now - *entry.choosing_since);
   if (entry.reversed_at) notes.reversed_ago = std::chrono::duration_cast<Duration>(now - *entry.reversed_at);
+  notes.progress_age = std::chrono::duration_cast<Duration>(now - entry.progress_from);
   notes.creates_held = std::max(Duration(0), std::chrono::ceil<Duration>(entry.creates_from - now));
   return notes;
 }
@@ -69,6 +70,13 @@ void Memory::note_reversed(const std::string& key) {
 void Memory::note_baseline(const std::string& key, CanaryBaseline baseline) {
   const std::lock_guard lock(mutex_);
   entries_[key].notes.baseline = std::move(baseline);
+}
+
+void Memory::note_progress(const std::string& key, const ProgressDecision& decision) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[key];
+  entry.notes.progress = decision.mark;
+  if (decision.moved) entry.progress_from = clock_.steady();
 }
 
 bool Memory::is_news(const std::string& key, const Problem& problem) {

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "operator/canary_samples.h"
 #include "operator/problem.h"
+#include "operator/progress.h"
 
 namespace sluice::op {
 
@@ -30,6 +31,8 @@ class Memory {
     Problem create_problem;                ///< Why not.
     std::optional<Duration> reversed_ago;  ///< Since a drain was taken back.
     CanaryBaseline baseline;
+    ProgressMark progress;
+    Duration progress_age{0};  ///< Since the progress clock began.
   };
   [[nodiscard]] Notes of(const std::string& key) const;
 
@@ -46,6 +49,7 @@ class Memory {
   /// A drain was taken back.
   void note_reversed(const std::string& key);
   void note_baseline(const std::string& key, CanaryBaseline baseline);
+  void note_progress(const std::string& key, const ProgressDecision& decision);
 
   /// Whether `problem` differs from what was told last; it counts as told then.
   [[nodiscard]] bool is_news(const std::string& key, const Problem& problem);
@@ -61,6 +65,7 @@ class Memory {
     Notes notes;  ///< Without the durations.
     std::optional<SteadyTime> choosing_since;
     std::optional<SteadyTime> reversed_at;
+    SteadyTime progress_from{};
     Duration create_delay{0};  ///< The last one; 0 where the last create went well.
     SteadyTime creates_from{};
     Problem told;

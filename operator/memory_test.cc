@@ -38,6 +38,19 @@ TEST_CASE("a choice counts from when it came up") {
   CHECK(memory.of("live/edge").choosing_for == 0ms);
 }
 
+TEST_CASE("the progress clock runs from when something moved last") {
+  ManualClock clock;
+  Memory memory(clock);
+  CHECK(memory.of("live/edge").progress.aim.empty());
+  memory.note_progress("live/edge", {.mark = {.aim = "a/0", .best = {.updated = 1}}, .moved = true});
+  clock.advance(3s);
+  memory.note_progress("live/edge", {.mark = {.aim = "a/0", .best = {.updated = 1}}, .moved = false});
+  CHECK(memory.of("live/edge").progress_age == 3s);
+  CHECK(memory.of("live/edge").progress.best.updated == 1);
+  memory.note_progress("live/edge", {.mark = {.aim = "a/0", .best = {.updated = 2}}, .moved = true});
+  CHECK(memory.of("live/edge").progress_age == 0s);
+}
+
 TEST_CASE("what is unsure stays so until the pod has been read") {
   ManualClock clock;
   Memory memory(clock);

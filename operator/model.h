@@ -12,6 +12,7 @@
 #include "operator/canary.h"
 #include "operator/drain_record.h"
 #include "operator/gateway_state.h"
+#include "operator/progress.h"
 
 namespace sluice::op {
 
@@ -36,6 +37,7 @@ struct PodView {
   WallTime created{};
 
   ContainerState container = ContainerState::kRunning;
+  std::string waits_for;  ///< Why it does not run, in the kubelet's word ("ImagePullBackOff"); empty where it does.
   bool ready = false;
   WallTime ready_since{};    ///< Only where ready.
   bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
@@ -74,14 +76,18 @@ struct Observed {
   bool orphaned = false;    ///< Deleted with --cascade=orphan: what it owns is to stay as it is.
   bool finalized = false;   ///< Our finalizer is on it.
   std::string revision;     ///< Of the newest template.
-  std::string former_revision;  ///< That pods can still be made of; empty where there is none.
-  CanaryProgress canary;        ///< As status.rollout has it.
-  CanarySamples samples;        ///< By which its step is judged.
-  std::string promoted;         ///< Annotation sluice.dev/promote.
-  std::string template_error;   ///< The API server's sentence where it refuses the template; no pod is made then.
-  std::vector<PodView> pods;    ///< In name order.
-  bool unsure = false;          ///< A pod was written to, and nobody knows yet whether with success.
-  Duration creates_held{0};     ///< No pod is made before it has passed, since the last one was refused.
+  std::string former_revision;   ///< That pods can still be made of; empty where there is none.
+  std::string current_revision;  ///< That the fleet was on last, as a whole (status.currentRevision); empty: unknown.
+  ProgressMark progress;         ///< The best that has been of what is wanted now.
+  Duration progress_age{0};      ///< Since the progress clock began.
+  bool was_exceeded = false;     ///< The status says that the progress deadline has passed.
+  CanaryProgress canary;         ///< As status.rollout has it.
+  CanarySamples samples;         ///< By which its step is judged.
+  std::string promoted;          ///< Annotation sluice.dev/promote.
+  std::string template_error;    ///< The API server's sentence where it refuses the template; no pod is made then.
+  std::vector<PodView> pods;     ///< In name order.
+  bool unsure = false;           ///< A pod was written to, and nobody knows yet whether with success.
+  Duration creates_held{0};      ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
   std::optional<Duration> reversed_ago;  ///< Since a drain was taken back the last time, as far as known.

@@ -45,6 +45,13 @@ ContainerState container_state(const Json& pod) {
   return ran ? ContainerState::kStopped : ContainerState::kNeverStarted;
 }
 
+/// A pod that no node has taken yet waits for the scheduler.
+std::string waits_for(const Json& pod) {
+  if (kube::text_at(pod, "/spec/nodeName").empty()) return "Unscheduled";
+  const Json& status = entry_named(kube::at_pointer(pod, "/status/containerStatuses"), "name", kContainerName);
+  return kube::text_at(status, "/state/waiting/reason");
+}
+
 std::string admin_address(const Json& pod) {
   const std::string ip = kube::text_at(pod, "/status/podIP");
   if (ip.empty()) return {};
@@ -140,6 +147,7 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.node = kube::text_at(pod, "/spec/nodeName");
   view.created = time_at(pod, "/metadata/creationTimestamp");
   view.container = container_state(pod);
+  view.waits_for = waits_for(pod);
   view.ready = kube::text_at(ready, "/status") == "True";
   view.ready_since = time_at(ready, "/lastTransitionTime");
   view.terminating = kube::is_deleting(pod);
@@ -198,6 +206,11 @@ Observed observe(const Sources& sources, Now now) {
   seen.orphaned = seen.deleting && (sources.orphaned || has_finalizer(gateway, kOrphanFinalizer));
   seen.revision = sources.revision;
   seen.former_revision = sources.former_revision;
+  seen.current_revision = kube::text_at(gateway, "/status/currentRevision");
+  seen.progress = sources.progress;
+  seen.progress_age = sources.progress_age;
+  const Json& progressing = entry_named(kube::at_pointer(gateway, "/status/conditions"), "type", "Progressing");
+  seen.was_exceeded = kube::text_at(progressing, "/reason") == kDeadlineExceeded;
   seen.canary = read_progress(gateway);
   seen.promoted = kube::annotation_of(gateway, kPromoteAnnotation);
   seen.template_error = sources.template_error;

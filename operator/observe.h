@@ -41,6 +41,8 @@ struct Sources {
   std::string revision;
   std::string former_revision;  ///< As model.h's Observed says; so are the fields below.
   std::string template_error;
+  ProgressMark progress;
+  Duration progress_age{0};
   std::function<std::optional<NodeView>(const std::string& node)> node;  ///< Nothing where it is not known.
   std::set<std::string> asked_to_evict;                                  ///< UIDs.
   Duration choosing_for{0};

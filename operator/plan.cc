@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "operator/canary_shift.h"
 #include "operator/limits.h"
 #include "operator/plan_drains.h"
 #include "operator/plan_pods.h"
@@ -67,22 +68,63 @@ void repair(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan&
   }
 }
 
+/// The steps as they stood.
+CanaryDecision undecided(const Observed& seen, const GatewaySpec& spec) {
+  const auto& steps = spec.rollout.canary.steps;
+  const auto step = static_cast<std::size_t>(seen.canary.step);
+  CanaryDecision decision;
+  decision.progress = seen.canary;
+  if (seen.canary.phase != CanaryPhase::kDone && step < steps.size()) decision.percent = steps[step].percent;
+  return decision;
+}
+
 /// A template that the API server refuses is rolled out nowhere: its steps have not begun.
 CanaryDecision step_canary(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, WallTime now) {
-  if (!seen.template_error.empty()) return {.progress = seen.canary};
+  if (!seen.template_error.empty()) return undecided(seen, spec);
   const auto& steps = spec.rollout.canary.steps;
   const auto step = static_cast<std::size_t>(seen.canary.revision == seen.revision ? seen.canary.step : 0);
   const int wanted = step < steps.size() ? updated_allowed(spec, steps[step].percent) : 0;
   const int available = count_if(
       pods.live, [&](const PodView& pod) { return pod.revision == seen.revision && is_available(pod, spec, now); });
   const int former = count_if(pods.live, [&](const PodView& pod) { return pod.revision != seen.revision; });
+  const bool back = seen.current_revision == seen.revision;
   return decide_canary(spec, seen.canary,
                        {.revision = seen.revision,
-                        .rolling = former > 0 || !seen.former_revision.empty(),
+                        .rolling = !back && (former > 0 || !seen.former_revision.empty()),
                         .step_available = available >= wanted,
                         .samples = seen.samples,
-                        .promoted = seen.promoted},
+                        .promoted = seen.promoted,
+                        .step_pods = wanted},
                        now);
+}
+
+void shift(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, Plan& plan) {
+  if (plan.canary.shift_for == 0) return;
+  CanaryShift shift = shift_to_canary(pods.live, spec, seen.revision, plan.canary.shift_for);
+  plan.traffic_off.merge(shift.off);
+  plan.shift_objection = std::move(shift.objection);
+}
+
+ProgressDecision step_progress(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, WallTime now,
+                               const Plan& plan) {
+  const auto available = [&](const PodView& pod) { return is_available(pod, spec, now); };
+  const auto updated = [&](const PodView& pod) { return pod.revision == seen.revision; };
+  const ProgressCounts counts{
+      .updated = count_if(pods.live, updated),
+      .updated_available = count_if(pods.live, [&](const PodView& pod) { return updated(pod) && available(pod); }),
+      .former = count_if(pods.live, [&](const PodView& pod) { return !updated(pod); }),
+      .available = count_if(pods.live, available)};
+  const RolloutTarget& target = plan.rollout;
+  const bool rolled = counts.updated >= target.updated && counts.former <= std::max(target.former, target.former_kept);
+  const bool halted = plan.canary.progress.phase == CanaryPhase::kHalted;
+  return decide_progress(
+      spec, seen.progress, seen.progress_age,
+      // Not the replicas: an autoscaler that changes them all the time must not hide what stands still.
+      {.aim = seen.revision + "/" + std::to_string(plan.canary.progress.step),
+       .counts = counts,
+       .at_target = rolled && counts.available >= spec.replicas,
+       .held = !pods.draining.empty() || spec.paused || halted || !seen.template_error.empty(),
+       .was_exceeded = seen.was_exceeded});
 }
 
 void wake_for_availability(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan& plan) {
@@ -139,7 +181,7 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
     return plan;
   }
   const SortedPods pods = sort_pods(seen, now);
-  plan.canary.progress = seen.canary;
+  plan.canary = undecided(seen, spec);
   for (const PodView* pod : pods.finished) plan.remove.push_back(without_drain(*pod));
 
   if (seen.deleting) {
@@ -148,7 +190,16 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   } else if (!seen.unsure) {  // A drain may have begun that we do not see: it must not be joined by a second one.
     plan.canary = step_canary(pods, seen, spec, now);
     if (plan.canary.wake_after) plan.wake_within(*plan.canary.wake_after);
-    plan_scale(pods, seen, spec, plan.canary.percent, now, plan);
+    plan_scale(pods, seen, spec, now, plan);
+    shift(pods, seen, spec, plan);
+    plan.progress = step_progress(pods, seen, spec, now, plan);
+    if (plan.progress.wake_after) plan.wake_within(*plan.progress.wake_after);
+  } else {
+    plan.progress = {.mark = seen.progress, .moved = false, .wake_after = std::nullopt};
+    // Nothing was decided about the endpoints: who is out of them stays so for now.
+    for (const PodView* pod : pods.live) {
+      if (pod->traffic_label == "off") plan.traffic_off.insert(pod->uid);
+    }
   }
   repair(pods, spec, now, plan);
   plan_drains(spec, seen, now, plan);

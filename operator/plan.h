@@ -2,7 +2,7 @@
 // the present, so it may be asked again at any time and after any crash, and asks for nothing once all is as it should.
 //
 // Order of thought: finalizer; pods that can go; the canary's step; drains taken back; pods to make; pods to drain; who
-// is in the endpoints; what the running drains need. apply.h carries it out.
+// is in the endpoints; what the running drains need; whether all that comes any further. apply.h carries it out.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,8 @@
 
 #include "operator/canary.h"
 #include "operator/model.h"
+#include "operator/progress.h"
+#include "operator/rollout.h"
 #include "operator/spec.h"
 #include "operator/victim.h"
 
@@ -118,6 +120,9 @@ struct Plan {
   /// Time makes a difference no later than this; unset where only an event can.
   std::optional<Duration> wake_after;
   CanaryDecision canary;
+  RolloutTarget rollout;        ///< Pods of either revision that are aimed at.
+  ProgressDecision progress;    ///< Whether it comes any further.
+  std::string shift_objection;  ///< Why no pod leaves the endpoints for the canary's sake (canary_shift.h), if so.
   std::string objection;  ///< Why no drain begins though one is due (capacity_guard.h); empty where none is in the way.
   std::set<std::string> traffic_off;  ///< UIDs of pods that serve what they have but are to leave the endpoints.
 

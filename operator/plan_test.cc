@@ -166,6 +166,8 @@ TEST_CASE("plan_gateway makes no choice while a write's outcome is not known") {
   check({
       {"no second victim", spec_of(1), fleet({serving("a", 9), serving("b", 3)}) | unsure, ""},
       {"no pod that never started goes", spec_of(1), fleet({serving("a", 9), serving("b") | pending}) | unsure, ""},
+      {"who is out of the endpoints stays so", spec_of(1),
+       fleet({serving("a", 9) | [](PodView& pod) { pod.traffic_label = "off"; }}) | unsure, ""},
       {"drains go on", spec_of(1),
        fleet({serving("a", 9), serving("b", 3), serving("c", 800) | draining(15s) | recorded(400)}) | unsure,
        "order c:400"},
@@ -240,6 +242,30 @@ TEST_CASE("plan_gateway rolls within surge, unavailable, partition and pause") {
   on_delete.rollout.type = RolloutType::kOnDelete;
   GatewaySpec canary = rolling(3, 3);
   canary.rollout.canary.steps = {{.percent = 30, .hold = 1min}};
+  GatewaySpec in_place_paused = rolling(3, 0, 1);
+  in_place_paused.paused = true;
+  GatewaySpec halted = canary;
+  GatewaySpec half = rolling(2, 1);
+  half.rollout.canary.steps = {{.percent = 50, .hold = 1min}};
+  GatewaySpec all_judged = rolling(3, 1);
+  all_judged.rollout.canary.steps = {{.percent = 100, .hold = 1min}};
+  all_judged.rollout.canary.gates = {{}};
+  GatewaySpec back_again = rolling(3, 1, 0, 2);
+  back_again.rollout.canary = canary.rollout.canary;
+  const auto with_replicas = [](GatewaySpec spec, int replicas) {
+    spec.replicas = replicas;
+    return spec;
+  };
+  const auto at_step = [](CanaryPhase phase) {
+    return
+        [phase](Observed& seen) { seen.canary = {.revision = "new", .phase = phase, .since = kNoon, .message = {}}; };
+  };
+  const auto back = [](std::vector<PodView> pods) {
+    Observed seen = fleet(std::move(pods));
+    seen.current_revision = "new";
+    seen.canary = {.revision = "old", .phase = CanaryPhase::kHolding, .since = kNoon, .message = {}};
+    return seen;
+  };
   GatewaySpec two_drains = rolling(3, 0, 2);
   two_drains.scale_down.concurrent_drains_max = 2;
   check({
@@ -258,6 +284,32 @@ TEST_CASE("plan_gateway rolls within surge, unavailable, partition and pause") {
       {"and lets nobody go", on_delete, replacing({a, b, c}), ""},
       {"a canary step makes its part, rounded up", canary, replacing({a, b, c}), "create 1"},
       {"and no more while it holds", canary, replacing({a, b, n}), ""},
+      {"a rollout in place drains on purpose: nobody is taken back", rolling(3, 0, 1),
+       replacing({a | draining(3s, DrainReason::kRollout), b, c}), "create 1"},
+      {"a pause takes back what would be missing", in_place_paused,
+       replacing({a | draining(3s, DrainReason::kRollout), b, c}), "take back a"},
+      {"a pause lets go of what is more than asked for", paused, replacing({a, b, c, n}), "start a:ScaleDown"},
+      {"but not before enough others serve", paused, replacing({a, b, c, n | young}), ""},
+      {"a halted step stands still", halted, replacing({a, b, n}) | at_step(CanaryPhase::kHalted), ""},
+      {"and loses no pod to a scale-up", with_replicas(halted, 6), replacing({a, b, n}) | at_step(CanaryPhase::kHalted),
+       "create 3 (3 former)"},
+      {"a step grows with the replicas", with_replicas(canary, 6),
+       replacing({a, b, n}) | at_step(CanaryPhase::kHolding), "create 3 (2 former)"},
+      {"a step shrinks with them: new pods go where too many are of the new template", with_replicas(half, 2),
+       replacing({a, serving("m", 2), n}) | at_step(CanaryPhase::kHolding), "start n:ScaleDown"},
+      {"while a gate has to be met one old pod stays", all_judged,
+       replacing({a, n, serving("m"), serving("o")}) | at_step(CanaryPhase::kHolding), ""},
+      {"back to the former template: no step, no partition, and what drains is taken back", back_again,
+       back({n | draining(3s, DrainReason::kRollout) | evicting(5), b, c}), "take back n and tell it, create 1"},
+      {"and what was given up goes", back_again, back({n, serving("m"), serving("o"), b}), "start b:Rollout"},
+      {"a third template: what was given up halfway goes first", rolling(3, 1),
+       replacing({a, b, serving("h", 99) | [](PodView& pod) { pod.revision = "halfway"; }, n}), "start h:Rollout"},
+      {"of a refused template's surplus what can be made again stays", rolling(2, 1),
+       replacing({a, b, serving("h", 99) | [](PodView& pod) { pod.revision = "halfway"; }}) |
+           [](Observed& s) { s.template_error = "no"; },
+       "start h:ScaleDown"},
+      {"nobody knows any more how to make a former pod: it is made of the newest", rolling(3, 1, 0, 2), fleet({a, n}),
+       "create 1"},
       {"a refused template rolls nothing, and missing pods are of the former one", rolling(3, 1),
        replacing({a, b}) | [](Observed& s) { s.template_error = "no"; }, "create 1 (1 former)"},
       {"a pod that does not serve goes at once", rolling(3, 1), replacing({a, b | unready, c, n | young}),

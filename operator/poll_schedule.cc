@@ -14,17 +14,14 @@ constexpr Duration period_of(PollUrgency urgency) {
       return kPollDraining;
     case PollUrgency::kCandidate:
       return kPollCandidate;
+    case PollUrgency::kCanary:
+      return kPollCanary;
+    case PollUrgency::kWatched:
+      return kPollWatched;
     case PollUrgency::kOther:
       break;
   }
   return kPollOther;
-}
-
-/// Who has its turn in a queue, if it is due: of one urgency whoever was asked first is due first.
-template <typename Queue>
-auto first_due(const Queue& queue, PollUrgency urgency, SteadyTime now) {
-  const bool due = !queue.empty() && (*queue.begin())->asked_at + period_of(urgency) <= now;
-  return due ? *queue.begin() : nullptr;
 }
 
 }  // namespace
@@ -36,15 +33,24 @@ PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
 }
 
 PollSchedule::Queue& PollSchedule::queue_of(const Entry& entry) {
-  switch (urgency_of(entry)) {
-    case PollUrgency::kDraining:
-      return draining_;
-    case PollUrgency::kCandidate:
-      return candidates_;
-    case PollUrgency::kOther:
-      break;
-  }
-  return others_;
+  return queues_[static_cast<std::size_t>(urgency_of(entry))];
+}
+
+/// Who has its turn in a queue, if it is due: of one urgency whoever was asked first is due first.
+PollSchedule::Entry* PollSchedule::first_due(PollUrgency urgency, SteadyTime now) const {
+  const Queue& queue = queues_[static_cast<std::size_t>(urgency)];
+  const bool due = !queue.empty() && (*queue.begin())->asked_at + period_of(urgency) <= now;
+  return due ? *queue.begin() : nullptr;
+}
+
+/// Those that neither drain nor are candidates. Many that are watched must not keep the others waiting for ever: what
+/// those say shows whether it is us. Neither must a canary's pods.
+PollSchedule::Entry* PollSchedule::calm_due(SteadyTime now) {
+  Entry* canary = first_due(PollUrgency::kCanary, now);
+  Entry* watched = first_due(PollUrgency::kWatched, now);
+  Entry* other = first_due(PollUrgency::kOther, now);
+  if (other == nullptr || (watched != nullptr && InTurn()(watched, other))) other = watched;
+  return canary == nullptr || (last_was_canary_ && other != nullptr) ? other : canary;
 }
 
 void PollSchedule::enqueue(Entry& entry) {
@@ -73,6 +79,7 @@ void PollSchedule::set_targets(const std::string& key, const std::vector<PollTar
       const auto gone = entries_.find(uid);
       if (gone == entries_.end() || gone->second.target.key != key) continue;
       dequeue(gone->second);
+      count(gone->second, -1);
       entries_.erase(gone);
     }
   }
@@ -129,9 +136,10 @@ void PollSchedule::pass_turn(SteadyTime now) {
 std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_only) {
   if (now < last_ + kPollSpacing) return std::nullopt;
   pass_turn(now);
-  Entry* draining = candidates_only ? nullptr : first_due(draining_, PollUrgency::kDraining, now);
-  Entry* other = first_due(candidates_, PollUrgency::kCandidate, now);
-  if (other == nullptr && !candidates_only) other = first_due(others_, PollUrgency::kOther, now);
+  Entry* draining = candidates_only ? nullptr : first_due(PollUrgency::kDraining, now);
+  Entry* other = first_due(PollUrgency::kCandidate, now);
+  const bool calm = other == nullptr && !candidates_only;
+  if (calm) other = calm_due(now);
   Entry* chosen = draining == nullptr || (last_was_draining_ && other != nullptr) ? other : draining;
   if (chosen == nullptr) return std::nullopt;
   dequeue(*chosen);
@@ -139,29 +147,42 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   chosen->in_flight = true;
   last_ = now;
   last_was_draining_ = chosen == draining;
+  if (calm && chosen == other) last_was_canary_ = urgency_of(*chosen) == PollUrgency::kCanary;
   PollTarget target = chosen->target;
   target.urgency = urgency_of(*chosen);
   return target;
 }
 
-void PollSchedule::finished(const std::string& uid) {
+void PollSchedule::count(const Entry& entry, int by) {
+  if (!entry.answered) return;
+  tally_.heard += by;
+  if (!*entry.answered) tally_.failing += by;
+}
+
+void PollSchedule::finished(const std::string& uid, bool answered) {
   const auto it = entries_.find(uid);
-  if (it == entries_.end() || !it->second.in_flight) return;
-  it->second.in_flight = false;
+  if (it == entries_.end()) return;
+  count(it->second, -1);
+  it->second.answered = answered;
+  count(it->second, 1);
+  if (!std::exchange(it->second.in_flight, false)) return;
   enqueue(it->second);
 }
 
 std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {
   std::optional<SteadyTime> earliest;
-  const auto consider = [&](const Queue& queue, PollUrgency urgency) {
+  const auto consider = [&](PollUrgency urgency) {
+    const Queue& queue = queues_[static_cast<std::size_t>(urgency)];
     if (queue.empty()) return;
     const SteadyTime due = (*queue.begin())->asked_at + period_of(urgency);
     if (!earliest || due < *earliest) earliest = due;
   };
-  consider(candidates_, PollUrgency::kCandidate);
+  consider(PollUrgency::kCandidate);
   if (!candidates_only) {
-    consider(draining_, PollUrgency::kDraining);
-    consider(others_, PollUrgency::kOther);
+    for (const auto urgency :
+         {PollUrgency::kDraining, PollUrgency::kCanary, PollUrgency::kWatched, PollUrgency::kOther}) {
+      consider(urgency);
+    }
   }
   if (earliest) earliest = std::max(*earliest, last_ + kPollSpacing);
   return earliest;

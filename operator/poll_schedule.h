@@ -1,9 +1,11 @@
 // Whose state is asked for next: at most kPollsPerSecondMax a second in all. Draining pods come first, but never twice
-// in a row while another pod is due; then the candidates for a victim, then the others in turn. Candidates must all be
-// fresh at one moment, so those of one RealtimeGateway are asked at a time, the oldest choice first; the others'
-// candidates are polled like any pod until it is their turn. Pure; the poller asks with its clock.
+// in a row while another pod is due; then the candidates for a victim; then the pods of a canary that is being judged,
+// nor they twice in a row; then the others in turn. Candidates must all be fresh at one moment, so those of one
+// RealtimeGateway are asked at a time, the oldest choice first; the others' candidates are polled like any pod until it
+// is their turn. Pure; the poller asks with its clock.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -16,7 +18,19 @@
 
 namespace sluice::op {
 
-enum class PollUrgency { kDraining, kCandidate, kOther };
+enum class PollUrgency {
+  kDraining,
+  kCandidate,
+  kCanary,   ///< Its revision is being judged.
+  kWatched,  ///< In turn as any other, but due sooner.
+  kOther,
+};
+
+/// The last word of the targets.
+struct PollTally {
+  int heard = 0;    ///< Targets that have been asked at least once.
+  int failing = 0;  ///< Of them, those that did not answer the last time.
+};
 
 struct PollTarget {
   std::string uid;
@@ -38,7 +52,8 @@ class PollSchedule {
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts
   /// as asked, and is not asked again before finished(). `candidates_only`: there is no room for others.
   std::optional<PollTarget> next(SteadyTime now, bool candidates_only = false);
-  void finished(const std::string& uid);
+  void finished(const std::string& uid, bool answered = true);
+  [[nodiscard]] PollTally tally() const { return tally_; }
 
   /// The earliest time at which next() may have something. Unset where only set_targets or finished can change that.
   [[nodiscard]] std::optional<SteadyTime> next_due(bool candidates_only = false) const;
@@ -48,6 +63,7 @@ class PollSchedule {
     PollTarget target;
     SteadyTime asked_at{};
     bool in_flight = false;
+    std::optional<bool> answered;  ///< The last time.
   };
   /// Longest not asked first.
   struct InTurn {
@@ -56,6 +72,7 @@ class PollSchedule {
     }
   };
   using Queue = std::set<Entry*, InTurn>;
+  static constexpr std::size_t kUrgencies = 5;
 
   void pass_turn(SteadyTime now);
   void update_turn();
@@ -63,17 +80,22 @@ class PollSchedule {
   void dequeue(Entry& entry);
   [[nodiscard]] PollUrgency urgency_of(const Entry& entry) const;
   [[nodiscard]] Queue& queue_of(const Entry& entry);
+  [[nodiscard]] Entry* first_due(PollUrgency urgency, SteadyTime now) const;
+  [[nodiscard]] Entry* calm_due(SteadyTime now);
+  void count(const Entry& entry, int by);
 
   std::map<std::string, Entry> entries_;                  ///< By UID.
   std::map<std::string, std::set<std::string>> uids_of_;  ///< By key.
   // Who is not in flight, by the urgency that counts now: thousands of pods cost no more than one at each poll.
-  Queue draining_, candidates_, others_;
-  std::deque<std::string> choosing_;  ///< Keys with candidates, the oldest choice first: its turn it is.
-  std::string in_turn_;               ///< The first of them, as the queues know it.
-  std::string turn_of_;               ///< Whose turn it was at the last next(), ...
-  SteadyTime turn_since_{};           ///< ... and since when.
+  std::array<Queue, kUrgencies> queues_;  ///< By PollUrgency.
+  std::deque<std::string> choosing_;      ///< Keys with candidates, the oldest choice first: its turn it is.
+  std::string in_turn_;                   ///< The first of them, as the queues know it.
+  std::string turn_of_;                   ///< Whose turn it was at the last next(), ...
+  SteadyTime turn_since_{};               ///< ... and since when.
   SteadyTime last_{};
   bool last_was_draining_ = false;
+  bool last_was_canary_ = false;  ///< Of those that are neither draining nor candidates.
+  PollTally tally_;
 };
 
 }  // namespace sluice::op

@@ -155,6 +155,22 @@ TEST_CASE("draining pods first, then candidates, then the others in turn") {
   CHECK(asked(schedule, kStart + 515ms, 20ms) == std::vector<std::string>{"d"});
 }
 
+TEST_CASE("pods that a canary is judged by are asked sooner than others, but never instead of them") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("a"), target("n", PollUrgency::kCanary)});
+  const auto few = asked(schedule, kStart, 10s);
+  CHECK(std::count(few.begin(), few.end(), "n") == 10);
+  CHECK(std::count(few.begin(), few.end(), "a") == 2);
+
+  std::vector<PollTarget> many{target("d", PollUrgency::kDraining)};
+  for (int i = 0; i < 200; ++i) many.push_back(target("n" + std::to_string(i), PollUrgency::kCanary));
+  for (int i = 0; i < 100; ++i) many.push_back(target("o" + std::to_string(i)));
+  schedule.set_targets("live/edge", many);
+  const auto uids = asked(schedule, kStart + 10s, 10s);
+  const std::set<std::string> met(uids.begin(), uids.end());
+  CHECK(met.size() == 301);  // Everybody has had a turn.
+}
+
 TEST_CASE("never more than the rate, however many there are") {
   PollSchedule schedule;
   std::vector<PollTarget> targets;

@@ -58,16 +58,32 @@ RevisionPlan plan_revisions(std::vector<Revision> known, const Revision& newest,
   return plan;
 }
 
+bool same_content(const Revision& a, const Revision& b) {
+  return a.pod_template == b.pod_template &&
+         (a.default_image == b.default_image ||
+          revision_of(a.pod_template, a.default_image) == revision_of(b.pod_template, b.default_image));
+}
+
+std::optional<Revision> find_revision(const std::vector<Revision>& known, const Revision& wanted) {
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const Revision& revision) { return same_content(revision, wanted); });
+  return found == known.end() ? std::nullopt : std::optional(*found);
+}
+
 std::optional<Revision> former_revision(const std::vector<Revision>& known, const std::string& newest,
-                                        const std::string& current) {
+                                        const std::string& current, const std::map<std::string, int>& pods_of) {
   if (current == newest) return std::nullopt;
-  std::optional<Revision> former;
+  const Revision* former = nullptr;
+  int most = 0;
   for (const Revision& revision : known) {
     if (revision.hash == newest) continue;
     if (revision.hash == current) return revision;
-    if (!former || older(*former, revision)) former = revision;
+    const auto pods = pods_of.find(revision.hash);
+    if (pods == pods_of.end() || pods->second <= most) continue;
+    most = pods->second;
+    former = &revision;
   }
-  return former;
+  return former == nullptr ? std::nullopt : std::optional(*former);
 }
 
 }  // namespace sluice::op

@@ -1,8 +1,9 @@
 // The history of a RealtimeGateway's template: a ControllerRevision for each, as StatefulSet and DaemonSet keep theirs.
-// What stands in one is enough to make a pod of it again. Pure; children.h writes and removes them.
+// What stands in one is enough to make a pod of it again. Pure; history.h writes and removes them.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,9 +38,15 @@ struct RevisionPlan {
 RevisionPlan plan_revisions(std::vector<Revision> known, const Revision& newest, const std::set<std::string>& in_use,
                             int history_limit);
 
+/// Whether pods of both would be the same. Names may differ: the hash also depends on collisions at the time.
+bool same_content(const Revision& a, const Revision& b);
+/// The one among `known` that has the content of `wanted`: a template that comes back is the revision that it was.
+std::optional<Revision> find_revision(const std::vector<Revision>& known, const Revision& wanted);
+
 /// The one that pods are made of beside the newest while a rollout is not through: `current` (status.currentRevision),
-/// or where that is not known the newest one before. Nothing where `current` is the newest, or where there is no other.
+/// or where that is not known the one that most pods are of. Nothing where `current` is the newest, or where nobody
+/// knows any more how to make a pod of it: then what is missing is made of the newest, as a StatefulSet does.
 std::optional<Revision> former_revision(const std::vector<Revision>& known, const std::string& newest,
-                                        const std::string& current);
+                                        const std::string& current, const std::map<std::string, int>& pods_of);
 
 }  // namespace sluice::op

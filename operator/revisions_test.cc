@@ -62,11 +62,32 @@ TEST_CASE("plan_revisions writes what is new and keeps what is needed") {
 }
 
 TEST_CASE("former_revision is what the fleet was on before") {
-  const std::vector<Revision> known{revision("a", 1), revision("b", 2), revision("c", 3)};
-  CHECK(former_revision(known, "c", "a")->hash == "a");  // As the status says.
-  CHECK_FALSE(former_revision(known, "c", "c"));         // The rollout is through.
-  CHECK(former_revision(known, "c", "gone")->hash == "b");
-  CHECK_FALSE(former_revision({revision("c", 3)}, "c", "c"));
+  const std::vector<Revision> known{revision("a", 1), revision("b", 2), revision("c", 3), revision("d", 4)};
+  CHECK(former_revision(known, "d", "a", {{"b", 9}})->hash == "a");           // As the status says.
+  CHECK_FALSE(former_revision(known, "d", "d", {{"b", 9}}));                  // The rollout is through, or goes back.
+  CHECK(former_revision(known, "d", "", {{"a", 2}, {"b", 9}})->hash == "b");  // The status is lost.
+  // The one that it was is gone: what most pods are of is known to work; what no pod is of is not.
+  CHECK(former_revision(known, "d", "gone", {{"gone", 5}, {"c", 1}})->hash == "c");
+  CHECK_FALSE(former_revision(known, "d", "gone", {{"gone", 5}}));
+}
+
+TEST_CASE("a template that comes back is the revision that it was") {
+  const auto with = [](Revision made, const char* text, const char* image) {
+    made.pod_template = kube::Json::parse(text);
+    made.default_image = image;
+    return made;
+  };
+  constexpr const char* kOwnImage = R"({"spec":{"containers":[{"name":"gateway","image":"x:1"}]}})";
+  constexpr const char* kNoImage = R"({"spec":{"nodeSelector":{"a":"b"}}})";
+  // Hashes made with collisions that are no more, or not yet.
+  const std::vector<Revision> known{with(revision("a", 1), kOwnImage, "gw:1"), with(revision("b", 2), kNoImage, "gw:1"),
+                                    with(revision("c", 3), kNoImage, "gw:2")};
+  CHECK(find_revision(known, with({}, kNoImage, "gw:1"))->hash == "b");
+  CHECK(find_revision(known, with({}, kNoImage, "gw:2"))->hash == "c");
+  CHECK_FALSE(find_revision(known, with({}, kNoImage, "gw:3")));
+  // The operator's default image matters only to templates that name none.
+  CHECK(find_revision(known, with({}, kOwnImage, "gw:9"))->hash == "a");
+  CHECK_FALSE(find_revision(known, with({}, "{}", "gw:1")));
 }
 
 TEST_CASE("a revision survives its object") {

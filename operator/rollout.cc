@@ -3,37 +3,43 @@
 #include <algorithm>
 
 namespace sluice::op {
-namespace {
-
-/// How far the rollout may go, whatever there is already.
-int allowed_to_update(const GatewaySpec& spec, const RevisionCounts& live, int canary_percent) {
-  if (spec.paused) return live.updated;
-  if (spec.rollout.type == RolloutType::kOnDelete) return spec.replicas - live.former;
-  return updated_allowed(spec, canary_percent);
-}
-
-}  // namespace
 
 int updated_allowed(const GatewaySpec& spec, int canary_percent) {
-  const int beside_partition = spec.replicas - spec.rollout.partition.of(spec.replicas, Round::kUp);
+  const int beside_partition = std::max(0, spec.replicas - spec.rollout.partition.of(spec.replicas, Round::kUp));
   return std::min(beside_partition, IntOrPercent::percent(canary_percent).of(spec.replicas, Round::kUp));
 }
 
-RolloutTarget rollout_target(const GatewaySpec& spec, const RevisionCounts& live, int canary_percent,
-                             bool former_known) {
-  const bool anything_former = live.former > 0 || former_known;
-  const int allowed = anything_former ? allowed_to_update(spec, live, canary_percent) : spec.replicas;
+RolloutTarget rollout_target(const GatewaySpec& spec, const RolloutInput& input) {
+  const RevisionCounts& live = input.live;
+  const bool on_delete = spec.rollout.type == RolloutType::kOnDelete;
+  const bool anything_former = live.former > 0 || input.former_known;
+  // How far the rollout may go, whatever there is already.
+  int allowed = input.going_back ? spec.replicas : updated_allowed(spec, input.canary_percent);
+  if (input.held) allowed = std::min(allowed, live.updated);
+  if (!anything_former) allowed = spec.replicas;
+  const int former_kept =
+      anything_former ? std::max(spec.replicas - allowed, input.comparing && live.former > 0 ? 1 : 0) : 0;
+  if (on_delete && anything_former) allowed = spec.replicas - live.former;
+
   const int updated = std::clamp(std::max(allowed, live.updated), 0, spec.replicas);
   const int former = spec.replicas - updated;
   // Both may come out as zero for few replicas, which would let nothing move: Kubernetes takes one pod out then; we
-  // rather add one, since that cuts nobody off. Source: deployment util.ResolveFenceposts.
+  // rather add one, since that cuts nobody off. Source: deployment util.ResolveFenceposts. One more is also what stays
+  // for a comparison where a step covers the whole fleet.
   const int unavailable = spec.rollout.unavailable.of(spec.replicas, Round::kDown);
-  const int surge = std::max(spec.rollout.surge.of(spec.replicas, Round::kUp), unavailable > 0 ? 0 : 1);
-  const bool rolling = live.updated < updated || live.former > former;
+  const int surge_least = unavailable > 0 && !input.comparing ? 0 : 1;
+  const int surge = std::max(spec.rollout.surge.of(spec.replicas, Round::kUp), surge_least);
+  const bool rolls = !input.held && !on_delete && live.updated <= allowed;
+  const bool rolling = rolls && (live.updated < updated || live.former > former);
   return {.updated = updated,
           .former = former,
+          .former_kept = on_delete ? 0 : former_kept,
           .live_max = spec.replicas + (rolling ? surge : 0),
           .available_min = std::max(0, spec.replicas - unavailable)};
+}
+
+bool rollout_complete(const GatewaySpec& spec, const RevisionCounts& live, const RolloutTarget& target) {
+  return live.former == 0 && live.updated >= spec.replicas && target.former_kept == 0;
 }
 
 }  // namespace sluice::op

@@ -6,8 +6,7 @@
 
 namespace sluice::op {
 
-/// `canary_percent` as canary.h decides it.
-void plan_scale(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, int canary_percent, WallTime now,
-                Plan& plan);
+/// Goes by `plan.canary`; what it aims at is left in `plan.rollout`.
+void plan_scale(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan);
 
 }  // namespace sluice::op

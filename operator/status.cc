@@ -8,6 +8,7 @@
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/plan.h"
+#include "operator/rollout_conditions.h"
 #include "operator/status_conditions.h"
 #include "operator/status_counts.h"
 #include "operator/status_drains.h"
@@ -17,18 +18,26 @@ namespace {
 
 using kube::Json;
 
-/// The revision that the fleet is on: the newest once all pods are, the former one while they are not.
-std::string current_revision(const Json& gateway, const Observed& seen) {
+/// The revision that the fleet is on, as a whole: the newest once nothing is left of the one before it.
+std::string current_revision(const Json& gateway, const RolloutStory& story) {
+  const Observed& seen = story.seen;
+  const std::string before = kube::text_at(gateway, "/status/currentRevision");
   std::map<std::string, int> pods_of;
   for (const PodView& pod : seen.pods) {
     if (is_live(pod) && pod.revision != seen.revision) ++pods_of[pod.revision];
   }
-  if (pods_of.empty()) return seen.revision;
-  std::string before = kube::text_at(gateway, "/status/currentRevision");
-  if (!before.empty() && before != seen.revision) return before;
-  return std::max_element(pods_of.begin(), pods_of.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
+  if (before.empty() && !pods_of.empty()) {
+    return std::max_element(pods_of.begin(), pods_of.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
+  }
+  if (before.empty() || before == seen.revision) return seen.revision;
+  const CanaryProgress& canary = story.plan.canary.progress;
+  const bool steps_left = canary.revision == seen.revision && canary.phase != CanaryPhase::kDone;
+  const RevisionCounts live{.updated = story.counts.updated, .former = story.counts.live - story.counts.updated};
+  const bool complete = !steps_left && seen.template_error.empty() && !seen.deleting &&
+                        rollout_complete(story.spec, live, story.plan.rollout);
+  return complete ? seen.revision : before;
 }
 
 /// A new leader knows no counts until it has asked every pod: until then the former ones stand, and no zero is told.
@@ -40,40 +49,39 @@ Json connections_json(const Json& gateway, const StatusCounts& counts) {
           {"summary", short_count(counts.connections + counts.connections_draining)}};
 }
 
-/// "Canary 40%", "Rolling 60%", "Paused 60%", "Halted 5%", "Complete": the column of `kubectl get`.
-std::string rollout_summary(const GatewaySpec& spec, const StatusCounts& counts, const CanaryProgress& canary,
-                            int percent) {
-  if (counts.updated >= counts.live && canary.phase == CanaryPhase::kDone) return "Complete";
-  if (canary.phase == CanaryPhase::kHalted) return "Halted " + std::to_string(percent) + "%";
-  if (canary.phase != CanaryPhase::kDone) {
-    return (spec.paused ? "Paused " : "Canary ") + std::to_string(percent) + "%";
-  }
-  const int updated = counts.live > 0 ? 100 * counts.updated / counts.live : 0;
-  return (spec.paused ? "Paused " : "Rolling ") + std::to_string(updated) + "%";
-}
-
-Json rollout_json(const GatewaySpec& spec, const Observed& seen, const StatusCounts& counts,
-                  const CanaryDecision& canary) {
-  const CanaryProgress& progress = canary.progress;
+Json rollout_json(const RolloutStory& story) {
+  const CanaryProgress& progress = story.plan.canary.progress;
   if (progress.revision.empty()) return Json::object();
   Json rollout{{"revision", progress.revision},
                {"phase", to_string(progress.phase)},
                {"since", format_rfc3339(progress.since)},
-               {"summary", rollout_summary(spec, counts, progress, canary.percent)}};
-  if (progress.revision != seen.revision) rollout["summary"] = "Refused";
+               {"summary", rollout_summary(story)}};
   if (!progress.message.empty()) rollout["message"] = progress.message;
   if (progress.phase != CanaryPhase::kDone) {
     rollout["step"] = progress.step + 1;
-    rollout["steps"] = spec.rollout.canary.steps.size();
-    rollout["percent"] = canary.percent;
+    rollout["steps"] = story.spec.rollout.canary.steps.size();
+    rollout["percent"] = story.plan.canary.percent;
   }
   return rollout;
+}
+
+/// Sentences name figures; what they are about is told by status and reason.
+void erase_messages(Json& status) {
+  if (const auto rollout = status.find("rollout"); rollout != status.end() && rollout->is_object()) {
+    rollout->erase("message");
+  }
+  const auto conditions = status.find("conditions");
+  if (conditions == status.end() || !conditions->is_array()) return;
+  for (Json& condition : *conditions) {
+    if (condition.is_object()) condition.erase("message");
+  }
 }
 
 /// The status without what moves all the time.
 Json without_counts(Json status) {
   if (!status.is_object()) return status;
   status.erase("connections");
+  erase_messages(status);
   const auto drains = status.find("drains");
   if (drains == status.end() || !drains->is_array()) return status;
   for (Json& drain : *drains) {
@@ -110,6 +118,7 @@ std::string short_count(std::int64_t count) {
 Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed& seen, const Plan& plan,
                     const Problem& problem, WallTime now) {
   const StatusCounts counts = count_pods(spec, seen, now);
+  const RolloutStory story{spec, seen, counts, plan, problem, now};
   Json status{{"observedGeneration", kube::integer_at(gateway, "/metadata/generation", 0)},
               {"replicas", counts.live},
               {"readyReplicas", counts.ready},
@@ -117,10 +126,10 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"updatedReplicas", counts.updated},
               {"drainingReplicas", counts.draining},
               {"selector", replica_selector(seen.name)},
-              {"currentRevision", current_revision(gateway, seen)},
+              {"currentRevision", current_revision(gateway, story)},
               {"updateRevision", seen.revision},
               {"connections", connections_json(gateway, counts)},
-              {"rollout", rollout_json(spec, seen, counts, plan.canary)},
+              {"rollout", rollout_json(story)},
               {"drains", drains_json(drains_of(seen), spec, seen, now)}};
   const auto collisions =
       kube::integer_at(gateway, "/status/collisionCount", 0) + (problem.reason == "RevisionCollision");

@@ -18,7 +18,8 @@ namespace sluice::op {
 kube::Json compute_status(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen, const Plan& plan,
                           const Problem& problem, WallTime now);
 
-/// Whether two statuses differ in more than connection counts, rates and times to go, which are written less often.
+/// Whether two statuses differ in more than connection counts, rates, times to go and the sentences that name them, all
+/// of which are written less often.
 bool differs_beyond_counts(const kube::Json& before, const kube::Json& after);
 
 /// "812", "9.8k", "481k", "1.2M".

@@ -64,8 +64,20 @@ TEST_CASE("the current revision follows once every pod has") {
   Json known = gateway();
   known["status"]["currentRevision"] = "older";
   CHECK(compute_status(known, spec_of(2), fleet({old, serving("b", 1)}), {}, {}, kNoon)["currentRevision"] == "older");
-  CHECK(compute_status(known, spec_of(2), fleet({serving("b", 1)}), {}, {}, kNoon)["currentRevision"] == "new");
+  CHECK(compute_status(known, spec_of(1), fleet({serving("b", 1)}), {}, {}, kNoon)["currentRevision"] == "new");
   CHECK(compute_status(gateway(), spec_of(2), fleet({}), {}, {}, kNoon)["currentRevision"] == "new");
+  // Pods that are gone say nothing: what is missing may have to be made of the one before.
+  CHECK(compute_status(known, spec_of(2), fleet({}), {}, {}, kNoon)["currentRevision"] == "older");
+  const Observed refused = fleet({}) | [](Observed& seen) { seen.template_error = "no"; };
+  CHECK(compute_status(known, spec_of(0), refused, {}, {}, kNoon)["currentRevision"] == "older");
+  CHECK(compute_status(known, spec_of(0), fleet({}), {}, {}, kNoon)["currentRevision"] == "new");
+  // A step that is judged may cover the whole fleet; a partition keeps its part.
+  Plan plan;
+  plan.canary.progress = {.revision = "new", .phase = CanaryPhase::kHolding, .since = kNoon, .message = {}};
+  CHECK(compute_status(known, spec_of(1), fleet({serving("b", 1)}), plan, {}, kNoon)["currentRevision"] == "older");
+  plan.canary.progress.phase = CanaryPhase::kDone;
+  plan.rollout.former_kept = 1;
+  CHECK(compute_status(known, spec_of(1), fleet({serving("b", 1)}), plan, {}, kNoon)["currentRevision"] == "older");
 }
 
 TEST_CASE("conditions say what is going on") {
@@ -181,6 +193,14 @@ TEST_CASE("counts alone are no reason to write at once") {
   CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "b", 4)));
   CHECK(differs_beyond_counts(status_at(500, std::nullopt, "b"), status_at(500, 100, "b")));
   CHECK(differs_beyond_counts(Json(), status_at(1, 1, "b")));
+  // Nor are the sentences that name them.
+  Json before = status_at(500, 100, "b");
+  Json after = before;
+  after["conditions"][0]["message"] = "another one";
+  after["rollout"]["message"] = "12 samples";
+  CHECK_FALSE(differs_beyond_counts(before, after));
+  after["conditions"][0]["reason"] = "Another";
+  CHECK(differs_beyond_counts(before, after));
 }
 
 TEST_CASE("counts in short") {

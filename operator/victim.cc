@@ -20,6 +20,12 @@ std::optional<std::int64_t> cost_of(const PodView& pod, Duration fresh) {
   return std::nullopt;
 }
 
+/// Which revision's pods are worth more.
+int worth_of(const PodView& pod, const VictimRules& rules) {
+  if (pod.revision == rules.update_revision) return 2;
+  return pod.revision == rules.former_revision ? 1 : 0;
+}
+
 /// The order of choice; smaller goes first. Where the cost is `unknown`, `cost` says nothing.
 auto rank(const PodView& pod, const VictimRules& rules, std::int64_t cost, bool unknown) {
   const int health = pod.container == ContainerState::kNeverStarted ? 0 : pod.ready ? 2 : 1;
@@ -27,7 +33,7 @@ auto rank(const PodView& pod, const VictimRules& rules, std::int64_t cost, bool 
   const auto first = rules.order == VictimOrder::kLeastCost ? std::make_tuple(unknown, cost)
                      : rules.order == VictimOrder::kNewest  ? std::make_tuple(false, std::int64_t{age})
                                                             : std::make_tuple(false, std::int64_t{-age});
-  return std::make_tuple(health > 0, !rules.requested.contains(pod.name), health, pod.revision == rules.update_revision,
+  return std::make_tuple(health > 0, !rules.requested.contains(pod.name), health, worth_of(pod, rules),
                          !rules.crowded.contains(pod.domain), first, age, std::string_view(pod.name));
 }
 

@@ -28,6 +28,7 @@ struct VictimChoice {
 /// What a choice goes by, beside the pods themselves.
 struct VictimRules {
   std::string_view update_revision;
+  std::string_view former_revision;  ///< The one before it; what is of neither was given up halfway and goes first.
   VictimOrder order = VictimOrder::kLeastCost;
   std::set<std::string> requested;  ///< Names of pods that go first.
   std::set<std::string> crowded;    ///< Topology domains with more than their even share of pods.
@@ -37,11 +38,11 @@ struct VictimRules {
 /// The domains among the pods' that hold more than their even share, rounded up.
 std::set<std::string> crowded_domains(const std::vector<const PodView*>& pods);
 
-/// In this order: never started, requested, not ready, of an old revision, in a crowded domain, and then by cost (or by
-/// age, as the rules say); the newest and then the name decide between equals. A running pod is only chosen by a state
-/// that is fresh; one that was asked in that time and did not answer comes last, since nobody knows what it holds. Of
-/// the pods that have started less than kVictimCandidatesMax are chosen at once: no more states than that can be fresh
-/// at one moment. The candidates must outlive the choice.
+/// In this order: never started, requested, not ready, of a revision given up halfway, of an old revision, in a crowded
+/// domain, and then by cost (or by age, as the rules say); the newest and then the name decide between equals. A
+/// running pod is only chosen by a state that is fresh; one that was asked in that time and did not answer comes last,
+/// since nobody knows what it holds. Of the pods that have started less than kVictimCandidatesMax are chosen at once:
+/// no more states than that can be fresh at one moment. The candidates must outlive the choice.
 VictimChoice choose_victims(std::vector<const PodView*> candidates, const VictimRules& rules, int count);
 
 }  // namespace sluice::op

@@ -28,6 +28,7 @@ PodView with(PodView pod, Change change) {
 VictimRules by_cost(Duration fresh) {
   VictimRules rules;
   rules.update_revision = "new";
+  rules.former_revision = "old";
   rules.fresh = fresh;
   return rules;
 }
@@ -79,6 +80,12 @@ TEST_CASE("choose_victims takes the cheapest") {
        0},
       {"not ready before ready, though it has more",
        {ready_pod("a", 1), with(ready_pod("b", 9), unready)},
+       1,
+       "b",
+       "a",
+       0},
+      {"a revision given up halfway before the one that would be gone back to",
+       {with(ready_pod("a", 1), old), with(ready_pod("b", 9), [](PodView& pod) { pod.revision = "halfway"; })},
        1,
        "b",
        "a",
