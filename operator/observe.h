@@ -43,6 +43,7 @@ struct Sources {
   std::string template_error;
   std::function<std::optional<NodeView>(const std::string& node)> node;  ///< Nothing where it is not known.
   std::set<std::string> asked_to_evict;                                  ///< UIDs.
+  bool evictions_known = false;
   Duration choosing_for{0};
   bool orphaned = false;
   bool unsure = false;
