@@ -95,7 +95,7 @@ std::optional<Duration> lateness(const Release& release, WallTime now, bool told
 
 /// "20m", "40s": as exact as it is worth telling.
 std::string about(Duration time) {
-  if (time >= 2min) return std::to_string(std::chrono::round<std::chrono::minutes>(time).count()) + "m";
+  if (time >= 2min) return std::to_string(std::chrono::ceil<std::chrono::minutes>(time).count()) + "m";
   const Duration unit = 10s;
   return format_duration(std::max<Duration>((time + unit / 2) / unit * unit, unit));
 }

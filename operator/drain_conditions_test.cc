@@ -212,7 +212,7 @@ TEST_CASE("BudgetExhausted says what uses the budget up") {
        "c waits: pods that do not answer, or were just taken back, may be using up the budget of 200/s"},
       {"pods that terminate", small,
        fleet({a, serving("b", 4140) | deleted(20s) | by_itself(9), serving("c", 9) | draining(60s)}), "PodsTerminate",
-       "pods that are being deleted need 10/s to be done within their grace periods, and the budget is 1.0/s: they get "
+       "pods that are being deleted need 11/s to be done within their grace periods, and the budget is 1.0/s: they get "
        "it, and other drains wait"},
   };
   for (const Row& row : rows) {

@@ -82,7 +82,9 @@ bool may_release(const PodView& pod) {
 
 bool may_still_release(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   if (!pod.terminating || pod.finished || pod.container != ContainerState::kRunning) return false;
-  if (now >= pod.killed_at || (pod.state && pod.state->connections == 0)) return false;
+  if (now >= pod.killed_at) return false;
+  // Only a gateway that drains stays empty: a zero from before may be about another time.
+  if (pod.state && pod.state->drain && pod.state->connections == 0) return false;
   return !(closes_at_deadline(pod, spec) && now >= pod.drain->deadline);
 }
 

@@ -71,6 +71,7 @@ class Kubelet:
             container.process.wait()
         with contextlib.suppress(ApiException):  # The control plane may be gone by now, and the node with it.
             self._core.delete_node(self.node)
+            self._leases.delete_namespaced_lease(self.node, "kube-node-lease")
 
     def container(self, pod):
         with self._lock:

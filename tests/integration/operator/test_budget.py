@@ -1,7 +1,10 @@
 """One budget for everything that releases connections, measured where it counts: at the clients."""
 
 import re
+import threading
+import time
 
+import pytest
 from rtgw import FREE, HELD, connections_of
 from waiting import eventually
 
@@ -20,15 +23,47 @@ def most_in_window(times, window_s):
     return most
 
 
-def assert_within(fleets, per_second, windows=(2, 5, 10)):
+class Lateness:
+    """How late this process gets to do what is due, at worst: on a busy machine clients see several closes at once."""
+
+    def __init__(self):
+        self.worst_s = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def _run(self):
+        while True:
+            due = time.monotonic() + 0.02
+            if self._over.wait(0.02):
+                return
+            self.worst_s = max(self.worst_s, time.monotonic() - due)
+
+
+@pytest.fixture
+def lateness():
+    with Lateness() as running:
+        yield running
+
+
+def assert_within(fleets, per_second, lateness, windows=(2, 5, 10)):
     ended = [at for fleet in fleets for at in fleet.account.ended_at]
+    # The clients and the gateways may each be late.
+    late_s = 2 * lateness.worst_s
     for window_s in windows:
-        allowed = OVERLAP * per_second * window_s + 1 + per_second / 10 + 2
-        assert most_in_window(ended, window_s) <= allowed, f"in {window_s} s at {per_second}/s, of {len(ended)}"
+        allowed = OVERLAP * per_second * (window_s + late_s) + 1 + per_second / 10 + 2
+        assert most_in_window(ended, window_s) <= allowed, f"in {window_s} s at {per_second}/s, of {len(ended)}, late by {late_s:.1f} s"
     return len(ended)
 
 
-def test_two_drains_and_a_terminating_pod_keep_to_one_budget(gateways, operator, clients, api):
+def test_two_drains_and_a_terminating_pod_keep_to_one_budget(gateways, operator, clients, api, lateness):
     grace = {"spec": {"terminationGracePeriodSeconds": 300}}
     final = {"propagationDelay": "1s", "hintJitter": "1s", "timeout": "5m", "reversible": False}  # The pod deleted by hand takes no drain back.
     budget = {"perSecondPerReceiver": 2, "perSecondMax": 4}
@@ -52,10 +87,10 @@ def test_two_drains_and_a_terminating_pod_keep_to_one_budget(gateways, operator,
     budget = edge.status()["budget"]
     assert budget["perSecond"] == 4 and budget["throttlePercent"] == 100
     eventually(lambda: len(edge.draining()) == 0 and victim.metadata.uid not in {p.metadata.uid for p in edge.pods()}, "all three gone", within_s=120)
-    assert assert_within(fleets, 4) == 180
+    assert assert_within(fleets, 4, lateness) == 180
 
 
-def test_a_pod_deleted_by_hand_beside_a_drain_shares_its_budget(edge, clients, api, admin):
+def test_a_pod_deleted_by_hand_beside_a_drain_shares_its_budget(edge, clients, api, admin, lateness):
     """As kubectl delete pod does it, on a pod that drains already: the record stays, the clock is the kubelet's."""
     fleets = [clients(pod, 40) for pod in edge.pods()]
     edge.change(reconnectBudget={"perSecondPerReceiver": 3, "perSecondMax": 3})
@@ -67,7 +102,7 @@ def test_a_pod_deleted_by_hand_beside_a_drain_shares_its_budget(edge, clients, a
     assert entry["reason"] == "ScaleDown" and entry["deadline"] < drain["deadline"]
     assert admin.rate(pod) <= 3.01
     edge.wait_pods(2)
-    assert_within(fleets, 3)
+    assert_within(fleets, 3, lateness)
 
 
 def test_a_grace_period_too_short_for_the_budget_is_told_and_kept(gateways, operator, clients, api):
@@ -87,7 +122,7 @@ def test_a_grace_period_too_short_for_the_budget_is_told_and_kept(gateways, oper
     assert fleet.account.ended_at[-1] - fleet.account.ended_at[0] > 10
 
 
-def test_a_crash_while_a_pod_terminates_leaves_its_share(gateways, operators, clients, api, admin):
+def test_a_crash_while_a_pod_terminates_leaves_its_share(gateways, operators, clients, api, admin, lateness):
     operators.start()
     edge = gateways(replicas=3, reconnectBudget={"perSecondPerReceiver": 1, "perSecondMax": 2}, template={"spec": {"terminationGracePeriodSeconds": 300}})
     edge.change(drain={"reversible": False})
@@ -104,7 +139,7 @@ def test_a_crash_while_a_pod_terminates_leaves_its_share(gateways, operators, cl
     eventually(lambda: any(d["pod"] == victim.metadata.name and d.get("rate") for d in edge.drains()), "the new leader to tell of it")
     ended = sum(len(fleet.account.ended_at) for fleet in fleets)
     eventually(lambda: sum(len(fleet.account.ended_at) for fleet in fleets) >= ended + 8, "more clients to go")
-    assert_within(fleets, 2)
+    assert_within(fleets, 2, lateness)
     edge.change(reconnectBudget=FREE)
     edge.wait_ready(2)
 

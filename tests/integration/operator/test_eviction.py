@@ -2,6 +2,7 @@
 them there yet: the test does what it will do."""
 
 import datetime
+import json
 from pathlib import Path
 
 import control_plane as control_planes
@@ -16,7 +17,9 @@ from waiting import eventually
 FLAGS = ("--feature-gates=EvictionRequestAPI=true", "--runtime-config=lifecycle.k8s.io/v1alpha1=true")
 GROUP, VERSION, PLURAL = "lifecycle.k8s.io", "v1alpha1", "evictions"
 OURS = "sluice.dev/drain"
+FIRST = "test.example/first"
 LAST = "imperative-eviction.k8s.io/evictor"
+PRIORITIES = {FIRST: 20000, OURS: 10000, LAST: 100}
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +57,17 @@ class Eviction:
         target = {"pod": {"name": pod.metadata.name, "uid": pod.metadata.uid}}
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Eviction", "metadata": {"name": self.name}, "spec": {"target": target}}
         api.custom.create_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, body)
-        self._put("Inactive", "Inactive", [{"name": OURS}, {"name": LAST}])
 
-    def activate(self):
+    def activate(self, first=OURS):
+        """It is the turn of `first`, whose priority is the highest; the API server lets no other begin."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._put("Active", "Inactive", [{"name": OURS, "startTime": now}, {"name": LAST}])
+        names = [first] + [name for name in (OURS, LAST) if name != first]
+        states = {name: "Active" if name == first else "Inactive" for name in names}
+        self._put(states, [{"name": name, "startTime": now} if name == first else {"name": name} for name in names])
 
     def cancel(self):
-        self._put("Canceled", "Canceled", self.read()["status"]["responders"], intent="Withdrawn")
+        responders = self.read()["status"]["responders"]
+        self._put({entry["name"]: "Canceled" for entry in responders}, responders, intent="Withdrawn")
 
     def read(self):
         return self.api.custom.get_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, self.name)
@@ -69,8 +75,8 @@ class Eviction:
     def report(self):
         return next(entry for entry in self.read()["status"]["responders"] if entry["name"] == OURS)
 
-    def _put(self, ours, last, responders, intent="Eviction"):
-        responding = [{"name": OURS, "priority": 10000, "state": ours}, {"name": LAST, "priority": 100, "state": last}]
+    def _put(self, states, responders, intent="Eviction"):
+        responding = [{"name": name, "priority": PRIORITIES[name], "state": state} for name, state in states.items()]
         requesters = [{"name": "test.example/requester", "intent": intent}]
         for _ in range(20):
             body = self.read()
@@ -93,9 +99,8 @@ def edge(gateways, operator):
 
 def responders_of(api, pod):
     """As the API server has them: the Python client does not know the field yet."""
-    path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"
-    answer = api.client.call_api(path, "GET", response_type="object", auth_settings=["BearerToken"], _return_http_data_only=True)
-    return answer["spec"].get("evictionResponders")
+    answer = api.core.read_namespaced_pod(pod.metadata.name, pod.metadata.namespace, _preload_content=False)
+    return json.loads(answer.data)["spec"].get("evictionResponders")
 
 
 def test_an_eviction_is_a_drain_that_reports(edge, clients, api, kubelet):
@@ -122,6 +127,7 @@ def test_an_eviction_that_is_not_our_turn_moves_nobody_and_a_cancelled_one_takes
         clients(pod, 20)
     edge.change(reconnectBudget=HELD)
     eviction = Eviction(api, pods[0])
+    eviction.activate(FIRST)
     other = Eviction(api, pods[1])
     other.activate()
     eventually(edge.draining, "the active one's drain")

@@ -59,6 +59,7 @@ def test_nothing_begins_while_drains_are_frozen(edge, clients, operator):
         clients(pod, 5)
     edge.change(drainFreeze=True)
     edge.scale(2)
+    eventually(lambda: edge.status()["connections"]["active"] == 15, "the operator to know of all clients")
     eventually(lambda: edge.condition("ScaleDownBlocked").get("reason") == "DrainFreeze", "what blocks the scale-down")
     version = edge.read()["metadata"]["resourceVersion"]
     states = 'sluice_operator_admin_calls_total{result="ok",verb="state"}'

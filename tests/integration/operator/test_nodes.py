@@ -6,7 +6,7 @@ import time
 import pytest
 from conftest import BUILD, kubectl
 from kubernetes.client.exceptions import ApiException
-from rtgw import FREE, HELD
+from rtgw import HELD
 from stand_in_kubelet import Kubelet
 from waiting import eventually
 
@@ -14,10 +14,10 @@ HERE = "stand-in"
 THERE = "stand-in-2"
 
 
-@pytest.fixture
-def there(control_plane, tmp_path, api):
-    """Another node, for as long as a test runs."""
-    with Kubelet(control_plane, BUILD / "gateway" / "sluice-gateway", tmp_path / "pods", node=THERE) as running:
+@pytest.fixture(scope="module")
+def there(control_plane, tmp_path_factory, api):
+    """Another node, for these tests alone."""
+    with Kubelet(control_plane, BUILD / "gateway" / "sluice-gateway", tmp_path_factory.mktemp("there"), node=THERE) as running:
         eventually(lambda: api.core.read_node(THERE).spec.taints is None, "the other node to be in use")
         yield running
 
@@ -31,10 +31,6 @@ def edge(there, gateways, operator, api):
     uncordon(api, THERE)
     yield made
     uncordon(api, HERE)
-    # The other node leaves with the test: what is on it goes first.
-    made.change(drainFreeze=False, reconnectBudget=FREE, drain={"propagationDelay": "0s", "hintJitter": "0s", "timeout": "1s"})
-    made.delete()
-    eventually(lambda: not made.exists(), "the gateway to be gone")
 
 
 def cordon(api, node):
