@@ -47,6 +47,11 @@ void slim_eviction(Json& eviction) {
     if (metadata.contains(field)) slim["metadata"][field] = metadata[field];
   }
   slim["spec"]["target"]["pod"] = kube::at_pointer(eviction, "/spec/target/pod");
+  const Json& requesters = kube::at_pointer(eviction, "/status/requesters");
+  if (requesters.is_array()) {
+    Json& intents = slim["status"]["requesters"] = Json::array();
+    for (const Json& requester : requesters) intents.push_back({{"intent", kube::text_at(requester, "/intent")}});
+  }
   for (const char* list : {"targetResponders", "responders"}) {
     const Json& entry = ours(kube::at_pointer(eviction, (std::string("/status/") + list).c_str()));
     if (!entry.is_null()) slim["status"][list] = Json::array({entry});
@@ -65,7 +70,12 @@ EvictionView view_eviction(const Json& eviction) {
   view.pod_uid = kube::text_at(eviction, "/spec/target/pod/uid");
   view.active = state == "Active";
   // Interrupted: we were too slow to report. The pod is still to go, and the next responder cuts it off.
-  view.asked = view.active || state == "Interrupted" || state == "Completed";
+  const Json& requesters = kube::at_pointer(eviction, "/status/requesters");
+  view.withdrawn = requesters.is_array() && !requesters.empty() &&
+                   std::all_of(requesters.begin(), requesters.end(), [](const Json& requester) {
+                     return kube::text_at(requester, "/intent") == "Withdrawn";
+                   });
+  view.asked = !view.withdrawn && (view.active || state == "Interrupted" || state == "Completed");
   view.completed = !kube::text_at(report, "/completionTime").empty();
   view.heartbeat = parse_rfc3339(kube::text_at(report, "/heartbeatTime"));
   return view;
@@ -74,10 +84,13 @@ EvictionView view_eviction(const Json& eviction) {
 std::optional<Json> eviction_report(const EvictionView& eviction, const PodView* pod, const Release* release,
                                     WallTime now) {
   if (!eviction.active || eviction.completed) return std::nullopt;
-  const bool over = pod == nullptr || (pod->terminating && release == nullptr);
+  const bool stays = eviction.withdrawn && release == nullptr;  // Taken back, or never begun.
+  const bool over = pod == nullptr || stays || (pod->terminating && release == nullptr);
   if (!over && eviction.heartbeat && now - *eviction.heartbeat < kEvictionHeartbeat) return std::nullopt;
   Json entry{{"name", kEvictionResponder}, {"heartbeatTime", format_rfc3339(now)}};
-  entry["message"] = pod == nullptr ? "the pod is gone" : message_of(*pod, release);
+  entry["message"] = pod == nullptr ? "the pod is gone"
+                     : stays        ? "withdrawn: the pod stays"
+                                    : message_of(*pod, release);
   if (over) {
     entry["completionTime"] = format_rfc3339(now);
   } else if (release != nullptr && release->done_at && *release->done_at > now + 1s) {

@@ -27,8 +27,9 @@ struct EvictionView {
   std::string uid;
   std::string pod_name;
   std::string pod_uid;
-  bool asked = false;   ///< Our turn has come and nobody has withdrawn: the pod is to go.
-  bool active = false;  ///< It is our turn now: reports are heard.
+  bool asked = false;      ///< Our turn has come and nobody has withdrawn: the pod is to go.
+  bool active = false;     ///< It is our turn now: reports are heard.
+  bool withdrawn = false;  ///< Nobody asks for it any more, though it may still be our turn.
   bool completed = false;
   std::optional<WallTime> heartbeat;  ///< Of our last report.
 };

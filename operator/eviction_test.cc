@@ -50,6 +50,22 @@ TEST_CASE("an eviction asks for a drain once it is our turn, until it is withdra
   }
 }
 
+TEST_CASE("an eviction that all who asked for it have withdrawn asks for nothing") {
+  Json json = eviction("Active");
+  json["status"]["requesters"] =
+      Json::parse(R"([{"name":"a.io/a","intent":"Withdrawn"},{"name":"b.io/b","intent":"Eviction"}])");
+  slim_eviction(json);
+  CHECK(view_eviction(json).asked);
+  json["status"]["requesters"][1]["intent"] = "Withdrawn";
+  const EvictionView view = view_eviction(json);
+  CHECK_FALSE(view.asked);
+  const PodView back = serving("b", 400);
+  const auto last = eviction_report(view, &back, nullptr, kNoon);
+  REQUIRE(last);
+  CHECK((*last)["message"] == "withdrawn: the pod stays");
+  CHECK((*last)["completionTime"] == "2026-11-23T12:00:00Z");
+}
+
 TEST_CASE("an eviction hears of its drain every half minute") {
   const PodView b = serving("b", 400) | draining(20s, DrainReason::kEviction) | evicting(200);
   const Observed seen = fleet({serving("a"), b});

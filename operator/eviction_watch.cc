@@ -55,6 +55,20 @@ std::set<std::string> EvictionWatch::asked(const std::string& ns) const {
   return uids;
 }
 
+/// The watch may not show yet what was reported a moment ago; a last report cannot be changed.
+bool EvictionWatch::is_due(const std::string& eviction_uid, bool last) {
+  const std::lock_guard lock(mutex_);
+  const SteadyTime now = clock_.steady();
+  std::erase_if(reported_, [&](const auto& one) { return now - one.second.at > 2 * kEvictionHeartbeat; });
+  const auto before = reported_.find(eviction_uid);
+  if (before != reported_.end()) {
+    const bool recent = now - before->second.at < kEvictionHeartbeat;
+    if (before->second.last || (recent && !last)) return false;
+  }
+  reported_[eviction_uid] = {now, last};
+  return true;
+}
+
 void EvictionWatch::report(const GatewaySpec& spec, const Observed& seen) {
   if (!knows()) return;
   const std::vector<kube::Object> evictions = watched_.load()->list_namespace(seen.ns);
@@ -70,14 +84,7 @@ void EvictionWatch::report(const GatewaySpec& spec, const Observed& seen) {
                                       [&](const Release& one) { return one.pod->uid == view.pod_uid; });
     const auto entry = eviction_report(view, &*pod, release == releases.end() ? nullptr : &*release, now);
     if (!entry) continue;
-    {
-      const std::lock_guard lock(mutex_);
-      std::erase_if(reported_, [&](const auto& one) { return clock_.steady() - one.second > 2 * kEvictionHeartbeat; });
-      const bool last = entry->contains("completionTime");
-      const auto before = reported_.find(view.uid);
-      if (!last && before != reported_.end() && clock_.steady() - before->second < kEvictionHeartbeat) continue;
-      reported_[view.uid] = clock_.steady();
-    }
+    if (!is_due(view.uid, entry->contains("completionTime"))) continue;
     const Json body{{"apiVersion", kEvictions.api_version()},
                     {"kind", kEvictions.kind},
                     {"metadata", {{"name", view.name}, {"uid", view.uid}}},
@@ -86,6 +93,8 @@ void EvictionWatch::report(const GatewaySpec& spec, const Observed& seen) {
                                        {.subresource = "status", .field_manager = kFieldManager, .force = true});
     if (!written) {
       log_warn("an Eviction did not take our report", {{"eviction", view.name}, {"error", written.error().message}});
+      const std::lock_guard lock(mutex_);
+      reported_[view.uid].last = false;
     }
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,12 @@ class EvictionWatch {
   void report(const GatewaySpec& spec, const Observed& seen);
 
  private:
+  struct Reported {
+    SteadyTime at{};
+    bool last = false;
+  };
+  bool is_due(const std::string& eviction_uid, bool last);
+
   kube::Client& client_;
   Caches& caches_;
   const Clock& clock_;
@@ -48,7 +55,7 @@ class EvictionWatch {
   std::unique_ptr<kube::Informer> informer_;
   std::atomic<kube::Informer*> watched_ = nullptr;
   std::mutex mutex_;
-  std::map<std::string, SteadyTime> reported_;  ///< By UID of the Eviction: the watch may not show our report yet.
+  std::map<std::string, Reported> reported_;  ///< By UID of the Eviction.
 };
 
 }  // namespace sluice::op

@@ -66,8 +66,8 @@ class Eviction:
         self._put(states, [{"name": name, "startTime": now} if name == first else {"name": name} for name in names])
 
     def cancel(self):
-        responders = self.read()["status"]["responders"]
-        self._put({entry["name"]: "Canceled" for entry in responders}, responders, intent="Withdrawn")
+        """Nobody asks for it any more. It stays the responder's turn until that one has said that it is through."""
+        self._put({OURS: "Active", LAST: "Inactive"}, None, intent="Withdrawn")
 
     def read(self):
         return self.api.custom.get_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, self.name)
@@ -80,7 +80,8 @@ class Eviction:
         requesters = [{"name": "test.example/requester", "intent": intent}]
         for _ in range(20):
             body = self.read()
-            body["status"] = {**body.get("status", {}), "requesters": requesters, "targetResponders": responding, "responders": responders}
+            status = body.setdefault("status", {})
+            status.update(requesters=requesters, targetResponders=responding, responders=responders or status["responders"])
             try:
                 return self.api.custom.replace_namespaced_custom_object_status(GROUP, VERSION, self.namespace, PLURAL, self.name, body)
             except kubernetes.client.exceptions.ApiException as error:
@@ -136,4 +137,6 @@ def test_an_eviction_that_is_not_our_turn_moves_nobody_and_a_cancelled_one_takes
     eventually(lambda: not edge.draining(), "the pod back")
     assert edge.wait_event("DrainCancelled") == [f"{pods[1].metadata.name} is taken back: its eviction was withdrawn"]
     assert "heartbeatTime" not in eviction.report()
+    report = eventually(lambda: other.report().get("completionTime") and other.report(), "our last report")
+    assert report["message"] == "withdrawn: the pod stays"
     edge.change(reconnectBudget=FREE)
