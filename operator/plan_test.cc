@@ -290,9 +290,13 @@ TEST_CASE("a drain whose cause is gone is taken back") {
   const PodView c = serving("c");
   GatewaySpec final = spec_of(2);
   final.drain.reversible = false;
+  GatewaySpec three_at_once = spec_of(2);
+  three_at_once.scale_down.concurrent_drains_max = 3;
   check({
       {"its node is in use again, though another pod has its place", spec_of(2),
        fleet({drains(DrainReason::kNodeDrain) | node_known, b, c}), "take back a and tell it"},
+      {"and the hold keeps that one's own drain from beginning at once", three_at_once,
+       fleet({drains(DrainReason::kNodeDrain) | node_known, b, c, serving("d")}), "take back a and tell it"},
       {"its node is gone from sight: that says nothing", spec_of(2), fleet({drains(DrainReason::kNodeDrain), b, c}),
        ""},
       {"its node still goes", spec_of(2), fleet({drains(DrainReason::kNodeDrain) | node_known | asked, b, c}), ""},

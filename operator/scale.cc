@@ -242,6 +242,7 @@ class Scaling {
 
   /// A load that goes up and down around a threshold must not drain and take back in turns.
   bool held_by_reversal() {
+    if (!taken_back_.empty()) return true;  // The hold begins now.
     if (!seen_.reversed_ago || *seen_.reversed_ago >= spec_.drain.reverse_hold) return false;
     plan_.wake_within(spec_.drain.reverse_hold - *seen_.reversed_ago);
     object(plan_, "ReverseHold",

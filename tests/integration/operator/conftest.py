@@ -45,7 +45,7 @@ def prepared(own):
     """Puts the CRD and the operator's namespace into a control plane; answers its kubeconfig."""
     run = [kubectl(), "--kubeconfig", own.kubeconfig]
     subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
-    subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
+    subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds"], check=True, capture_output=True)
     subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
     return own.kubeconfig
 
