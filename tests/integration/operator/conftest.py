@@ -45,7 +45,9 @@ def prepared(own):
     """Puts the CRD and the operator's namespace into a control plane; answers its kubeconfig."""
     run = [kubectl(), "--kubeconfig", own.kubeconfig]
     subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
-    subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds"], check=True, capture_output=True)
+    # At first the CRD has no conditions at all, which kubectl wait takes for an error.
+    wait = [*run, "wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds"]
+    eventually(lambda: subprocess.run(wait, check=False, capture_output=True).returncode == 0, "the CRD to be served")
     subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
     return own.kubeconfig
 
