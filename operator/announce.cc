@@ -2,6 +2,7 @@
 
 #include "common/base/duration_text.h"
 #include "operator/names.h"
+#include "operator/releases.h"
 
 namespace sluice::op {
 namespace {
@@ -11,6 +12,12 @@ std::string connections(const std::optional<std::int64_t>& count) {
   return std::to_string(*count) + (*count == 1 ? " connection" : " connections");
 }
 
+/// "10 connections", or "10 connections that cost 30 to move" where one costs more than a bare one.
+std::string load(const std::optional<std::int64_t>& count, const std::optional<std::int64_t>& cost) {
+  if (!count || !cost || *count == *cost) return connections(count);
+  return connections(count) + " that cost " + std::to_string(*cost) + " to move";
+}
+
 std::string since(const DrainRecord& record, WallTime now) {
   return format_duration(std::chrono::round<std::chrono::seconds>(now - record.started_at));
 }
@@ -18,23 +25,24 @@ std::string since(const DrainRecord& record, WallTime now) {
 }  // namespace
 
 Announcement victim_selected(const StartDrain& start) {
-  std::string note =
-      start.pod.name + " goes (" + to_string(start.record.reason) + "): it has " + connections(start.cost);
-  note += start.runner_up.empty()
-              ? "; there was no other candidate"
-              : "; next would have been " + start.runner_up + " with " + connections(start.runner_up_cost);
+  std::string note = start.pod.name + " goes (" + to_string(start.record.reason) + "): ";
+  if (!start.why.empty()) note += start.why + "; ";
+  note += "it has " + load(start.connections, start.cost);
+  note += start.runner_up.empty() ? "; there was no other candidate"
+                                  : "; next would have been " + start.runner_up + " with " +
+                                        load(start.runner_up_connections, start.runner_up_cost);
   return {false, "VictimSelected", "SelectVictim", std::move(note)};
 }
 
 Announcement drain_started(const StartDrain& start, const GatewaySpec& spec) {
   return {false, "DrainStarted", "Drain",
-          start.pod.name + " has left the endpoints; its " + connections(start.cost) + " are moved from " +
+          start.pod.name + " has left the endpoints; its " + connections(start.connections) + " are moved from " +
               format_rfc3339(start.record.started_at + spec.drain.propagation_delay) + " on, until " +
               format_rfc3339(start.record.deadline) + " at the latest"};
 }
 
 Announcement drain_cancelled(const CancelDrain& cancel) {
-  return {false, "DrainCancelled", "Undrain", cancel.pod.name + " is taken back: more replicas are wanted again"};
+  return {false, "DrainCancelled", "Undrain", cancel.pod.name + " is taken back: " + cancel.why};
 }
 
 std::optional<Announcement> canary_news(const CanaryDecision& decision, const GatewaySpec& spec) {
@@ -89,6 +97,46 @@ std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now) 
   const std::string moved = removed.initial ? connections(removed.initial) : "all connections";
   return Announcement{false, "DrainCompleted", "Drain",
                       pod + " is empty and is deleted: " + moved + " moved in " + since(*removed.record, now)};
+}
+
+std::vector<PodNews> late_drains(const GatewaySpec& spec, const Observed& seen, WallTime now) {
+  std::vector<PodNews> news;
+  if (spec.drain.on_timeout != OnTimeout::kWait) return news;
+  for (const PodView& pod : seen.pods) {
+    if (phase_of(pod, spec, now) != DrainPhase::kTimedOut) continue;
+    const auto left = pod.state ? std::optional(pod.state->connections) : std::nullopt;
+    news.push_back({pod.uid,
+                    {true, "DrainTimedOut", "Drain",
+                     pod.name + " has passed its deadline with " + connections(left) +
+                         " left and goes on, since drain.onTimeout is Wait"}});
+  }
+  return news;
+}
+
+std::vector<PodNews> hurried_pods(const GatewaySpec& spec, const Observed& seen, WallTime now) {
+  std::vector<PodNews> news;
+  if (budget_now(spec, seen, now) <= budget_of(spec, receivers_of(seen), seen.throttle)) return news;
+  for (const PodView& pod : seen.pods) {
+    if (phase_of(pod, spec, now) != DrainPhase::kTerminating || !pod.state) continue;
+    news.push_back(
+        {pod.uid,
+         {true, "BudgetExceeded", "Drain",
+          pod.name + " is being deleted and has " + connections(pod.state->connections) + " left until " +
+              format_rfc3339(release_deadline(pod, spec)) + ", more than the reconnect budget can move by then"}});
+  }
+  return news;
+}
+
+std::vector<PodNews> bad_session_costs(const Observed& seen) {
+  std::vector<PodNews> news;
+  for (const PodView& pod : seen.pods) {
+    if (!pod.session_cost_bad) continue;
+    news.push_back({pod.uid,
+                    {true, "SessionCostIgnored", "SelectVictim",
+                     "the annotation " + std::string(kSessionCostAnnotation) + " of " + pod.name +
+                         " is no number >= 0: what its gateway says counts"}});
+  }
+  return news;
 }
 
 std::optional<Announcement> budget_exceeded(const DeletePod& removed) {

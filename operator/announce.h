@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/plan.h"
 
@@ -27,5 +28,17 @@ Announcement drain_thawed(const RewriteDrain& rewrite);
 std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now);
 /// BudgetExceeded: the deadline closes what the budget would still have spread out. Nothing where none was left.
 std::optional<Announcement> budget_exceeded(const DeletePod& removed);
+
+/// What is told of a pod once, as long as it lasts.
+struct PodNews {
+  std::string uid;
+  Announcement announcement;
+};
+/// DrainTimedOut: drains that have passed their deadline and go on, since onTimeout is Wait.
+std::vector<PodNews> late_drains(const GatewaySpec& spec, const Observed& seen, WallTime now);
+/// BudgetExceeded: pods whose grace period leaves too little time for the budget.
+std::vector<PodNews> hurried_pods(const GatewaySpec& spec, const Observed& seen, WallTime now);
+/// SessionCostIgnored: pods whose annotation sluice.dev/session-cost is no number.
+std::vector<PodNews> bad_session_costs(const Observed& seen);
 
 }  // namespace sluice::op

@@ -15,17 +15,28 @@ const DrainRecord kRecord{DrainReason::kScaleDown, kNow, kNow + 30min};
 TEST_CASE("events tell the story of a drain") {
   StartDrain start{.pod = {"edge-abcde", "u", "1", ""},
                    .record = kRecord,
+                   .connections = 812,
                    .cost = 812,
                    .chosen = true,
+                   .why = "it is of an old revision",
                    .runner_up = "edge-fghjk",
+                   .runner_up_connections = 1,
                    .runner_up_cost = 1};
-  CHECK(victim_selected(start).note ==
-        "edge-abcde goes (ScaleDown): it has 812 connections; next would have been edge-fghjk with 1 connection");
+  CHECK(
+      victim_selected(start).note ==
+      "edge-abcde goes (ScaleDown): it is of an old revision; it has 812 connections; next would have been edge-fghjk "
+      "with 1 connection");
+  start.runner_up_cost = 900;
+  CHECK(
+      victim_selected(start).note ==
+      "edge-abcde goes (ScaleDown): it is of an old revision; it has 812 connections; next would have been edge-fghjk "
+      "with 1 connection that cost 900 to move");
+  start.why.clear();
   start.runner_up.clear();
-  start.cost.reset();
+  start.connections.reset();
   CHECK(victim_selected(start).note ==
         "edge-abcde goes (ScaleDown): it has an unknown number of connections; there was no other candidate");
-  start.cost = 812;
+  start.connections = 812;
   CHECK(drain_started(start, GatewaySpec{}).note ==
         "edge-abcde has left the endpoints; its 812 connections are moved from 2026-11-23T10:00:15Z on, until "
         "2026-11-23T10:30:00Z at the latest");
@@ -50,6 +61,8 @@ TEST_CASE("events tell the story of a drain") {
   removed.connections.reset();
   CHECK(budget_exceeded(removed));
 
+  CHECK(drain_cancelled({start.pod, false, "its node is in use again"}).note ==
+        "edge-abcde is taken back: its node is in use again");
   removed.record.reset();
   CHECK_FALSE(drain_ended(removed, kNow));
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "common/base/log.h"
+#include "operator/eviction.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/parallel.h"
@@ -17,6 +18,19 @@ using kube::Json;
 
 constexpr const char* kStartedMetric = "sluice_operator_drains_started_total";
 constexpr const char* kEndedMetric = "sluice_operator_drains_ended_total";
+constexpr const char* kSecondsMetric = "sluice_operator_drain_seconds";
+constexpr const char* kMovedMetric = "sluice_operator_connections_moved_total";
+
+Histogram drain_seconds(MetricsRegistry& metrics, DrainReason reason) {
+  return metrics.histogram(kSecondsMetric, "From the decision to drain to the pod's deletion.",
+                           {5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
+                           {{"reason", to_string(reason)}});
+}
+
+Counter connections_moved(MetricsRegistry& metrics, DrainReason reason) {
+  return metrics.counter(kMovedMetric, "Connections that left before their pod's deadline.",
+                         {{"reason", to_string(reason)}});
+}
 
 /// Keeps the first failure; the others are logged by whoever met them.
 void note(Applied& applied, const Status& status) {
@@ -70,6 +84,8 @@ Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
   for (const auto reason : kDrainReasons) {
     (void)parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(reason)}});
+    (void)drain_seconds(parts_.metrics, reason);
+    (void)connections_moved(parts_.metrics, reason);
   }
   for (const char* outcome : {"completed", "timed_out", "stopped", "cancelled"}) {
     (void)parts_.metrics.counter(kEndedMetric, "Drains ended.", {{"outcome", outcome}});
@@ -172,7 +188,7 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
                            {"pod", removal.pod.name},
                            {"reason", to_string(removal.reason)},
                            {"connections", removal.connections.value_or(-1)}});
-  if (removal.record) count_end(outcome_of(removal.reason));
+  if (removal.record) count_end(removal);
   if (const auto exceeded = budget_exceeded(removal)) say(basis.gateway, *exceeded);
   if (const auto ended = drain_ended(removal, parts_.clock.wall())) say(basis.gateway, *ended);
   return Status::success();
@@ -235,7 +251,7 @@ void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& st
     log_info("drain started", {{"gateway", basis.key},
                                {"pod", start.pod.name},
                                {"reason", to_string(start.record.reason)},
-                               {"connections", start.cost.value_or(-1)}});
+                               {"connections", start.connections.value_or(-1)}});
     parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(start.record.reason)}}).add();
     if (start.chosen) say(basis.gateway, victim_selected(start));
     say(basis.gateway, drain_started(start, basis.spec));
@@ -287,21 +303,21 @@ void Applier::give_orders(const Basis& basis, const std::vector<DrainOrder>& ord
   std::vector<AdminCall> calls;
   for (const DrainOrder& order : orders) {
     AdminCall call = call_to(order.pod, AdminCall::Verb::kDrain);
-    call.reason = to_string(order.record.reason);
-    call.deadline = order.record.deadline;
+    call.reason = order.terms.reason;
+    call.deadline = order.terms.deadline;
     call.rate_per_second = order.rate_per_second;
-    call.close_code = basis.spec.drain.close_code;
-    call.hint_jitter = basis.spec.drain.hint_jitter;
+    call.close_code = order.terms.close_code;
+    call.hint_jitter = order.terms.hint_jitter;
     calls.push_back(std::move(call));
   }
   const auto answers = call_gateways(calls);
   for (std::size_t i = 0; i < orders.size(); ++i) {
     const DrainOrder& order = orders[i];
-    if (answers[i]) parts_.states.ordered(order.pod.uid, order.record.deadline);
+    if (answers[i]) parts_.states.ordered(order.pod.uid, order.terms);
     const HeardState heard = parts_.states.get(order.pod.uid);
     const bool taken =
         answers[i] && heard.state &&
-        order_holds(*heard.state, heard.rate_possible, heard.deadline_ordered, order.record, order.rate_per_second);
+        order_holds(*heard.state, heard.rate_possible, heard.ordered, order.terms, order.rate_per_second);
     log_info("drain ordered", {{"gateway", basis.key},
                                {"pod", order.pod.name},
                                {"rate_per_second", order.rate_per_second},
@@ -355,7 +371,8 @@ void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, A
 Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken) {
   const std::string& name = wanted.name;
   const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
-  const Json pod = render_pod(basis.gateway, name, revision);
+  Json pod = render_pod(basis.gateway, name, revision);
+  if (basis.evictions) add_eviction_responder(pod);
   Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod);
   if (!made && made.error().code == ErrorCode::kConflict) {
     // Ours from an earlier round that the cache does not show yet, or a stranger's.
@@ -378,6 +395,16 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
 void Applier::say(const Json& gateway, const Announcement& announcement) {
   parts_.events.record(gateway, announcement.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
                        announcement.reason, announcement.action, announcement.note);
+}
+
+void Applier::count_end(const DeletePod& removal) const {
+  count_end(outcome_of(removal.reason));
+  const DrainRecord& record = *removal.record;
+  drain_seconds(parts_.metrics, record.reason)
+      .observe(std::chrono::duration<double>(parts_.clock.wall() - record.started_at).count());
+  if (removal.initial && removal.connections && *removal.initial > *removal.connections) {
+    connections_moved(parts_.metrics, record.reason).add(static_cast<double>(*removal.initial - *removal.connections));
+  }
 }
 
 void Applier::count_end(const char* outcome) const {

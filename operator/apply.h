@@ -32,6 +32,7 @@ struct Basis {
   const std::vector<kube::Object>& pods;  ///< The objects behind seen.pods.
   const Revision& newest;
   const std::optional<Revision>& former;  ///< Set where seen.former_revision names one.
+  bool evictions = false;                 ///< The API server has Evictions: new pods name us as their responder.
 };
 
 struct Applied {
@@ -88,6 +89,7 @@ class Applier {
   /// Calls all, keeps what they answer. Unset where a call failed.
   std::vector<std::optional<GatewayState>> call_gateways(const std::vector<AdminCall>& calls);
   void say(const kube::Json& gateway, const Announcement& announcement);
+  void count_end(const DeletePod& removal) const;
   void count_end(const char* outcome) const;
 
   const Parts parts_;

@@ -98,13 +98,17 @@ struct Fixture {
 Plan start_of(const PodRef& pod) {
   Plan plan;
   plan.start.push_back(
-      {.pod = pod, .record = kRecord, .cost = 5, .chosen = true, .runner_up = {}, .runner_up_cost = std::nullopt});
+      {.pod = pod, .record = kRecord, .connections = 5, .cost = 5, .chosen = true, .why = {}, .runner_up = {}});
   return plan;
+}
+
+DrainTerms terms_of(const DrainRecord& record) {
+  return {.reason = to_string(record.reason), .deadline = record.deadline, .close_code = 1012, .hint_jitter = 30s};
 }
 
 Plan order_of(const PodRef& pod, double rate) {
   Plan plan;
-  plan.orders.push_back({pod, kRecord, rate});
+  plan.orders.push_back({pod, terms_of(kRecord), rate});
   return plan;
 }
 
@@ -215,7 +219,7 @@ TEST_CASE("an order that the plan would repeat does not wake it at once") {
     // What the plan would say of the pod now.
     const HeardState heard = f.states.get("uid-a");
     const bool holds =
-        heard.state && order_holds(*heard.state, heard.rate_possible, heard.deadline_ordered, kRecord, 200);
+        heard.state && order_holds(*heard.state, heard.rate_possible, heard.ordered, terms_of(kRecord), 200);
     CHECK(holds == (row.wake == 0ms));
   }
 }
@@ -237,7 +241,7 @@ TEST_CASE("what is taken back loses its decision and its rate, once its gateway 
   {
     Fixture f({answer(200, R"({"metadata":{"name":"a","namespace":"live","uid":"uid-a","resourceVersion":"8"}})")},
               [](const AdminCall&) { return GatewayState{.connections = 5, .drain = std::nullopt}; });
-    plan.cancel.push_back({f.pod, true});
+    plan.cancel.push_back({f.pod, true, "more replicas are wanted again"});
     CHECK(f.apply(plan).status);
     CHECK(Json::parse(f.api.body(0)) == Json::parse(R"({"metadata":{"resourceVersion":"7",
         "labels":{"sluice.dev/state":"active","sluice.dev/traffic":"on"},

@@ -1,6 +1,7 @@
 #include "operator/caches.h"
 
 #include <array>
+#include <utility>
 
 #include "operator/names.h"
 #include "operator/node_view.h"
@@ -37,7 +38,15 @@ Caches::Caches(kube::Client& client, const Clock& clock, Random& random, Metrics
       pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(ns), &metrics),
       config_maps(client, clock, random, kube::kConfigMaps, ours(ns), &metrics),
       revisions(client, clock, random, kube::kControllerRevisions, ours(ns), &metrics),
-      nodes(client, clock, random, kube::kNodes, {.transform = slim_node}, &metrics) {}
+      nodes(client, clock, random, kube::kNodes, {.transform = slim_node}, &metrics),
+      client_(client),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics) {}
+
+std::unique_ptr<kube::Informer> Caches::informer(const kube::Resource& resource, kube::Informer::Options options) {
+  return std::make_unique<kube::Informer>(client_, clock_, random_, resource, std::move(options), &metrics_);
+}
 
 void Caches::start() {
   for (kube::Informer* informer : all_of(*this)) informer->start();

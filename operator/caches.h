@@ -1,6 +1,8 @@
 // The operator's informers: one a resource type, only objects that carry our label (nodes: all).
 #pragma once
 
+#include <memory>
+
 #include "common/kube/informer.h"
 
 namespace sluice::op {
@@ -17,11 +19,20 @@ struct Caches {
   /// `ns`: the one namespace that is watched; empty: all. References outlive the caches.
   Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics, const std::string& ns);
 
+  /// Another informer, over the same connection. The caller starts and stops it.
+  std::unique_ptr<kube::Informer> informer(const kube::Resource& resource, kube::Informer::Options options);
+
   void start();
   void stop();
   [[nodiscard]] bool synced() const;
   /// Waits for all first lists. False at the time-out.
   bool wait_synced(Duration at_most);
+
+ private:
+  kube::Client& client_;
+  const Clock& clock_;
+  Random& random_;
+  MetricsRegistry& metrics_;
 };
 
 }  // namespace sluice::op

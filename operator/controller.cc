@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "operator/limits.h"
 #include "operator/names.h"
+#include "operator/releases.h"
 #include "operator/render.h"
 #include "operator/rollout_news.h"
 #include "operator/signing_keys.h"
@@ -96,10 +97,13 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       gateway_writes_(clock),
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
+      evictions_(client, caches, clock, [this](const std::string& ns, const std::string& pod) { evicted(ns, pod); }),
       children_(client, caches, clock),
       history_(client, caches, clock),
       template_check_(client, clock),
       status_writer_(client, gateway_writes_, clock),
+      budget_metrics_(metrics),
+      drain_news_(memory_, events),
       applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics}) {
   watch_caches();
 }
@@ -113,6 +117,14 @@ void Controller::watch_caches() {
   using Origin = kube::Informer::Origin;
   caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
     enqueue(kube::key_of(after ? *after : *before), priority_of(origin));
+  });
+  // A heartbeat is no change of what we read of a node.
+  caches_.nodes.add_handler([this](const kube::Object& before, const kube::Object& after) {
+    if (before && after && view_node(*before) == view_node(*after)) return;
+    const std::string name(kube::name_of(after ? *after : *before));
+    for (const kube::Object& pod : caches_.pods.list()) {
+      if (kube::text_at(*pod, "/spec/nodeName") == name) queue_.add(key_of_owner(*pod));
+    }
   });
   for (kube::Informer* informer :
        {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
@@ -146,6 +158,7 @@ void Controller::stop() {
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
   poller_.stop();
+  evictions_.stop();
 }
 
 void Controller::run() {
@@ -154,6 +167,8 @@ void Controller::run() {
   event_latency_.restart();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+  // For as long as it leads: an API server that is upgraded may have Evictions later.
+  while (pause(kEvictionsRecheck)) evictions_.look();
 }
 
 /// Caches first: to act on half a picture would make pods that exist already. False where the operator stops meanwhile.
@@ -162,6 +177,7 @@ bool Controller::prepare() {
     log_warn("still waiting for the first lists from the API server");
     if (!pause(Duration(0))) return false;
   }
+  evictions_.look();
   for (;;) {
     const Status read = read_newest();
     const Result<SigningKey> key = ensure_signing_key(client_, options_.ns);
@@ -246,6 +262,12 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
   metrics_->errors.add();
 }
 
+/// An Eviction of a pod has changed: that pod's gateway may care.
+void Controller::evicted(const std::string& ns, const std::string& pod) {
+  const kube::Object object = caches_.pods.get(kube::make_key(ns, pod));
+  if (object) queue_.add(key_of_owner(*object));
+}
+
 /// A gateway has answered or failed. Draining pods and candidates decide something, and a canary's pods may fail a
 /// gate; counts of the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
@@ -281,7 +303,8 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
   const Plan plan = plan_gateway(spec, seen, clock_.wall());
-  const Problem met = carry_out({key, gateway, spec, seen, pods, templates.newest, templates.former}, plan, outcome);
+  const Basis basis{key, gateway, spec, seen, pods, templates.newest, templates.former, evictions_.knows()};
+  const Problem met = carry_out(basis, plan, outcome);
   if (problem.reason.empty()) problem = met;
   if (outcome.gone) return outcome;
 
@@ -289,10 +312,12 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   // Once more, with what was just written: status and polls are about the present.
   pods = newest_pods(key, gateway);
   const Observed after = look(key, gateway, templates, pods);
-  poll_for(key, after, plan);
+  poll_for(key, spec, after, plan);
+  evictions_.report(spec, after);
   const kube::Object newest = newest_gateway(key);
   if (!newest || (seen.deleting && !seen.finalized)) return outcome;
   const Json status = compute_status(*newest, spec, after, plan, problem, clock_.wall());
+  budget_metrics_.show(key, status["budget"]);
   const auto written = status_writer_.write(key, *newest, status);
   if (written) {
     if (!*written) tell_rollout(*newest, status, plan, spec);
@@ -345,9 +370,7 @@ Controller::Templates Controller::templates_of(const std::string& key, const Jso
 Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& outcome) {
   const Applied applied = applier_.apply(basis, plan);
   remember(basis.key, basis.seen, plan, applied);
-  if (memory_.is_new_objection(basis.key, plan.objection)) {
-    events_.record(basis.gateway, kube::EventType::kWarning, "CapacityGuard", "Drain", plan.objection);
-  }
+  drain_news_.tell(basis, plan, clock_.wall());
   keep(outcome.status, applied.status);
   outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
   outcome.gone = applied.gone;
@@ -413,7 +436,8 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .progress = notes.progress,
                            .progress_age = notes.progress_age,
                            .node = [this](const std::string& name) { return node_named(name); },
-                           .asked_to_evict = {},
+                           .asked_to_evict = evictions_.asked(kube::split_key(key).ns),
+                           .evictions_known = evictions_.knows(),
                            .choosing_for = notes.choosing_for,
                            // Another gateway of the same name is another gateway.
                            .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
@@ -422,6 +446,9 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .reversed_ago = notes.reversed_ago},
                           now);
   seen.samples = sum_samples(seen.pods, seen.canary, seen.former_revision, notes.baseline);
+  const GatewaySpec spec = parse_spec(gateway);
+  const double aim = throttle_aim(spec.budget.handshake_p99_max, receivers_handshake_p99(seen));
+  seen.throttle = memory_.step_throttle(key, aim, !releases_of(spec, seen, now.wall).empty());
   return seen;
 }
 
@@ -457,17 +484,19 @@ void Controller::tell_rollout(const Json& gateway, const Json& status, const Pla
   for (const std::string& result : news.results) metrics_->rollouts.at(result).add();
 }
 
-void Controller::poll_for(const std::string& key, const Observed& seen, const Plan& plan) {
+void Controller::poll_for(const std::string& key, const GatewaySpec& spec, const Observed& seen, const Plan& plan) {
   const CanaryProgress& canary = plan.canary.progress;
   const bool judged = canary.phase == CanaryPhase::kHolding && !plan.canary.progress.revision.empty();
   std::vector<PollTarget> targets;
   for (const PodView& pod : seen.pods) {
-    if (pod.finished || pod.terminating || pod.address.empty() || pod.container != ContainerState::kRunning) continue;
+    const bool goes = may_still_release(pod, spec, clock_.wall());
+    if (pod.finished || (pod.terminating && !goes) || pod.address.empty()) continue;
+    if (pod.container != ContainerState::kRunning) continue;
     PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
     const auto& wanted = plan.states_wanted;
     if (judged && pod.revision == seen.revision) target.urgency = PollUrgency::kCanary;
     if (std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end()) target.urgency = PollUrgency::kCandidate;
-    if (pod.draining()) target.urgency = PollUrgency::kDraining;
+    if (pod.draining() || goes) target.urgency = PollUrgency::kDraining;
     targets.push_back(std::move(target));
   }
   poller_.set_targets(key, targets);
@@ -481,6 +510,7 @@ void Controller::forget(const std::string& key) {
   history_.forget(key);
   gateway_writes_.forget(key);
   status_writer_.forget(key);
+  budget_metrics_.forget(key);
   memory_.forget(key);
 }
 

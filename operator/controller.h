@@ -21,9 +21,12 @@
 #include "common/kube/work_queue.h"
 #include "operator/admin_client.h"
 #include "operator/apply.h"
+#include "operator/budget_metrics.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/drain_news.h"
 #include "operator/event_latency.h"
+#include "operator/eviction_watch.h"
 #include "operator/history.h"
 #include "operator/memory.h"
 #include "operator/state_poller.h"
@@ -70,6 +73,7 @@ class Controller {
   void work();
   void finish(const kube::WorkQueue::Item& item, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);
+  void evicted(const std::string& ns, const std::string& pod);
 
   Outcome reconcile(const std::string& key);
   Outcome reconcile_gateway(const std::string& key, const kube::Json& gateway);
@@ -92,7 +96,7 @@ class Controller {
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
   void tell_rollout(const kube::Json& gateway, const kube::Json& status, const Plan& plan, const GatewaySpec& spec);
-  void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
+  void poll_for(const std::string& key, const GatewaySpec& spec, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
   bool pause(Duration time);
 
@@ -111,10 +115,13 @@ class Controller {
   OwnWrites gateway_writes_;
   Memory memory_;
   StatePoller poller_;
+  EvictionWatch evictions_;
   Children children_;
   History history_;
   TemplateCheck template_check_;
   StatusWriter status_writer_;
+  BudgetMetrics budget_metrics_;
+  DrainNews drain_news_;
   Applier applier_;
 
   std::map<std::string, std::string> public_pems_;  ///< By key id. Set before the workers start.

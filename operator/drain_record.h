@@ -25,6 +25,8 @@ enum class DrainReason {
   kRequested,  ///< spec.scaleDown.podsToDrain names it.
   kDelete,     ///< The whole gateway goes; never taken back.
 };
+/// The word of a drain that nobody here has decided: its pod is being deleted. It stands in no record.
+inline constexpr const char* kTerminatingReason = "Terminating";
 
 inline constexpr std::array kDrainReasons{DrainReason::kScaleDown, DrainReason::kRollout,   DrainReason::kNodeDrain,
                                           DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kDelete};

@@ -76,11 +76,11 @@ void read_figures(const Json& json, GatewayState& state) {
   read_totals(object_at(json, "totals"), state.totals);
   const Json& limits = object_at(json, "limits");
   read_count(limits, "descriptors", state.limits.descriptors);
-  read_count(limits, "backlog", state.limits.backlog);
-  read_count(limits, "conntrack", state.limits.conntrack);
+  read_count(limits, "somaxconn", state.limits.backlog);
+  read_count(limits, "conntrackMax", state.limits.conntrack);
   read_count(limits, "memoryBytes", state.limits.memory_bytes);
-  read_number(limits, "bytesPerConnection", state.limits.bytes_per_connection);
-  state.ends_at = time_at(json, "endsAt");
+  read_number(json, "bytesPerConnection", state.limits.bytes_per_connection);
+  state.ends_at = time_at(object_at(json, "terminating"), "deadline");
   if (const auto shed = json.find("shed"); shed != json.end() && shed->is_object()) {
     GatewayShed& read = state.shed.emplace();
     if (const auto id = shed->find("id"); id != shed->end() && id->is_string()) read.id = id->get<std::string>();

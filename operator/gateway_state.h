@@ -51,11 +51,21 @@ struct GatewayLimits {
   double bytes_per_connection = 0;  ///< With kernel memory, as measured; 0 with few connections.
 };
 
+/// What a gateway is told of its drain, beside the rate.
+struct DrainTerms {
+  std::string reason;
+  WallTime deadline{};  ///< What is left then it closes at once.
+  int close_code = 1012;
+  Duration hint_jitter{0};  ///< Departures are spread over at least this.
+
+  bool operator==(const DrainTerms&) const = default;
+};
+
 struct GatewayState {
   std::int64_t connections = 0;       ///< Every one that is not closed yet, whatever its state and protocol.
   std::optional<GatewayDrain> drain;  ///< Set once the gateway has accepted a drain: it takes no new connections.
   std::optional<GatewayShed> shed;
-  std::optional<WallTime> ends_at;  ///< It was told to end: when its grace period will be over.
+  std::optional<WallTime> ends_at;  ///< It was told to end: when it closes what is left.
   double session_cost = 1;          ///< What moving one of its connections costs, 1 for one without any state.
   double handshake_p99_seconds = 0;
   double accepted_per_second = 0;

@@ -25,6 +25,23 @@ TEST_CASE("parse_gateway_state reads what the design note says") {
   CHECK_FALSE(quiet->drain);
 }
 
+TEST_CASE("parse_gateway_state reads what the gateway says of itself and its machine") {
+  const auto state = parse_gateway_state(
+      R"({"connections":{"total":3},"drain":null,"terminating":{"deadline":"2026-11-23T10:00:00Z"},"sessionCost":2.5,)"
+      R"("handshakeP99":0.25,"bytesPerConnection":21000.5,)"
+      R"("limits":{"descriptors":1024,"somaxconn":4096,"conntrackMax":262144,"memoryBytes":2147483648}})");
+  REQUIRE(state);
+  REQUIRE(state->ends_at);
+  CHECK(format_rfc3339(*state->ends_at) == "2026-11-23T10:00:00Z");
+  CHECK(state->session_cost == doctest::Approx(2.5));
+  CHECK(state->handshake_p99_seconds == doctest::Approx(0.25));
+  CHECK(state->limits.descriptors == 1024);
+  CHECK(state->limits.backlog == 4096);
+  CHECK(state->limits.conntrack == 262'144);
+  CHECK(state->limits.memory_bytes == 2'147'483'648);
+  CHECK(state->limits.bytes_per_connection == doctest::Approx(21000.5));
+}
+
 TEST_CASE("a state that cannot be read is an error, never zero connections") {
   struct Row {
     const char* name;

@@ -32,6 +32,8 @@ inline constexpr int kVictimCandidatesMax = 32;
 inline constexpr Duration kCandidateTurnMax{10'000};
 /// Polls of pods that are no candidates under way at once: gateways that hang leave room for every candidate.
 inline constexpr int kOtherPollsMax = kAdminCallsMax - kVictimCandidatesMax;
+/// The reconnect budget's throttle (budget.h) takes one step in it: receivers are asked how slow they are as often.
+inline constexpr Duration kThrottleEvery = kPollOther;
 /// A gateway that did not answer is asked again for its drain after it.
 inline constexpr Duration kAdminRetry{1'000};
 
@@ -59,6 +61,11 @@ inline constexpr Duration kTemplateRecheck{60'000};
 /// And where it could not say, after this: every event would ask it again.
 inline constexpr Duration kTemplateRetry{5'000};
 inline constexpr std::size_t kTemplateVerdictsMax = 1024;
+/// How often an Eviction is told how far its drain is; the API asks for no more than one in 20 s, and gives up a
+/// responder after 20 minutes of silence.
+inline constexpr Duration kEvictionHeartbeat{30'000};
+/// An API server that had no Evictions is asked again after it.
+inline constexpr Duration kEvictionsRecheck{600'000};
 /// Foreign pods that were told of; past them all are told of again.
 inline constexpr std::size_t kStrangersMax = 1024;
 

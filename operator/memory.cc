@@ -1,7 +1,10 @@
 #include "operator/memory.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
+#include "operator/budget.h"
 #include "operator/limits.h"
 
 namespace sluice::op {
@@ -60,6 +63,29 @@ void Memory::note_creates(const std::string& key, const Problem& problem) {
   }
   entry.create_delay = std::clamp(entry.create_delay * 2, kCreateHoldFirst, kCreateHoldMax);
   entry.creates_from = clock_.steady() + entry.create_delay;
+}
+
+double Memory::step_throttle(const std::string& key, double aim, bool releasing) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[key];
+  const SteadyTime now = clock_.steady();
+  if (!releasing) {
+    entry.throttle = aim;
+    entry.throttled_at = now;
+  } else if (now - entry.throttled_at >= kThrottleEvery) {
+    entry.throttle = next_throttle(entry.throttle, aim);
+    entry.throttled_at = now;
+  }
+  return entry.throttle;
+}
+
+std::set<std::string> Memory::news_of(const std::string& key, const std::string& topic, std::set<std::string> now) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string>& told = entries_[key].told_of[topic];
+  std::set<std::string> news;
+  std::set_difference(now.begin(), now.end(), told.begin(), told.end(), std::inserter(news, news.end()));
+  told = std::move(now);
+  return news;
 }
 
 void Memory::note_reversed(const std::string& key) {

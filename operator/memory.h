@@ -46,6 +46,14 @@ class Memory {
   /// Pods were made, or `problem` says why one could not: then none is made for a while, which doubles each time.
   void note_creates(const std::string& key, const Problem& problem);
 
+  /// The part of the reconnect budget that holds now (budget.h): a step nearer to `aim` where the last one is long
+  /// enough ago; at once where nobody releases anything, since nothing can swing then.
+  double step_throttle(const std::string& key, double aim, bool releasing);
+  /// Those of `now` that were not among what was told of `topic` the last time: what an event says once as long as it
+  /// lasts.
+  [[nodiscard]] std::set<std::string> news_of(const std::string& key, const std::string& topic,
+                                              std::set<std::string> now);
+
   /// A drain was taken back.
   void note_reversed(const std::string& key);
   void note_baseline(const std::string& key, CanaryBaseline baseline);
@@ -66,7 +74,10 @@ class Memory {
     std::optional<SteadyTime> choosing_since;
     std::optional<SteadyTime> reversed_at;
     SteadyTime progress_from{};
-    Duration create_delay{0};  ///< The last one; 0 where the last create went well.
+    double throttle = 1;
+    SteadyTime throttled_at{};
+    std::map<std::string, std::set<std::string>> told_of;  ///< By topic.
+    Duration create_delay{0};                              ///< The last one; 0 where the last create went well.
     SteadyTime creates_from{};
     Problem told;
     bool objection_told = false;

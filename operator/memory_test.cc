@@ -59,6 +59,30 @@ TEST_CASE("what is unsure stays so until the pod has been read") {
   CHECK(memory.of("live/edge").unsure == std::set<std::string>{"b"});
 }
 
+TEST_CASE("the throttle takes a step at a time while somebody releases") {
+  ManualClock clock;
+  Memory memory(clock);
+  CHECK(memory.step_throttle("live/edge", 0.5, false) == doctest::Approx(0.5));
+  CHECK(memory.step_throttle("live/edge", 1, false) == doctest::Approx(1));
+  CHECK(memory.step_throttle("live/edge", 0.5, true) == doctest::Approx(1));
+  clock.advance(kThrottleEvery);
+  CHECK(memory.step_throttle("live/edge", 0.5, true) == doctest::Approx(0.75));
+  CHECK(memory.step_throttle("live/edge", 0.5, true) == doctest::Approx(0.75));
+  clock.advance(kThrottleEvery);
+  CHECK(memory.step_throttle("live/edge", 0.5, true) == doctest::Approx(0.62));
+}
+
+TEST_CASE("what lasts is news when it begins, and again when it comes back") {
+  ManualClock clock;
+  Memory memory(clock);
+  using Uids = std::set<std::string>;
+  CHECK(memory.news_of("live/edge", "late", {"a", "b"}) == Uids{"a", "b"});
+  CHECK(memory.news_of("live/edge", "late", {"b", "c"}) == Uids{"c"});
+  CHECK(memory.news_of("live/edge", "cost", {"b"}) == Uids{"b"});
+  CHECK(memory.news_of("live/edge", "late", {}).empty());
+  CHECK(memory.news_of("live/edge", "late", {"b"}) == Uids{"b"});
+}
+
 TEST_CASE("news are told once, and forgotten with their gateway") {
   ManualClock clock;
   Memory memory(clock);

@@ -31,9 +31,10 @@ struct PodView {
   std::string revision;  ///< Label sluice.dev/revision.
   std::string state_label = "active";
   std::string traffic_label = "on";
-  std::string address;  ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
-  std::string node;     ///< Where it runs; empty until it is scheduled.
-  std::string domain;   ///< The zone of that node, or the node itself where it names no zone.
+  std::string address;      ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  std::string node;         ///< Where it runs; empty until it is scheduled.
+  std::string domain;       ///< The zone of that node, or the node itself where it names no zone.
+  bool node_known = false;  ///< That node was read: that it does not go is certain then.
   WallTime created{};
 
   ContainerState container = ContainerState::kRunning;
@@ -41,11 +42,16 @@ struct PodView {
   bool ready = false;
   WallTime ready_since{};    ///< Only where ready.
   bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
+  WallTime killed_at{};      ///< Only where terminating: its grace period is over then.
+  Duration grace{0};         ///< Of that, as the deletion asked for it.
   bool finished = false;     ///< Phase Failed or Succeeded: no container of it will ever run again.
 
   /// Why it is to be replaced although it serves: its node goes (kNodeDrain), the eviction API asks for it (kEviction),
   /// or spec.scaleDown.podsToDrain names it (kRequested).
   std::optional<DrainReason> asked_to_go;
+
+  std::optional<double> session_cost;  ///< Annotation sluice.dev/session-cost; counts instead of what the gateway says.
+  bool session_cost_bad = false;       ///< The annotation is there but no number >= 0: it is ignored.
 
   bool drain_annotated = false;      ///< The annotation is there, readable or not.
   std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
@@ -59,7 +65,7 @@ struct PodView {
   /// Connections/s that it may be releasing: as granted, or perhaps granted by a lost call. Where the gateway has not
   /// answered this process yet, what is recorded.
   double rate_possible = 0;
-  std::optional<WallTime> deadline_ordered;  ///< In the last drain order that it answered to this process.
+  std::optional<DrainTerms> ordered;  ///< In the last drain order that it answered to this process.
 
   [[nodiscard]] bool draining() const { return drain_annotated; }
   /// It has neither answered this process nor failed to: it is about to be asked for the first time.
@@ -90,6 +96,8 @@ struct Observed {
   Duration creates_held{0};      ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
+  double throttle = 1;                   ///< Part of the reconnect budget that the receivers can take (budget.h).
+  bool evictions_known = false;          ///< Evictions (eviction.h) are watched: that nobody asks for one is certain.
   std::optional<Duration> reversed_ago;  ///< Since a drain was taken back the last time, as far as known.
   std::set<std::string> taken_names;     ///< Pod names that others have taken in this namespace, as far as known.
 };

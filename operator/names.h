@@ -18,6 +18,8 @@ inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
 inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
 inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
 inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
+/// On a pod, by whoever knows better than its gateway: what moving one of its connections costs, a number >= 0.
+inline constexpr const char* kSessionCostAnnotation = "sluice.dev/session-cost";
 /// On the RealtimeGateway: "<updateRevision>/<step>", counted from 1. The step is passed whatever its gates say.
 inline constexpr const char* kPromoteAnnotation = "sluice.dev/promote";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <string_view>
+
+#include "common/base/duration_text.h"
 
 namespace sluice::op {
 namespace {
@@ -10,15 +14,40 @@ namespace {
 using kube::Json;
 
 constexpr const char* kZoneLabel = "topology.kubernetes.io/zone";
+/// The taint that the node controller adds to what is cordoned.
+constexpr std::string_view kCordonTaint = "node.kubernetes.io/unschedulable";
+/// 2100-01-01: what is later is no time in seconds.
+constexpr std::int64_t kSecondsMax = 4'102'444'800;
 constexpr std::array<std::string_view, 3> kGoingTaints{
     "ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/disrupted"};
 
-bool has_going_taint(const Json& node) {
+bool marks_going(const Json& taint) {
+  const std::string key = kube::text_at(taint, "/key");
+  return key == kCordonTaint || std::find(kGoingTaints.begin(), kGoingTaints.end(), key) != kGoingTaints.end();
+}
+
+/// The taints that say that the node goes.
+Json going_taints(const Json& node) {
   const Json& taints = kube::at_pointer(node, "/spec/taints");
-  return taints.is_array() && std::any_of(taints.begin(), taints.end(), [](const Json& taint) {
-           const std::string key = kube::text_at(taint, "/key");
-           return std::find(kGoingTaints.begin(), kGoingTaints.end(), key) != kGoingTaints.end();
-         });
+  Json going = Json::array();
+  if (!taints.is_array()) return going;
+  for (const Json& taint : taints) {
+    if (!marks_going(taint)) continue;
+    Json& kept = going.emplace_back(Json::object());
+    for (const char* field : {"key", "value", "timeAdded"}) {
+      if (taint.contains(field)) kept[field] = taint[field];
+    }
+  }
+  return going;
+}
+
+std::optional<WallTime> marked_at(const Json& taint) {
+  if (const auto added = parse_rfc3339(kube::text_at(taint, "/timeAdded"))) return added;
+  const std::string value = kube::text_at(taint, "/value");
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error != std::errc() || end != value.data() + value.size() || seconds <= 0 || seconds > kSecondsMax) return {};
+  return WallTime(std::chrono::seconds(seconds));
 }
 
 std::string ready_status(const Json& node) {
@@ -35,14 +64,15 @@ std::string ready_status(const Json& node) {
 void slim_node(Json& node) {
   const NodeView view = view_node(node);
   const std::string zone(kube::label_of(node, kZoneLabel));
-  Json slim{{"apiVersion", "v1"},
-            {"kind", "Node"},
-            {"metadata",
-             {{"name", view.name},
-              {"uid", std::string(kube::uid_of(node))},
-              {"resourceVersion", std::string(kube::resource_version_of(node))}}},
-            {"spec", {{"unschedulable", view.going}}},
-            {"status", {{"conditions", Json::array({{{"type", "Ready"}, {"status", ready_status(node)}}})}}}};
+  Json slim{
+      {"apiVersion", "v1"},
+      {"kind", "Node"},
+      {"metadata",
+       {{"name", view.name},
+        {"uid", std::string(kube::uid_of(node))},
+        {"resourceVersion", std::string(kube::resource_version_of(node))}}},
+      {"spec", {{"unschedulable", kube::bool_at(node, "/spec/unschedulable", false)}, {"taints", going_taints(node)}}},
+      {"status", {{"conditions", Json::array({{{"type", "Ready"}, {"status", ready_status(node)}}})}}}};
   if (!zone.empty()) slim["metadata"]["labels"] = {{kZoneLabel, zone}};
   node = std::move(slim);
 }
@@ -52,7 +82,12 @@ NodeView view_node(const Json& node) {
   view.name = kube::name_of(node);
   const std::string_view zone = kube::label_of(node, kZoneLabel);
   view.domain = zone.empty() ? view.name : std::string(zone);
-  view.going = kube::bool_at(node, "/spec/unschedulable", false) || has_going_taint(node);
+  const Json taints = going_taints(node);
+  view.going = kube::bool_at(node, "/spec/unschedulable", false) || !taints.empty();
+  for (const Json& taint : taints) {
+    const auto at = marked_at(taint);
+    if (at && (!view.going_since || *at > *view.going_since)) view.going_since = at;
+  }
   view.ready = ready_status(node) == "True";
   return view;
 }

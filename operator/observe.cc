@@ -1,6 +1,8 @@
 #include "operator/observe.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include "common/base/duration_text.h"
 #include "operator/names.h"
@@ -62,6 +64,15 @@ std::string admin_address(const Json& pod) {
   return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(number);
 }
 
+/// A number >= 0 and nothing else.
+std::optional<double> parse_session_cost(std::string_view text) {
+  double cost = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cost);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || !std::isfinite(cost) || cost < 0) return std::nullopt;
+  return cost;
+}
+
 void keep_only(Json& object, std::initializer_list<std::string_view> fields) {
   if (!object.is_object()) return;
   for (auto it = object.begin(); it != object.end();) {
@@ -91,8 +102,9 @@ void slim_pod(Json& pod) {
   if (pod.contains("metadata")) {
     Json& metadata = pod["metadata"];
     keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
-                         "creationTimestamp", "deletionTimestamp"});
-    if (metadata.contains("annotations")) keep_only(metadata["annotations"], {kDrainAnnotation, kRateAnnotation});
+                         "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"});
+    if (metadata.contains("annotations"))
+      keep_only(metadata["annotations"], {kDrainAnnotation, kRateAnnotation, kSessionCostAnnotation});
   }
   if (pod.contains("spec")) {
     keep_only(pod["spec"], {"nodeName", "containers"});
@@ -151,9 +163,16 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.ready = kube::text_at(ready, "/status") == "True";
   view.ready_since = time_at(ready, "/lastTransitionTime");
   view.terminating = kube::is_deleting(pod);
+  view.killed_at = time_at(pod, "/metadata/deletionTimestamp");
+  view.grace = std::chrono::seconds(kube::integer_at(pod, "/metadata/deletionGracePeriodSeconds", 0));
   view.finished = phase == "Failed" || phase == "Succeeded";
   view.drain_annotated = annotations.is_object() && annotations.contains(kDrainAnnotation);
   view.drain = decode_drain_record(drain);
+
+  if (annotations.is_object() && annotations.contains(kSessionCostAnnotation)) {
+    view.session_cost = parse_session_cost(kube::annotation_of(pod, kSessionCostAnnotation));
+    view.session_cost_bad = !view.session_cost;
+  }
 
   const auto age_of = [&](SteadyTime at) { return std::chrono::duration_cast<Duration>(now.steady - at); };
   view.state = heard.state;
@@ -163,7 +182,7 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.last_count = heard.last_count;
   view.rate_recorded = decode_drain_rate(kube::annotation_of(pod, kRateAnnotation));
   view.rate_possible = heard.state ? heard.rate_possible : std::max(heard.rate_possible, view.rate_recorded);
-  view.deadline_ordered = heard.deadline_ordered;
+  view.ordered = heard.ordered;
   return view;
 }
 
@@ -182,10 +201,11 @@ CanaryProgress read_progress(const Json& gateway) {
   return progress;
 }
 
-/// Its node goes: that is where it was, whoever else asks for it.
+/// Its node goes: that is where it was, whoever else asks for it. A pod that was made for a node that went already is
+/// left alone: the next one would land there too.
 std::optional<DrainReason> asked_to_go(const PodView& pod, const std::optional<NodeView>& node, const Sources& sources,
                                        const std::set<std::string>& requested) {
-  if (node && node->going) return DrainReason::kNodeDrain;
+  if (node && node->going && (!node->going_since || pod.created <= *node->going_since)) return DrainReason::kNodeDrain;
   if (sources.asked_to_evict.contains(pod.uid)) return DrainReason::kEviction;
   if (requested.contains(pod.name)) return DrainReason::kRequested;
   return std::nullopt;
@@ -218,12 +238,14 @@ Observed observe(const Sources& sources, Now now) {
   seen.unsure = sources.unsure;
   seen.creates_held = sources.creates_held;
   seen.reversed_ago = sources.reversed_ago;
+  seen.evictions_known = sources.evictions_known;
   seen.taken_names = sources.taken_names;
   const std::set<std::string> requested = parse_spec(gateway).scale_down.pods_to_drain;
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;
     PodView& view = seen.pods.emplace_back(view_pod(*pod, sources.heard(std::string(kube::uid_of(*pod))), now));
     const auto node = sources.node && !view.node.empty() ? sources.node(view.node) : std::nullopt;
+    view.node_known = node.has_value();
     if (node) view.domain = node->domain;
     view.asked_to_go = asked_to_go(view, node, sources, requested);
   }

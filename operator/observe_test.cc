@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/duration_text.h"
+#include "operator/names.h"
 
 namespace sluice::op {
 namespace {
@@ -138,7 +139,7 @@ TEST_CASE("ages come from the monotonic clock") {
   heard.empty_since = kNow.steady - 5s;
   heard.last_count = 9;
   heard.rate_possible = 20;
-  heard.deadline_ordered = kNow.wall + 30min;
+  heard.ordered = DrainTerms{.reason = "ScaleDown", .deadline = kNow.wall + 30min};
   const PodView view = view_pod(running_pod(), heard, kNow);
   CHECK(view.state->connections == 5);
   CHECK(view.state_age == 3s);
@@ -146,7 +147,75 @@ TEST_CASE("ages come from the monotonic clock") {
   CHECK(view.empty_for == Duration(5s));
   CHECK(view.last_count == 9);
   CHECK(view.rate_possible == 20);
-  CHECK(view.deadline_ordered == kNow.wall + 30min);
+  CHECK(view.ordered == heard.ordered);
+}
+
+TEST_CASE("a pod that is being deleted has the time that its deletion leaves") {
+  const PodView view =
+      view_pod(changed(running_pod(),
+                       R"({"metadata":{"deletionTimestamp":"2026-11-23T10:10:00Z","deletionGracePeriodSeconds":600}})"),
+               {}, kNow);
+  CHECK(view.terminating);
+  CHECK(format_rfc3339(view.killed_at) == "2026-11-23T10:10:00Z");
+  CHECK(view.grace == 600s);
+}
+
+TEST_CASE("a pod's session cost is a number that is not negative, or it is ignored") {
+  struct Row {
+    const char* text;
+    std::optional<double> cost;
+  };
+  const Row rows[] = {{"3", 3}, {"0", 0},     {"2.5", 2.5}, {"1e2", 100}, {"-1", {}},
+                      {"", {}}, {"many", {}}, {"3x", {}},   {"nan", {}},  {"inf", {}}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    Json pod = running_pod();
+    pod["metadata"]["annotations"][kSessionCostAnnotation] = row.text;
+    slim_pod(pod);
+    const PodView view = view_pod(pod, {}, kNow);
+    CHECK(view.session_cost == row.cost);
+    CHECK(view.session_cost_bad == !row.cost);
+  }
+  CHECK_FALSE(view_pod(running_pod(), {}, kNow).session_cost_bad);
+}
+
+TEST_CASE("a pod whose node goes is asked to go, unless the node went before the pod came") {
+  const Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
+  Json pod = running_pod();
+  const WallTime made = *parse_rfc3339("2026-11-23T09:00:00Z");
+  pod["metadata"]["creationTimestamp"] = format_rfc3339(made);
+  pod["metadata"]["ownerReferences"] = {{{"uid", "u-1"}, {"controller", true}}};
+  struct Row {
+    const char* name;
+    std::optional<NodeView> node;
+    bool asked;
+    bool known;
+  };
+  const Row rows[] = {
+      {"nothing is known of it", std::nullopt, false, false},
+      {"it stays", NodeView{.name = "n1", .domain = "z", .going = false}, false, true},
+      {"it goes, nobody knows since when", NodeView{.name = "n1", .domain = "z", .going = true}, true, true},
+      {"it has gone since after", NodeView{.name = "n1", .domain = "z", .going = true, .going_since = made + 1s}, true,
+       true},
+      {"it had gone before: the next pod would land there too",
+       NodeView{.name = "n1", .domain = "z", .going = true, .going_since = made - 1s}, false, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Observed seen = observe({.gateway = gateway,
+                                   .pods = {std::make_shared<const Json>(pod)},
+                                   .heard = [](const std::string&) { return HeardState{}; },
+                                   .taken_names = {},
+                                   .revision = "new",
+                                   .former_revision = {},
+                                   .template_error = {},
+                                   .node = [&](const std::string&) { return row.node; },
+                                   .asked_to_evict = {}},
+                                  kNow);
+    REQUIRE(seen.pods.size() == 1);
+    CHECK(seen.pods[0].asked_to_go == (row.asked ? std::optional(DrainReason::kNodeDrain) : std::nullopt));
+    CHECK(seen.pods[0].node_known == row.known);
+  }
 }
 
 TEST_CASE("an object beside the pods is taken only where it was made for this gateway") {

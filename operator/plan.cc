@@ -13,11 +13,16 @@
 namespace sluice::op {
 namespace {
 
-/// A whole gateway goes: all pods drain together, since none is left to receive from the others.
+/// A whole gateway goes: all pods drain together, since none is left to receive from the others. While drains are
+/// frozen they go on serving: out of the endpoints they could neither serve nor go.
 void drain_everything(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan& plan) {
   for (const PodView* pod : pods.live) {
     if (holds_nothing(*pod)) {
       plan.remove.push_back(without_drain(*pod));
+      continue;
+    }
+    if (spec.drain_freeze) {
+      object(plan, "DrainFreeze", "spec.drainFreeze is true: the gateway's pods serve on until it is false");
       continue;
     }
     plan.start.push_back(start_of(*pod, DrainReason::kDelete, spec, now));
@@ -163,10 +168,13 @@ bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now) {
   return is_live(pod) && pod.ready && now - pod.ready_since >= spec.min_ready;
 }
 
+bool is_receiver(const PodView& pod) {
+  return is_live(pod) && pod.ready && pod.traffic_label == "on";
+}
+
 int receivers_of(const Observed& seen) {
   if (seen.deleting) return 0;
-  return static_cast<int>(
-      std::count_if(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) { return pod.ready && is_live(pod); }));
+  return static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(), is_receiver));
 }
 
 Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {

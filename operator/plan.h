@@ -25,23 +25,28 @@ enum class DrainPhase {
   kPropagating,  ///< Out of the endpoints; new connections are still accepted until everybody has followed.
   kEvicting,     ///< Hints and closes at the granted rate.
   kDrained,      ///< The gateway itself says 0, or its container is gone.
-  kTimedOut,     ///< The deadline has come.
+  kTimedOut,     ///< The deadline has come. With onTimeout Wait it goes on as before.
   kFrozen,       ///< spec.drainFreeze holds it where it was.
+  kTerminating,  ///< Its pod is being deleted: the kubelet's clock runs, whoever asked for it.
 };
 const char* to_string(DrainPhase phase);
 
 /// How far a pod's drain is. A pod counts as empty only by the gateway's own word: a fresh state from after the end of
 /// propagation in which the drain runs and no connection is left, if it said so before the deadline too: after it there
-/// are none because they were closed. No answer never means zero.
+/// are none because they were closed. No answer never means zero. A pod that is being deleted has a phase as long as
+/// it may have something to release.
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now);
 
 /// Write the decision on the pod: annotation and labels, conditional on the version that was observed.
 struct StartDrain {
   PodRef pod;
   DrainRecord record;
-  std::optional<std::int64_t> cost;  ///< Connections; unset where unknown.
-  bool chosen = false;               ///< Among candidates by cost; then the next one, for the event:
-  std::string runner_up;             ///< Empty where there was no other candidate.
+  std::optional<std::int64_t> connections;  ///< Unset where unknown.
+  std::optional<std::int64_t> cost;         ///< Connections times what moving one costs; unset where unknown.
+  bool chosen = false;                      ///< Among candidates; then why, and the next one, for the event:
+  std::string why;                          ///< As victim.h's Victim says.
+  std::string runner_up;                    ///< Empty where there was no other candidate.
+  std::optional<std::int64_t> runner_up_connections;
   std::optional<std::int64_t> runner_up_cost;
 };
 
@@ -49,6 +54,7 @@ struct StartDrain {
 struct CancelDrain {
   PodRef pod;
   bool tell_gateway = false;
+  const char* why = "";  ///< For the event.
 };
 
 /// Write on the pod what its gateway may be granted (drain_record.h): before more is ordered, after less is known.
@@ -60,7 +66,7 @@ struct RecordRate {
 /// PUT /admin/v1/drain.
 struct DrainOrder {
   PodRef pod;
-  DrainRecord record;
+  DrainTerms terms;
   double rate_per_second = 0;
 };
 
@@ -120,10 +126,11 @@ struct Plan {
   /// Time makes a difference no later than this; unset where only an event can.
   std::optional<Duration> wake_after;
   CanaryDecision canary;
-  RolloutTarget rollout;        ///< Pods of either revision that are aimed at.
-  ProgressDecision progress;    ///< Whether it comes any further.
-  std::string shift_objection;  ///< Why no pod leaves the endpoints for the canary's sake (canary_shift.h), if so.
-  std::string objection;  ///< Why no drain begins though one is due (capacity_guard.h); empty where none is in the way.
+  RolloutTarget rollout;              ///< Pods of either revision that are aimed at.
+  ProgressDecision progress;          ///< Whether it comes any further.
+  std::string shift_objection;        ///< Why no pod leaves the endpoints for the canary's sake (canary_shift.h), if so.
+  std::string objection;              ///< Why no drain begins though one is due; empty where nothing is in the way.
+  const char* objection_reason = "";  ///< CapacityGuard, DrainFreeze or ReverseHold: which of them objects.
   std::set<std::string> traffic_off;  ///< UIDs of pods that serve what they have but are to leave the endpoints.
 
   void wake_within(Duration time);
@@ -135,7 +142,9 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now);
 bool is_live(const PodView& pod);
 /// Ready for at least spec.min_ready.
 bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now);
-/// Pods that take connections over: ready and live ones; none where the whole gateway goes.
+/// Takes connections over: it serves, is ready and in the endpoints.
+bool is_receiver(const PodView& pod);
+/// How many do; none where the whole gateway goes.
 int receivers_of(const Observed& seen);
 
 }  // namespace sluice::op

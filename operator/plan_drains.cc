@@ -9,12 +9,11 @@
 
 #include "operator/budget.h"
 #include "operator/limits.h"
+#include "operator/releases.h"
 
 namespace sluice::op {
 namespace {
 
-/// Below this a rate is no rate: the pod waits for its share.
-constexpr double kRateMin = 0.001;
 /// Rates this close to each other are the same.
 constexpr double kSameRate = 0.001;
 /// A record may be off by this much, since each one is a write to the API server.
@@ -55,32 +54,17 @@ DeletePod end_of(const PodView& pod, DrainPhase phase, WallTime now) {
   return end;
 }
 
-bool unreachable(const PodView& pod) {
-  return pod.address.empty() || (pod.failure_age && *pod.failure_age < kAdminRetry);
-}
-
-double left_on(const PodView& pod) {
-  if (!pod.state) return 0;
-  return static_cast<double>(pod.state->drain ? pod.state->drain->remaining : pod.state->connections);
-}
-
-bool follows_order(const PodView& pod, double rate) {
-  return pod.state && order_holds(*pod.state, pod.rate_possible, pod.deadline_ordered, *pod.drain, rate);
-}
-
-/// What the draining pods are, as far as the budget goes.
+/// Who gets orders, and what others may be releasing meanwhile.
 struct Sharers {
-  std::vector<const PodView*> evicting;  ///< They get orders.
-  double reserved = 0;                   ///< Connections/s that others may be releasing, which no order changes here.
+  std::vector<Releaser> releasers;
+  double reserved = 0;  ///< Connections/s that no order changes here.
 };
 
-/// The shares of the evicting pods, in their order; the last one stands for what is reserved.
-std::vector<DrainShare> shares_of(const Sharers& sharers) {
-  std::vector<DrainShare> shares;
-  shares.reserve(sharers.evicting.size() + 1);
-  for (const PodView* pod : sharers.evicting) {
-    shares.push_back({.left = left_on(*pod), .rate = pod->rate_possible, .reachable = !unreachable(*pod)});
-  }
+/// The shares of the releasers, in their order; the last one stands for what is reserved.
+std::vector<BudgetShare> shares_of(const Sharers& sharers) {
+  std::vector<BudgetShare> shares;
+  shares.reserve(sharers.releasers.size() + 1);
+  for (const Releaser& releaser : sharers.releasers) shares.push_back(share_of(releaser));
   shares.push_back({.left = 0, .rate = sharers.reserved, .reachable = false});
   return shares;
 }
@@ -88,29 +72,35 @@ std::vector<DrainShare> shares_of(const Sharers& sharers) {
 /// Rates are recorded before more is ordered and after less is known, so that the record is never below what may be in
 /// effect. A pod whose labels are put right in this round is written to already.
 void give_orders(const Sharers& sharers, double budget, Plan& plan) {
-  const auto& evicting = sharers.evicting;
-  if (std::any_of(evicting.begin(), evicting.end(), [](const PodView* pod) { return pod->unheard(); })) {
+  const auto& releasers = sharers.releasers;
+  if (std::any_of(releasers.begin(), releasers.end(), [](const Releaser& one) { return one.pod->unheard(); })) {
     // A new leader does not know yet what is in effect.
     return plan.wake_within(kPollDraining);
   }
-  const std::vector<DrainShare> shares = shares_of(sharers);
+  const std::vector<BudgetShare> shares = shares_of(sharers);
   const std::vector<double> rates = split_budget(budget, shares);
-  for (std::size_t i = 0; i < evicting.size(); ++i) {
-    const PodView& pod = *evicting[i];
-    const bool relabeled = std::any_of(plan.relabel.begin(), plan.relabel.end(),
-                                       [&](const Relabel& relabel) { return relabel.pod.uid == pod.uid; });
+  for (std::size_t i = 0; i < releasers.size(); ++i) {
+    const PodView& pod = *releasers[i].pod;
+    const DrainTerms& terms = releasers[i].terms;
+    const bool written = std::any_of(plan.relabel.begin(), plan.relabel.end(),
+                                     [&](const Relabel& relabel) { return relabel.pod.uid == pod.uid; });
     // A little more than is recorded is not worth a write.
     const bool little_more = rates[i] <= pod.rate_recorded * (1 + kRecordTolerance);
     const double rate = little_more ? std::min(rates[i], pod.rate_recorded) : rates[i];
+    const bool holds = pod.state && order_holds(*pod.state, pod.rate_possible, pod.ordered, terms, rate);
     if (!shares[i].reachable) {
       plan.wake_within(kAdminRetry);
-    } else if (rate < kRateMin) {
+    } else if (rate < kRateLeast) {
+      // It waits. What it may be releasing is held back: others have the budget.
+      if (pod.rate_possible > 0 && !holds) plan.orders.push_back({ref_to(pod), terms, 0});
       plan.wake_within(kPollDraining);
     } else if (rate > pod.rate_recorded) {
-      if (!relabeled) plan.record_rates.push_back({ref_to(pod), rate});
-    } else if (!follows_order(pod, rate)) {
-      plan.orders.push_back({ref_to(pod), *pod.drain, rate});
-    } else if (pod.rate_recorded > rate * (1 + kRecordTolerance) && !relabeled) {
+      if (!written) plan.record_rates.push_back({ref_to(pod), rate});
+      // Less than it may be releasing already takes nothing from anybody, recorded or not.
+      if (rate <= pod.rate_possible && !holds) plan.orders.push_back({ref_to(pod), terms, rate});
+    } else if (!holds) {
+      plan.orders.push_back({ref_to(pod), terms, rate});
+    } else if (pod.rate_recorded > rate * (1 + kRecordTolerance) && !written) {
       plan.record_rates.push_back({ref_to(pod), rate});
     }
   }
@@ -134,19 +124,13 @@ bool freeze_or_thaw(const PodView& pod, const GatewaySpec& spec, WallTime now, P
   }
   if (!frozen) return false;
   if (pod.state && pod.state->drain && !pod.address.empty()) {
-    if (unreachable(pod)) {
+    if (out_of_reach(pod)) {
       plan.wake_within(kAdminRetry);
     } else {
       plan.undrain.push_back(ref_to(pod));
     }
   }
   return true;
-}
-
-/// Whether its rate counts though it is given no order: its drain was just taken back (its gateway may not hear of it),
-/// its record cannot be read, propagation was made longer under way, or its gateway drains though the pod does not.
-bool may_release(const PodView& pod) {
-  return pod.container == ContainerState::kRunning && !pod.finished;
 }
 
 }  // namespace
@@ -165,32 +149,41 @@ const char* to_string(DrainPhase phase) {
       return "TimedOut";
     case DrainPhase::kFrozen:
       return "Frozen";
+    case DrainPhase::kTerminating:
+      return "Terminating";
   }
   return "";
 }
 
-bool order_holds(const GatewayState& state, double rate_possible, std::optional<WallTime> deadline_ordered,
-                 const DrainRecord& record, double rate) {
+bool order_holds(const GatewayState& state, double rate_possible, const std::optional<DrainTerms>& ordered,
+                 const DrainTerms& terms, double rate) {
   if (!state.drain) return false;
+  // The gateway does not say these two; a new leader takes them for what they are now.
+  if (ordered && (ordered->close_code != terms.close_code || ordered->hint_jitter != terms.hint_jitter)) return false;
   const bool same_rate =
       std::abs(state.drain->rate - rate) <= kSameRate * rate && rate_possible <= rate * (1 + kSameRate);
   // The gateway reports its deadline in whole seconds, from a clock of its own.
   const auto same = [](WallTime a, WallTime b) { return std::chrono::abs(a - b) < 2s; };
-  const bool cut =
-      state.drain->deadline < record.deadline && deadline_ordered && same(*deadline_ordered, record.deadline);
-  return same_rate && (cut || same(state.drain->deadline, record.deadline));
+  const bool cut = state.drain->deadline < terms.deadline && ordered && same(ordered->deadline, terms.deadline);
+  return same_rate && (cut || same(state.drain->deadline, terms.deadline));
 }
 
 DrainPhase phase_of(const PodView& pod, const GatewaySpec& spec, WallTime now) {
+  if (pod.terminating) return may_still_release(pod, spec, now) ? DrainPhase::kTerminating : DrainPhase::kNone;
   if (!pod.drain) return DrainPhase::kNone;
   if (pod.finished || pod.container == ContainerState::kNeverStarted) return DrainPhase::kDrained;
   if (pod.drain->frozen_at)
     return pod.container == ContainerState::kStopped ? DrainPhase::kDrained : DrainPhase::kFrozen;
+  const bool waits = spec.drain.on_timeout == OnTimeout::kWait;
   const WallTime evicting_since = pod.drain->started_at + spec.drain.propagation_delay;
-  if (gateway_says_empty(pod, evicting_since, now) && empty_before_deadline(pod, now)) return DrainPhase::kDrained;
-  if (now >= pod.drain->deadline) return DrainPhase::kTimedOut;
+  // What waits beyond its deadline is not closed by it: then zero is zero, whenever it is said.
+  if (gateway_says_empty(pod, evicting_since, now) && (waits || empty_before_deadline(pod, now))) {
+    return DrainPhase::kDrained;
+  }
+  const bool stopped = pod.container == ContainerState::kStopped;
+  if (now >= pod.drain->deadline) return waits && stopped ? DrainPhase::kDrained : DrainPhase::kTimedOut;
   if (now < evicting_since) return DrainPhase::kPropagating;
-  if (pod.container == ContainerState::kStopped) return DrainPhase::kDrained;
+  if (stopped) return DrainPhase::kDrained;
   return DrainPhase::kEvicting;
 }
 
@@ -199,10 +192,11 @@ void plan_drains(const GatewaySpec& spec, const Observed& seen, WallTime now, Pl
   for (const CancelDrain& cancel : plan.cancel) taken_back.insert(cancel.pod.uid);
   Sharers sharers;
   for (const PodView& pod : seen.pods) {
-    if (pod.terminating) continue;
     const DrainPhase phase = taken_back.contains(pod.uid) ? DrainPhase::kNone : phase_of(pod, spec, now);
+    if (pod.terminating && phase != DrainPhase::kTerminating) continue;
+    const bool waits = phase == DrainPhase::kTimedOut && spec.drain.on_timeout == OnTimeout::kWait;
     const bool runs =
-        phase == DrainPhase::kPropagating || phase == DrainPhase::kEvicting || phase == DrainPhase::kFrozen;
+        phase == DrainPhase::kPropagating || phase == DrainPhase::kEvicting || phase == DrainPhase::kFrozen || waits;
     if (runs && freeze_or_thaw(pod, spec, now, plan)) {
       if (may_release(pod)) sharers.reserved += pod.rate_possible;
       continue;
@@ -217,15 +211,24 @@ void plan_drains(const GatewaySpec& spec, const Observed& seen, WallTime now, Pl
         break;
       case DrainPhase::kEvicting:
         plan.wake_within(pod.drain->deadline - now);
-        sharers.evicting.push_back(&pod);
+        sharers.releasers.push_back(releaser_of(pod, spec, now));
         break;
-      case DrainPhase::kDrained:
+      case DrainPhase::kTerminating:
+        sharers.releasers.push_back(releaser_of(pod, spec, now));
+        break;
       case DrainPhase::kTimedOut:
+        if (waits) {
+          sharers.releasers.push_back(releaser_of(pod, spec, now));
+          break;
+        }
+        [[fallthrough]];
+      case DrainPhase::kDrained:
         plan.remove.push_back(end_of(pod, phase, now));
         break;
     }
   }
-  give_orders(sharers, budget_of(spec, receivers_of(seen)), plan);
+  if (!sharers.releasers.empty() && seen.throttle < 1) plan.wake_within(kThrottleEvery);
+  give_orders(sharers, budget_now(spec, seen, now), plan);
 }
 
 }  // namespace sluice::op

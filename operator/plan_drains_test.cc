@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "operator/plan_test_fleet.h"
+#include "operator/releases.h"
 
 namespace sluice::op {
 
@@ -120,6 +121,145 @@ TEST_CASE("rates outside the evicting pods count") {
   });
 }
 
+TEST_CASE("a pod that terminates has a share of the budget") {
+  const PodView a = serving("a");
+  const PodView b = serving("b", 400) | deleted(20s);
+  const PodView c = serving("c", 400) | draining(20s) | evicting(200);
+  const auto spec = spec_of(1);
+  check({
+      {"what its own drain has is lowered to its part, recorded or not", spec, fleet({a, b | by_itself(300)}),
+       "record b:200, order b:200"},
+      {"what it has counts: the drain beside it is lowered first", spec, fleet({a, b | by_itself(2), c}),
+       "record b:2, order c:100"},
+      {"then it gets its part", spec,
+       fleet({a, b | by_itself(2) | recorded(100), serving("c", 400) | draining(20s) | evicting(100)}), "order b:100"},
+      {"one that has not been told to end yet is told its part before it runs off", spec, fleet({a, b | recorded(200)}),
+       "order b:200"},
+      {"nobody is left on it: it is nobody's business", spec,
+       fleet({a, serving("b", 0) | deleted(20s) | by_itself(2), c}), ""},
+      {"a zero from before its drain is no proof", spec, fleet({a, serving("b", 0) | deleted(20s) | recorded(200)}),
+       "order b:200"},
+      {"it was closed by its drain's deadline", spec,
+       fleet({a, serving("b", 400) | draining(31min) | evicting(200) | deleted(1s), c}), ""},
+      {"its grace period is over", spec, fleet({a, serving("b", 400) | deleted(10min) | by_itself(100), c}), ""},
+      {"its container has ended", spec, fleet({a, b | by_itself(100) | crashed, c}), ""},
+      {"out of reach it keeps what it has", spec, fleet({a, b | by_itself(120) | unreachable, c}), "order c:80"},
+      {"a new leader asks it before it orders anything", spec, fleet({a, b | unheard, c | evicting(100)}), ""},
+  });
+  const auto deadline_of = [](const GatewaySpec& as, const PodView& pod) { return release_deadline(pod, as) - kNoon; };
+  GatewaySpec waits = spec;
+  waits.drain.on_timeout = OnTimeout::kWait;
+  CHECK(deadline_of(spec, b) == 460s);
+  CHECK(deadline_of(spec, b | draining(25min)) == 5min);
+  CHECK(deadline_of(waits, b | draining(25min)) == 460s);
+  CHECK(deadline_of(spec, b | draining(25min) | frozen(10min)) == 460s);
+  GatewaySpec held = spec;
+  held.drain_freeze = true;
+  check({{"a freeze does not reach it", held, fleet({a, b | by_itself(2) | recorded(200)}), "order b:200"}});
+  GatewaySpec small = spec;
+  small.budget.per_receiver = 0.5;
+  check({
+      {"what it needs to be done in time it gets, though that be all", small,
+       fleet({a, b | by_itself(1.02) | recorded(1.02), serving("c", 400) | draining(20s) | evicting(0.25)}),
+       "order b:1, order c:0"},
+  });
+}
+
+TEST_CASE("a drain's terms are what the spec says now") {
+  GatewaySpec spec = spec_of(1);
+  spec.drain.close_code = 1001;
+  spec.drain.hint_jitter = 5s;
+  const Observed seen = fleet({serving("a"), serving("b", 800) | draining(20s) | evicting(200)});
+  Plan plan = plan_gateway(spec, seen, kNoon);
+  REQUIRE(plan.orders.size() == 1);
+  CHECK(plan.orders[0].terms ==
+        DrainTerms{.reason = "ScaleDown", .deadline = kNoon - 20s + 30min, .close_code = 1001, .hint_jitter = 5s});
+
+  spec = spec_of(1);
+  spec.drain.on_timeout = OnTimeout::kWait;
+  plan = plan_gateway(spec, seen, kNoon);
+  REQUIRE(plan.orders.size() == 1);
+  CHECK(plan.orders[0].terms.deadline > kNoon + std::chrono::hours(24 * 300));
+
+  plan = plan_gateway(spec_of(1), fleet({serving("a"), serving("b", 100) | deleted(60s) | recorded(200)}), kNoon);
+  REQUIRE(plan.orders.size() == 1);
+  CHECK(plan.orders[0].terms.reason == "Terminating");
+  CHECK(plan.orders[0].terms.deadline == kNoon + 7min);  // Four fifths of ten minutes, one of which is over.
+}
+
+TEST_CASE("drainFreeze holds a drain where it was") {
+  GatewaySpec held = spec_of(1);
+  held.drain_freeze = true;
+  GatewaySpec more = held;
+  more.replicas = 2;
+  const PodView a = serving("a");
+  const PodView b = serving("b", 800) | draining(60s) | evicting(200);
+  check({
+      {"first it is written down", held, fleet({a, b}), "freeze b"},
+      {"then the gateway is told", held, fleet({a, b | frozen(1s)}), "undrain b"},
+      {"again, where it did not hear", held, fleet({a, b | frozen(1s) | unreachable}), ""},
+      {"frozen it stays", held,
+       fleet({a, b | frozen(10min) |
+                     [](PodView& pod) {
+                       pod.state->drain.reset();
+                       pod.rate_possible = 0;
+                     }}),
+       ""},
+      {"what was frozen stays so beyond its deadline", held,
+       fleet({a, serving("b", 800) | draining(40min) | frozen(20min)}), ""},
+      {"thawed it goes on", spec_of(1), fleet({a, b | frozen(10min)}), "thaw b"},
+      {"one that still propagates is frozen, too", held, fleet({a, serving("b", 800) | draining(3s)}), "freeze b"},
+      {"an empty one that is through goes", held, fleet({a, serving("b", 0) | draining(60s) | evicting(200)}),
+       "delete b:drained"},
+      {"a scale-up takes it back all the same", more, fleet({a, b | frozen(1s)}), "take back b and tell it"},
+      {"none begins", held, fleet({a, serving("c", 3)}), ""},
+      {"nor for a gateway that is deleted: its pods serve on", held, fleet({a}) | deleting, ""},
+  });
+  const Plan thawed = plan_gateway(spec_of(1), fleet({a, b | frozen(10min)}), kNoon);
+  REQUIRE(thawed.rewrite.size() == 1);
+  CHECK(thawed.rewrite[0].record.deadline == b.drain->deadline + 10min);
+  CHECK(thawed.rewrite[0].record.started_at == b.drain->started_at + 10min);
+  const Plan waiting = plan_gateway(held, fleet({a, serving("c", 3)}), kNoon);
+  CHECK(waiting.objection_reason == std::string("DrainFreeze"));
+  CHECK(waiting.states_wanted.empty());
+}
+
+TEST_CASE("onTimeout Wait goes on at its pace") {
+  GatewaySpec spec = spec_of(1);
+  spec.drain.on_timeout = OnTimeout::kWait;
+  GatewaySpec more = spec;
+  more.replicas = 2;
+  const auto never = [](PodView& pod) {
+    pod.state->drain->deadline = pod.ordered->deadline = pod.drain->started_at + std::chrono::hours(24 * 365);
+  };
+  const PodView a = serving("a");
+  const PodView late = serving("b", 700) | draining(31min) | evicting(200) | never;
+  check({
+      {"past its deadline it is not deleted", spec, fleet({a, late}), ""},
+      {"its rate is ordered as before", spec,
+       fleet({a, late |
+                     [](PodView& pod) {
+                       pod.rate_possible = 50;
+                       pod.state->drain->rate = 50;
+                     }}),
+       "order b:200"},
+      {"out of reach it stays", spec, fleet({a, late | unreachable | stale(5min)}), ""},
+      {"nobody left: it goes", spec, fleet({a, serving("b", 0) | draining(31min) | evicting(200) | never}),
+       "delete b:drained"},
+      {"its container has stopped", spec, fleet({a, late | crashed}), "delete b:stopped if unchanged"},
+      {"a freeze stops it",
+       [&] {
+         GatewaySpec f = spec;
+         f.drain_freeze = true;
+         return f;
+       }(),
+       fleet({a, late}), "freeze b"},
+      {"it is taken back", more, fleet({a, late}), "take back b and tell it"},
+      {"made Close it goes at once", spec_of(1), fleet({a, late}), "delete b:timed out"},
+  });
+  CHECK(phase_of(late, spec, kNoon) == DrainPhase::kTimedOut);
+}
+
 TEST_CASE("a drain that its deadline has cut says how many connections it closed") {
   struct End {
     const char* name;
@@ -169,15 +309,26 @@ TEST_CASE("an order holds or is given") {
       {"the record has moved earlier since", 200, 200, 20min, 20min, false},
       {"later than it was ordered", 200, 200, 20min, 0ms, false},
   };
-  const DrainRecord record{DrainReason::kScaleDown, kNoon, kNoon + 30min};
+  const DrainTerms terms{.reason = "ScaleDown", .deadline = kNoon + 30min, .close_code = 1012, .hint_jitter = 30s};
   for (const Hold& row : rows) {
     CAPTURE(row.name);
-    std::optional<WallTime> ordered;
-    if (row.deadline_ordered) ordered = record.deadline + *row.deadline_ordered;
-    const GatewayDrain drain{.deadline = record.deadline + row.deadline_reported, .rate = row.rate_reported};
-    CHECK(order_holds({.connections = 5, .drain = drain}, row.rate_possible, ordered, record, 200) == row.holds);
+    std::optional<DrainTerms> ordered;
+    if (row.deadline_ordered) {
+      ordered = terms;
+      ordered->deadline += *row.deadline_ordered;
+    }
+    const GatewayDrain drain{.deadline = terms.deadline + row.deadline_reported, .rate = row.rate_reported};
+    CHECK(order_holds({.connections = 5, .drain = drain}, row.rate_possible, ordered, terms, 200) == row.holds);
   }
-  CHECK_FALSE(order_holds({.connections = 5, .drain = std::nullopt}, 0, record.deadline, record, 200));
+  CHECK_FALSE(order_holds({.connections = 5, .drain = std::nullopt}, 0, terms, terms, 200));
+  // What a gateway does not report is told again where it has changed.
+  const GatewayDrain drain{.deadline = terms.deadline, .rate = 200};
+  DrainTerms before = terms;
+  before.close_code = 1001;
+  CHECK_FALSE(order_holds({.connections = 5, .drain = drain}, 200, before, terms, 200));
+  before = terms;
+  before.hint_jitter = 1s;
+  CHECK_FALSE(order_holds({.connections = 5, .drain = drain}, 200, before, terms, 200));
 }
 
 TEST_CASE("plan_gateway takes pods back before it makes new ones") {

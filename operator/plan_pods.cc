@@ -1,5 +1,7 @@
 #include "operator/plan_pods.h"
 
+#include <utility>
+
 #include "operator/limits.h"
 
 namespace sluice::op {
@@ -16,6 +18,12 @@ SortedPods sort_pods(const Observed& seen, WallTime now) {
     }
   }
   return sorted;
+}
+
+void object(Plan& plan, const char* reason, std::string sentence) {
+  if (!plan.objection.empty()) return;
+  plan.objection = std::move(sentence);
+  plan.objection_reason = reason;
 }
 
 DeletePod without_drain(const PodView& pod) {
@@ -35,9 +43,12 @@ DrainRecord record_from(DrainReason reason, const GatewaySpec& spec, WallTime no
 StartDrain start_of(const PodView& pod, DrainReason reason, const GatewaySpec& spec, WallTime now) {
   return {.pod = ref_to(pod),
           .record = record_from(reason, spec, now),
-          .cost = pod.state ? std::optional(pod.state->connections) : std::nullopt,
+          .connections = pod.state ? std::optional(pod.state->connections) : std::nullopt,
+          .cost = std::nullopt,
           .chosen = false,
+          .why = {},
           .runner_up = {},
+          .runner_up_connections = std::nullopt,
           .runner_up_cost = std::nullopt};
 }
 

@@ -24,6 +24,9 @@ int count_if(const Pods& pods, const auto& predicate) {
   return count;
 }
 
+/// Says what keeps a drain from beginning; the first one counts.
+void object(Plan& plan, const char* reason, std::string sentence);
+
 /// Nothing has to be moved: it never ran a container, or never will again.
 inline bool holds_nothing(const PodView& pod) {
   return pod.container == ContainerState::kNeverStarted || pod.finished;

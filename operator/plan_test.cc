@@ -332,6 +332,80 @@ TEST_CASE("plan_gateway replaces pods that are asked to go before they go") {
   });
 }
 
+TEST_CASE("a drain whose cause is gone is taken back") {
+  const auto asked = [](PodView& pod) { pod.asked_to_go = DrainReason::kNodeDrain; };
+  const auto node_known = [](PodView& pod) { pod.node_known = true; };
+  const auto drains = [](DrainReason reason) { return serving("a", 700) | draining(20s, reason) | evicting(400); };
+  const auto nearly_done = [](PodView& pod) { pod.state->drain->remaining = 70; };
+  const auto watched = [](Observed& seen) { seen.evictions_known = true; };
+  const PodView b = serving("b", 9);
+  const PodView c = serving("c");
+  GatewaySpec final = spec_of(2);
+  final.drain.reversible = false;
+  GatewaySpec three_at_once = spec_of(2);
+  three_at_once.scale_down.concurrent_drains_max = 3;
+  check({
+      {"its node is in use again, though another pod has its place", spec_of(2),
+       fleet({drains(DrainReason::kNodeDrain) | node_known, b, c}), "take back a and tell it"},
+      {"and the hold keeps that one's own drain from beginning at once", three_at_once,
+       fleet({drains(DrainReason::kNodeDrain) | node_known, b, c, serving("d")}), "take back a and tell it"},
+      {"its node is gone from sight: that says nothing", spec_of(2), fleet({drains(DrainReason::kNodeDrain), b, c}),
+       ""},
+      {"its node still goes", spec_of(2), fleet({drains(DrainReason::kNodeDrain) | node_known | asked, b, c}), ""},
+      {"nearly done it goes on", spec_of(2), fleet({drains(DrainReason::kNodeDrain) | node_known | nearly_done, b, c}),
+       ""},
+      {"podsToDrain does not name it any more", spec_of(2), fleet({drains(DrainReason::kRequested), b, c}),
+       "take back a and tell it"},
+      {"its eviction was withdrawn", spec_of(2), fleet({drains(DrainReason::kEviction), b, c}) | watched,
+       "take back a and tell it"},
+      {"nobody watches evictions", spec_of(2), fleet({drains(DrainReason::kEviction), b, c}), ""},
+      {"drains are final here", final, fleet({drains(DrainReason::kNodeDrain) | node_known, b, c}), ""},
+      {"a scale-down has no cause that could go", spec_of(2),
+       fleet({drains(DrainReason::kScaleDown) | node_known, b, c}), ""},
+  });
+}
+
+TEST_CASE("after a drain was taken back none begins for a while") {
+  const auto reversed = [](Duration ago) { return [ago](Observed& seen) { seen.reversed_ago = ago; }; };
+  const auto asked = [](DrainReason reason) { return [reason](PodView& pod) { pod.asked_to_go = reason; }; };
+  const Observed surplus = fleet({serving("a", 5), serving("b", 9)});
+  const Observed old = fleet({serving("a", 5) | old_revision, serving("b", 9), serving("c", 9)});
+  check({
+      {"no scale-down", spec_of(1), surplus | reversed(29s), ""},
+      {"until the hold is over", spec_of(1), surplus | reversed(30s), "start a:ScaleDown"},
+      {"no rollout", spec_of(2), old | reversed(1s), ""},
+      {"nor one that a person asks for", spec_of(2),
+       fleet({serving("a", 5) | asked(DrainReason::kRequested), serving("b", 9), serving("c", 9)}) | reversed(1s), ""},
+      {"a node does not wait", spec_of(2),
+       fleet({serving("a", 5) | asked(DrainReason::kNodeDrain), serving("b", 9), serving("c", 9)}) | reversed(1s),
+       "start a:NodeDrain"},
+  });
+  CHECK(plan_gateway(spec_of(1), surplus | reversed(29s), kNoon).wake_after == Duration(1s));
+}
+
+TEST_CASE("pods that are asked to go are the first that a scale-down takes") {
+  const auto asked = [](PodView& pod) { pod.asked_to_go = DrainReason::kNodeDrain; };
+  check({{"though they have most", spec_of(2),
+          fleet({serving("a", 5), serving("b", 900) | asked, serving("c", 7), serving("d", 8)}), "start b:ScaleDown"}});
+}
+
+TEST_CASE("the capacity guard asks nobody for a state as long as it objects") {
+  GatewaySpec spec = spec_of(1);
+  spec.capacity.connections_per_pod = 1000;
+  const auto just_come_up = [](Observed& seen) { seen.choosing_for = 0ms; };
+  check({
+      {"it knows already", spec, fleet({serving("a", 600), serving("b", 500)}) | just_come_up, ""},
+      {"a pod that is not ready may go", spec, fleet({serving("a", 600), serving("b", 500) | unready}),
+       "start b:ScaleDown"},
+      {"a pod that never ran may go", spec, fleet({serving("a", 600), serving("b", 500), serving("c") | pending}),
+       "delete c:never started if unchanged"},
+      {"a new leader waits until it knows what all hold", spec, fleet({serving("a") | unheard, serving("b", 5)}), ""},
+  });
+  GatewaySpec none = spec;
+  none.replicas = 0;
+  check({{"where nobody is wanted nobody is spared", none, fleet({serving("a", 950)}), "start a:ScaleDown"}});
+}
+
 TEST_CASE("no drain begins that would fill the others beyond the guard") {
   GatewaySpec spec = spec_of(1);
   spec.capacity.connections_per_pod = 1000;

@@ -90,6 +90,29 @@ inline std::function<void(PodView&)> draining(Duration since, DrainReason reason
     pod.traffic_label = "off";
   };
 }
+/// Being deleted since `since`, with a grace period of ten minutes.
+inline std::function<void(PodView&)> deleted(Duration since) {
+  return [since](PodView& pod) {
+    pod.terminating = true;
+    pod.grace = 10min;
+    pod.killed_at = kNoon - since + pod.grace;
+  };
+}
+/// Its gateway drains by itself, as SIGTERM tells it to.
+inline std::function<void(PodView&)> by_itself(double rate) {
+  return [rate](PodView& pod) {
+    pod.state->drain = GatewayDrain{.started_at = pod.killed_at - pod.grace,
+                                    .reason = kTerminatingReason,
+                                    .deadline = pod.killed_at - pod.grace / 5,
+                                    .initial = pod.state->connections,
+                                    .remaining = pod.state->connections,
+                                    .rate = rate};
+    pod.rate_possible = rate;
+  };
+}
+inline std::function<void(PodView&)> frozen(Duration since) {
+  return [since](PodView& pod) { pod.drain->frozen_at = kNoon - since; };
+}
 /// The gateway has accepted the drain at `rate`.
 inline std::function<void(PodView&)> evicting(double rate) {
   return [rate](PodView& pod) {
@@ -101,7 +124,10 @@ inline std::function<void(PodView&)> evicting(double rate) {
                                     .rate = rate};
     pod.rate_possible = rate;
     pod.rate_recorded = rate;
-    pod.deadline_ordered = pod.drain->deadline;
+    pod.ordered = DrainTerms{.reason = to_string(pod.drain->reason),
+                             .deadline = pod.drain->deadline,
+                             .close_code = GatewaySpec{}.drain.close_code,
+                             .hint_jitter = GatewaySpec{}.drain.hint_jitter};
   };
 }
 /// So much may be granted to it, as its annotation says.
@@ -112,7 +138,7 @@ inline std::function<void(PodView&)> recorded(double rate) {
 inline void unheard(PodView& pod) {
   pod.state.reset();
   pod.empty_for.reset();
-  pod.deadline_ordered.reset();
+  pod.ordered.reset();
   pod.rate_possible = pod.rate_recorded;
 }
 /// Nothing says any more that the pod drains; its gateway may.

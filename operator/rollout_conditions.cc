@@ -121,9 +121,9 @@ std::string updated_text(const RolloutStory& story) {
 }
 
 /// Pods of a former revision serve.
-RolloutCondition rolling_condition(const RolloutStory& story) {
+Condition rolling_condition(const RolloutStory& story) {
   const auto say = [](bool holds, const char* reason, std::string message) {
-    return RolloutCondition{"Progressing", holds, reason, std::move(message)};
+    return Condition{"Progressing", holds, reason, std::move(message)};
   };
   const std::string updated = updated_text(story);
   if (halted(story)) {
@@ -147,7 +147,7 @@ RolloutCondition rolling_condition(const RolloutStory& story) {
 
 }  // namespace
 
-RolloutCondition available_condition(const RolloutStory& story) {
+Condition available_condition(const RolloutStory& story) {
   // As many may be missing as evictions may take, but not all of them.
   const int replicas = story.spec.replicas;
   const int least =
@@ -160,11 +160,11 @@ RolloutCondition available_condition(const RolloutStory& story) {
   return {"Available", enough, enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable", std::move(message)};
 }
 
-RolloutCondition progressing_condition(const RolloutStory& story) {
+Condition progressing_condition(const RolloutStory& story) {
   const StatusCounts& counts = story.counts;
   const int replicas = story.spec.replicas;
   const auto say = [](bool holds, const char* reason, std::string message) {
-    return RolloutCondition{"Progressing", holds, reason, std::move(message)};
+    return Condition{"Progressing", holds, reason, std::move(message)};
   };
   if (!story.problem.reason.empty()) return {"Progressing", false, story.problem.reason, story.problem.message};
   if (story.seen.deleting) return say(true, "Deleting", "pods are drained before the gateway goes");
@@ -193,16 +193,16 @@ RolloutCondition progressing_condition(const RolloutStory& story) {
              replicas == 1 ? "the pod is as asked for" : "all " + number(replicas) + " pods are as asked for");
 }
 
-RolloutCondition paused_condition(const RolloutStory& story) {
+Condition paused_condition(const RolloutStory& story) {
   if (!story.spec.paused) return {"Paused", false, "NotPaused", "spec.paused is false"};
   return {"Paused", true, "SpecPaused",
           "rollouts stand still as long as spec.paused is true, scaling and drains under way go on; " +
               updated_text(story)};
 }
 
-RolloutCondition canary_condition(const RolloutStory& story) {
+Condition canary_condition(const RolloutStory& story) {
   const auto say = [](bool holds, const char* reason, std::string message) {
-    return RolloutCondition{"CanaryHealthy", holds, reason, std::move(message)};
+    return Condition{"CanaryHealthy", holds, reason, std::move(message)};
   };
   if (!stepping(story)) return say(true, "NoCanary", "no canary step is under way");
   const CanaryDecision& canary = story.plan.canary;

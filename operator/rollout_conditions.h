@@ -4,19 +4,12 @@
 
 #include <string>
 
+#include "operator/condition.h"
 #include "operator/plan.h"
 #include "operator/problem.h"
 #include "operator/status_counts.h"
 
 namespace sluice::op {
-
-/// A condition without its times.
-struct RolloutCondition {
-  const char* type = "";
-  bool holds = false;
-  std::string reason;
-  std::string message;
-};
 
 /// What the sentences are about: the plan just carried out, and what there is after it.
 struct RolloutStory {
@@ -28,10 +21,10 @@ struct RolloutStory {
   WallTime now;
 };
 
-RolloutCondition available_condition(const RolloutStory& story);
-RolloutCondition progressing_condition(const RolloutStory& story);
-RolloutCondition paused_condition(const RolloutStory& story);
-RolloutCondition canary_condition(const RolloutStory& story);
+Condition available_condition(const RolloutStory& story);
+Condition progressing_condition(const RolloutStory& story);
+Condition paused_condition(const RolloutStory& story);
+Condition canary_condition(const RolloutStory& story);
 
 /// "Canary 40%", "Rolling 60%", "Paused 60%", "Halted 5%", "Stalled 60%", "Partition 60%", "OnDelete 60%", "Refused",
 /// "Complete": the column of `kubectl get`.

@@ -33,7 +33,7 @@ Plan operator|(Plan plan, const std::function<void(Plan&)>& change) {
 }
 
 /// "True/Reason: message".
-std::string words(const RolloutCondition& condition) {
+std::string words(const Condition& condition) {
   return std::string(condition.holds ? "True/" : "False/") + condition.reason + ": " + condition.message;
 }
 

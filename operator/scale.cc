@@ -1,9 +1,12 @@
 #include "operator/scale.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 
+#include "common/base/duration_text.h"
 #include "operator/capacity_guard.h"
 #include "operator/limits.h"
 #include "operator/names.h"
@@ -34,16 +37,18 @@ class Scaling {
   Scaling(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan)
       : pods_(pods), seen_(seen), spec_(spec), now_(now), plan_(plan) {
     for (const PodView* pod : pods.live) (pod->asked_to_go ? leaving_ : staying_).push_back(pod);
+    for (const PodView* pod : pods.live) all_heard_ = all_heard_ && !pod->unheard();
     count_ = {.updated = count_if(staying_, [&](const PodView& pod) { return pod.revision == seen.revision; }),
               .former = count_if(staying_, [&](const PodView& pod) { return pod.revision != seen.revision; })};
     target_ = rollout_target(spec, rollout_input(seen, spec, count_, plan.canary));
     if (!leaving_.empty()) target_.live_max = std::max(target_.live_max, spec.replicas + 1);
     live_ = static_cast<int>(pods.live.size());
-    room_ = spec.drain_freeze ? 0 : spec.scale_down.concurrent_drains_max - static_cast<int>(pods.draining.size());
+    room_ = spec.scale_down.concurrent_drains_max - static_cast<int>(pods.draining.size());
   }
 
   void run() {
     plan_.rollout = target_;
+    take_back_unasked();
     take_back();
     create();
     if (live_ > target_.live_max) {
@@ -55,6 +60,24 @@ class Scaling {
   }
 
  private:
+  /// Drains whose cause is gone: the node is in use again, the eviction withdrawn, the name out of podsToDrain. What
+  /// they still hold need not move.
+  void take_back_unasked() {
+    if (!spec_.drain.reversible) return;
+    for (const PodView* pod : pods_.draining) {
+      const char* why = pod->drain ? cause_gone(*pod) : nullptr;
+      if (why != nullptr && may_be_taken_back(*pod) && !nearly_done(*pod)) take_back(*pod, why);
+    }
+  }
+
+  /// Nothing where it cannot be told for certain.
+  [[nodiscard]] const char* cause_gone(const PodView& pod) const {
+    if (pod.drain->reason == DrainReason::kNodeDrain && pod.node_known) return "its node is in use again";
+    if (pod.drain->reason == DrainReason::kRequested) return "podsToDrain does not name it any more";
+    if (pod.drain->reason == DrainReason::kEviction && seen_.evictions_known) return "its eviction was withdrawn";
+    return nullptr;
+  }
+
   [[nodiscard]] bool available(const PodView& pod) const { return is_available(pod, spec_, now_); }
   [[nodiscard]] bool is_updated(const PodView& pod) const { return pod.revision == seen_.revision; }
 
@@ -66,7 +89,9 @@ class Scaling {
     if (!spec_.drain.reversible) return;
     Pods candidates;
     for (const PodView* pod : pods_.draining) {
-      if (may_be_taken_back(*pod)) candidates.push_back(pod);
+      if (taken_back_.contains(pod) || !may_be_taken_back(*pod)) continue;
+      // A pod of a former revision would have to go again: one that is nearly done goes on, and a new one is made.
+      if (pod->revision == seen_.revision || !nearly_done(*pod)) candidates.push_back(pod);
     }
     const auto worth = [&](const PodView* pod) {
       return std::make_tuple(is_updated(*pod) ? 0 : 1, pod->state ? -pod->state->connections : 0);
@@ -74,13 +99,17 @@ class Scaling {
     std::stable_sort(candidates.begin(), candidates.end(),
                      [&](const PodView* a, const PodView* b) { return worth(a) < worth(b); });
     for (const PodView* pod : candidates) {
-      if (!is_wanted_back(*pod)) continue;
-      const bool told = phase_of(*pod, spec_, now_) != DrainPhase::kPropagating || (pod->state && pod->state->drain) ||
-                        pod->rate_possible > 0;
-      plan_.cancel.push_back({ref_to(*pod), told});
-      ++(is_updated(*pod) ? count_.updated : count_.former);
-      ++live_;
+      if (is_wanted_back(*pod)) take_back(*pod, "more replicas are wanted again");
     }
+  }
+
+  void take_back(const PodView& pod, const char* why) {
+    const bool told = phase_of(pod, spec_, now_) != DrainPhase::kPropagating || (pod.state && pod.state->drain) ||
+                      pod.rate_possible > 0;
+    plan_.cancel.push_back({ref_to(pod), told, why});
+    taken_back_.insert(&pod);
+    ++(is_updated(pod) ? count_.updated : count_.former);
+    ++live_;
   }
 
   [[nodiscard]] bool is_wanted_back(const PodView& pod) const {
@@ -90,10 +119,12 @@ class Scaling {
 
   [[nodiscard]] bool may_be_taken_back(const PodView& pod) const {
     if (!pod.drain || !pod.ready || pod.failure_age || pod.finished || pod.asked_to_go) return false;
-    if (pod.drain->reason == DrainReason::kDelete || phase_of(pod, spec_, now_) == DrainPhase::kTimedOut) return false;
-    // A pod of a former revision would have to go again: one that is nearly done goes on, and a new one is made.
-    return is_updated(pod) || !pod.state || !pod.state->drain ||
-           pod.state->drain->remaining * kNearlyDone >= pod.state->drain->initial;
+    if (pod.drain->reason == DrainReason::kDelete) return false;
+    return phase_of(pod, spec_, now_) != DrainPhase::kTimedOut || spec_.drain.on_timeout == OnTimeout::kWait;
+  }
+
+  static bool nearly_done(const PodView& pod) {
+    return pod.state && pod.state->drain && pod.state->drain->remaining * kNearlyDone < pod.state->drain->initial;
   }
 
   void create() {
@@ -141,19 +172,21 @@ class Scaling {
       for (const PodView* pod : leaving_) {
         if (pod->asked_to_go == reason) these.push_back(pod);
       }
+      // A node and an eviction do not wait for a hold to be over.
+      if (these.empty() || (reason == DrainReason::kRequested && held_by_reversal())) continue;
       replace(these, static_cast<int>(these.size()), reason);
     }
   }
 
   /// Pods of former revisions, beyond those that a partition, a canary step or a pause keeps.
   void replace_former() {
-    const int count = count_.former - std::max(target_.former, target_.former_kept);
-    if (count <= 0 || held_by_reversal()) return;
+    const int surplus = count_.former - std::max(target_.former, target_.former_kept);
+    if (surplus <= 0 || held_by_reversal()) return;
     Pods former;
     for (const PodView* pod : staying_) {
       if (!is_updated(*pod)) former.push_back(pod);
     }
-    replace(former, count, DrainReason::kRollout);
+    replace(former, surplus, DrainReason::kRollout);
   }
 
   /// `count` of `pods` go: those that serve only as long as enough others do.
@@ -176,7 +209,8 @@ class Scaling {
   }
 
   /// At most `spare` of those that would be `missed`.
-  void drain(const Pods& candidates, int count, int spare, const auto& missed, DrainReason reason) {
+  void drain(Pods candidates, int count, int spare, const auto& missed, DrainReason reason) {
+    leave_out_protected(candidates, reason);
     // Of a refused template no pod can be made: what can be made again goes last then.
     const bool refused = !seen_.template_error.empty() && !seen_.former_revision.empty();
     const VictimRules rules{.update_revision = refused ? seen_.former_revision : seen_.revision,
@@ -197,8 +231,7 @@ class Scaling {
       if (room_ <= 0) return;
       if (missed(*victim.pod) && spare-- <= 0) continue;
       if (victim.pod->ready) {
-        plan_.objection = capacity_objection(spec_, seen_, going_ + 1).value_or("");
-        if (!plan_.objection.empty()) return;
+        if (reason != DrainReason::kEviction && !capacity_allows()) return;
         ++going_;
       }
       --room_;
@@ -206,12 +239,43 @@ class Scaling {
     }
   }
 
+  /// Before anybody is asked for a state: what stands in the way may stand there for hours.
+  void leave_out_protected(Pods& candidates, DrainReason reason) {
+    if (room_ <= 0) return;
+    if (spec_.drain_freeze) {
+      const auto kept = std::erase_if(candidates, [](const PodView* pod) { return !holds_nothing(*pod); });
+      if (kept > 0) {
+        object(plan_, "DrainFreeze",
+               std::string("a drain is due (") + to_string(reason) + ") and waits until spec.drainFreeze is false");
+      }
+      return;
+    }
+    const bool serving =
+        std::any_of(candidates.begin(), candidates.end(), [](const PodView* pod) { return pod->ready; });
+    if (!serving || reason == DrainReason::kEviction || capacity_allows()) return;
+    std::erase_if(candidates, [](const PodView* pod) { return pod->ready; });
+  }
+
+  /// An eviction comes whatever we say: better drained than not.
+  bool capacity_allows() {
+    if (!all_heard_) {  // What a pod holds that a new leader has not asked yet would be missing from the sum.
+      plan_.wake_within(kAdminRetry);
+      return false;
+    }
+    const auto objection = capacity_objection(spec_, seen_, going_ + 1);
+    if (objection) object(plan_, "CapacityGuard", *objection);
+    return !objection;
+  }
+
   void start(const Victim& victim, const std::optional<Victim>& runner_up, DrainReason reason) {
     StartDrain start = start_of(*victim.pod, reason, spec_, now_);
     start.cost = victim.cost;
     start.chosen = true;
+    start.why = victim.why;
     if (runner_up) {
       start.runner_up = runner_up->pod->name;
+      const PodView& next = *runner_up->pod;
+      if (next.state && runner_up->cost) start.runner_up_connections = next.state->connections;
       start.runner_up_cost = runner_up->cost;
     }
     plan_.start.push_back(std::move(start));
@@ -220,8 +284,12 @@ class Scaling {
 
   /// A load that goes up and down around a threshold must not drain and take back in turns.
   bool held_by_reversal() {
+    if (!taken_back_.empty()) return true;  // The hold begins now.
     if (!seen_.reversed_ago || *seen_.reversed_ago >= spec_.drain.reverse_hold) return false;
     plan_.wake_within(spec_.drain.reverse_hold - *seen_.reversed_ago);
+    object(plan_, "ReverseHold",
+           "a drain was taken back less than drain.reverseHold (" + format_duration(spec_.drain.reverse_hold) +
+               ") ago: none begins before that is over");
     return true;
   }
 
@@ -236,8 +304,10 @@ class Scaling {
   RevisionCounts count_;  ///< Of those that stay, and those taken back.
   RolloutTarget target_;
   int live_ = 0;
-  int room_ = 0;   ///< Drains that may begin.
-  int going_ = 0;  ///< Ready pods whose drain begins in this plan.
+  std::set<const PodView*> taken_back_;
+  bool all_heard_ = true;  ///< Every live pod has answered, or failed to, since this process began.
+  int room_ = 0;           ///< Drains that may begin.
+  int going_ = 0;          ///< Ready pods whose drain begins in this plan.
 };
 
 }  // namespace

@@ -38,10 +38,10 @@ bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const Gatewa
   return changed;
 }
 
-void StateStore::ordered(const std::string& uid, WallTime deadline) {
+void StateStore::ordered(const std::string& uid, const DrainTerms& terms) {
   const std::lock_guard lock(mutex_);
   const auto found = states_.find(uid);
-  if (found != states_.end()) found->second.deadline_ordered = deadline;
+  if (found != states_.end()) found->second.ordered = terms;
 }
 
 void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe) {

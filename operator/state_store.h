@@ -20,9 +20,9 @@ struct HeardState {
   std::optional<SteadyTime> failed_at;  ///< When the newest call failed, where none has succeeded since.
   std::optional<SteadyTime>
       empty_since;  ///< When the first of the last answers that all say "no connection" was asked.
-  std::optional<std::int64_t> last_count;    ///< The newest count of connections that was not zero.
-  double rate_possible = 0;                  ///< Of calls of this process: as its state says, or perhaps a lost one.
-  std::optional<WallTime> deadline_ordered;  ///< As model.h's PodView says.
+  std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
+  double rate_possible = 0;                ///< Of calls of this process: as its state says, or perhaps a lost one.
+  std::optional<DrainTerms> ordered;       ///< As model.h's PodView says.
 };
 
 /// Threads: any.
@@ -31,8 +31,8 @@ class StateStore {
   /// A call that began at `asked_at` was answered. An answer older than what is known, or of a pod that nobody has
   /// named with set_pods(), is dropped. Answers whether what is known has changed in a way that a plan may care about.
   bool heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state);
-  /// A drain order with this deadline was answered.
-  void ordered(const std::string& uid, WallTime deadline);
+  /// A drain order with these terms was answered.
+  void ordered(const std::string& uid, const DrainTerms& terms);
   /// A call failed. `rate_maybe` is the rate that it may have granted all the same (0: none).
   void failed(const std::string& uid, SteadyTime at, double rate_maybe);
 

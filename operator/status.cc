@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/base/duration_text.h"
+#include "operator/drain_conditions.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/plan.h"
@@ -46,6 +47,7 @@ Json connections_json(const Json& gateway, const StatusCounts& counts) {
   if (!counts.all_heard && before.is_object()) return before;
   return {{"active", rounded_count(counts.connections)},
           {"draining", rounded_count(counts.connections_draining)},
+          {"reconnectPerSecond", rounded_count(std::llround(counts.reconnects_per_second))},
           {"summary", short_count(counts.connections + counts.connections_draining)}};
 }
 
@@ -81,6 +83,7 @@ void erase_messages(Json& status) {
 Json without_counts(Json status) {
   if (!status.is_object()) return status;
   status.erase("connections");
+  status.erase("budget");
   erase_messages(status);
   const auto drains = status.find("drains");
   if (drains == status.end() || !drains->is_array()) return status;
@@ -130,7 +133,8 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"updateRevision", seen.revision},
               {"connections", connections_json(gateway, counts)},
               {"rollout", rollout_json(story)},
-              {"drains", drains_json(drains_of(seen), spec, seen, now)}};
+              {"drains", drains_json(releases_of(spec, seen, now), spec, now)},
+              {"budget", budget_json(spec, seen, now)}};
   const auto collisions =
       kube::integer_at(gateway, "/status/collisionCount", 0) + (problem.reason == "RevisionCollision");
   if (collisions > 0) status["collisionCount"] = collisions;

@@ -15,9 +15,10 @@ StatusCounts count_pods(const GatewaySpec& spec, const Observed& seen, WallTime 
       counts.available += is_available(pod, spec, now);
       counts.updated += pod.revision == seen.revision;
       counts.connections += connections;
-    } else if (pod.draining() && !pod.terminating) {
+    } else if (phase_of(pod, spec, now) == DrainPhase::kTerminating || (pod.draining() && !pod.terminating)) {
       ++counts.draining;
       counts.connections_draining += connections;
+      if (connections > 0) counts.reconnects_per_second += pod.rate_possible;
     }
   }
   return counts;

@@ -15,7 +15,8 @@ struct StatusCounts {
   int updated = 0;
   int draining = 0;
   std::int64_t connections = 0;
-  std::int64_t connections_draining = 0;
+  std::int64_t connections_draining = 0;  ///< On pods that drain, or are being deleted.
+  double reconnects_per_second = 0;       ///< Connections that those may be letting go a second.
   bool all_heard = true;  ///< Every gateway that runs has answered, or failed to, since this process began.
 };
 

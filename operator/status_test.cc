@@ -144,7 +144,7 @@ TEST_CASE("drains are listed, oldest first, with phase, rate and time to go") {
   CHECK_FALSE(propagating.contains("rate"));
   CHECK(condition(status, "Draining")["status"] == "True");
   CHECK(condition(status, "Draining")["message"] ==
-        "c is Evicting (ScaleDown) until 2026-11-23T12:29:40Z at the latest, and 1 more");
+        "c is Evicting (ScaleDown) with 10k connections left until 2026-11-23T12:29:40Z at the latest, and 1 more");
 }
 
 TEST_CASE("the time to go is told as far as it can be known") {

@@ -16,6 +16,7 @@ namespace sluice::op {
 struct Victim {
   const PodView* pod = nullptr;
   std::optional<std::int64_t> cost;  ///< Connections times session cost; unset where nobody knows.
+  std::string why;                   ///< What sets it apart from the runner-up: "it is not ready". Empty without one.
 };
 
 struct VictimChoice {
@@ -38,11 +39,16 @@ struct VictimRules {
 /// The domains among the pods' that hold more than their even share, rounded up.
 std::set<std::string> crowded_domains(const std::vector<const PodView*>& pods);
 
-/// In this order: never started, requested, not ready, of a revision given up halfway, of an old revision, in a crowded
-/// domain, and then by cost (or by age, as the rules say); the newest and then the name decide between equals. A
-/// running pod is only chosen by a state that is fresh; one that was asked in that time and did not answer comes last,
-/// since nobody knows what it holds. Of the pods that have started less than kVictimCandidatesMax are chosen at once:
-/// no more states than that can be fresh at one moment. The candidates must outlive the choice.
+/// What moving all connections of a pod costs: connections times session cost, by its annotation or else as its gateway
+/// says (1 at least). Unset where its state is older than `fresh`; 0 where its container does not run.
+std::optional<std::int64_t> cost_of(const PodView& pod, Duration fresh);
+
+/// In this order: never started, asked to go (podsToDrain, its node, an eviction), not ready, of a revision given up
+/// halfway, of an old revision, in a crowded domain, and then by cost (or by age, as the rules say); the newest and
+/// then the name decide between equals. A running pod is only chosen by a state that is fresh; one that was asked in
+/// that time and did not answer comes last, since nobody knows what it holds. Of the pods that have started less than
+/// kVictimCandidatesMax are chosen at once: no more states than that can be fresh at one moment. The candidates must
+/// outlive the choice.
 VictimChoice choose_victims(std::vector<const PodView*> candidates, const VictimRules& rules, int count);
 
 }  // namespace sluice::op

@@ -137,6 +137,99 @@ TEST_CASE("choose_victims takes the cheapest") {
   }
 }
 
+TEST_CASE("cost is connections times what moving one of them costs") {
+  const auto says = [](double cost) { return [cost](PodView& pod) { pod.state->session_cost = cost; }; };
+  const auto annotated = [](double cost) { return [cost](PodView& pod) { pod.session_cost = cost; }; };
+  struct Row {
+    const char* name;
+    PodView pod;
+    std::optional<std::int64_t> cost;
+  };
+  const Row rows[] = {
+      {"bare connections", ready_pod("a", 10), 10},
+      {"as the gateway says", with(ready_pod("a", 10), says(2.5)), 25},
+      {"never less than a bare one, as it says", with(ready_pod("a", 10), says(0.1)), 10},
+      {"the annotation counts instead", with(with(ready_pod("a", 10), says(2.5)), annotated(7)), 70},
+      {"which may say that it costs nothing", with(ready_pod("a", 10), annotated(0)), 0},
+      {"an absurd one overflows nothing", with(ready_pod("a", 1'000'000), annotated(1e300)), 1'000'000'000'000'000},
+      {"nobody knows any more", ready_pod("a", 10, 1h), std::nullopt},
+      {"its container has stopped",
+       with(ready_pod("a", 10, 1h), [](PodView& pod) { pod.container = ContainerState::kStopped; }), 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(cost_of(row.pod, kStateFresh) == row.cost);
+  }
+  const PodView cheap = with(ready_pod("a", 10), annotated(2));
+  const PodView dear = with(ready_pod("b", 5), annotated(5));
+  CHECK(names(choose_victims({&cheap, &dear}, by_cost(kStateFresh), 1)) == "a");
+}
+
+TEST_CASE("a choice says what set the victim apart") {
+  const auto unready = [](PodView& pod) { pod.ready = false; };
+  const auto old = [](PodView& pod) { pod.revision = "old"; };
+  const auto newer = [](PodView& pod) { pod.created += 1h; };
+  const auto in = [](const char* domain) { return [domain](PodView& pod) { pod.domain = domain; }; };
+  const auto asked = [](PodView& pod) { pod.asked_to_go = DrainReason::kNodeDrain; };
+  struct Row {
+    const char* name;
+    PodView a;
+    PodView b;
+    VictimOrder order;
+    const char* victim;
+    const char* why;
+  };
+  const VictimOrder cost = VictimOrder::kLeastCost;
+  const Row rows[] = {
+      {"cost", ready_pod("a", 9), ready_pod("b", 3), cost, "b", "it costs least"},
+      {"revision", ready_pod("a", 1), with(ready_pod("b", 3), old), cost, "b", "it is of an old revision"},
+      {"health", ready_pod("a", 1), with(ready_pod("b", 3), unready), cost, "b", "it is not ready"},
+      {"a crowded zone, before cost", with(ready_pod("a", 9), in("full")), with(ready_pod("b", 3), in("free")), cost,
+       "a", "most pods are in its domain full"},
+      {"an old revision, before a crowded zone", with(ready_pod("a", 1), in("full")),
+       with(with(ready_pod("b", 3), in("free")), old), cost, "b", "it is of an old revision"},
+      {"podsToDrain, before all of that", with(ready_pod("named", 900), in("free")), with(ready_pod("b", 3), unready),
+       cost, "named", "it was asked to go"},
+      {"so is one whose node goes", with(ready_pod("a", 900), asked), ready_pod("b", 3), cost, "a",
+       "it was asked to go"},
+      {"the newest", with(ready_pod("a", 900), newer), ready_pod("b", 3), VictimOrder::kNewest, "a",
+       "it is the newest"},
+      {"the oldest", with(ready_pod("a", 3), newer), ready_pod("b", 900), VictimOrder::kOldest, "b",
+       "it is the oldest"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    VictimRules rules = by_cost(kStateFresh);
+    rules.order = row.order;
+    rules.requested = {"named"};
+    rules.crowded = {"full"};
+    const VictimChoice choice = choose_victims({&row.a, &row.b}, rules, 1);
+    REQUIRE(choice.victims.size() == 1);
+    CHECK(choice.victims[0].pod->name == row.victim);
+    CHECK(choice.victims[0].why == row.why);
+  }
+  const PodView only = ready_pod("a", 1);
+  CHECK(choose_victims({&only}, by_cost(kStateFresh), 1).victims[0].why.empty());
+}
+
+TEST_CASE("a domain is crowded where it has more than its even share") {
+  const auto in = [](const char* name, const char* domain) {
+    return with(ready_pod(name, 1), [domain](PodView& pod) { pod.domain = domain; });
+  };
+  const auto crowded = [](std::vector<PodView> pods) {
+    std::vector<const PodView*> pointers;
+    pointers.reserve(pods.size());
+    for (const PodView& pod : pods) pointers.push_back(&pod);
+    return crowded_domains(pointers);
+  };
+  CHECK(crowded({}).empty());
+  CHECK(crowded({in("a", "x"), in("b", "x")}).empty());  // The only one: nothing can be evened out.
+  CHECK(crowded({in("a", "x"), in("b", "y")}).empty());
+  CHECK(crowded({in("a", "x"), in("b", "x"), in("c", "y")}).empty());
+  CHECK(crowded({in("a", "x"), in("b", "x"), in("c", "x"), in("d", "y")}) == std::set<std::string>{"x"});
+  CHECK(crowded({in("a", ""), in("b", ""), in("c", ""), in("d", "y")}).empty());  // Not scheduled yet.
+}
+
 TEST_CASE("a choice that has just come up is made by answers given since") {
   const PodView pods[] = {ready_pod("a", 9, 300ms), ready_pod("b", 3, 50ms)};
   CHECK(choose_victims({&pods[0], &pods[1]}, by_cost(0ms), 1).states_wanted.size() == 2);

@@ -55,8 +55,9 @@ class ControlPlane(os.PathLike):
         return record.load(settings.Settings(state=self._state))
 
     @contextlib.contextmanager
-    def without(self, name):
-        """Kills a part, as a crash would, for as long as the block lasts; when it is left the API server answers again."""
+    def without(self, name, more_words=()):
+        """Kills a part, as a crash would, for as long as the block lasts; when it is left the API server answers again. It is started
+        again as it was, with `more_words` at the end."""
         part = self._record.processes()[name]
         words = Path(f"/proc/{part.pid}/cmdline").read_bytes().split(b"\0")[:-1]
         folder = os.readlink(f"/proc/{part.pid}/cwd")
@@ -64,7 +65,7 @@ class ControlPlane(os.PathLike):
         try:
             yield
         finally:
-            again = processes.spawn(name, map(os.fsdecode, words), self._record.settings.logs / f"{name}.log", folder)
+            again = processes.spawn(name, [*map(os.fsdecode, words), *more_words], self._record.settings.logs / f"{name}.log", folder)
             processes.save(again, self._record.process_folder)
             eventually(self._answers, "an API server that answers")
 
@@ -72,8 +73,8 @@ class ControlPlane(os.PathLike):
         """Names of the processes that run."""
         return self._record.alive()
 
-    def restart_api_server(self):
-        with self.without("kube-apiserver"):
+    def restart_api_server(self, *more_words):
+        with self.without("kube-apiserver", more_words):
             pass
 
     def _answers(self):

@@ -38,13 +38,22 @@ def folder():
 def control_plane(folder):
     """The kubeconfig of a real control plane with the CRD in it."""
     with control_planes.running(folder / "cluster", PORT_BASE) as own:
-        kubeconfig = own.kubeconfig
-        kubectl = Path(cluster("bin").stdout.splitlines()[-1]) / "kubectl"
-        run = [kubectl, "--kubeconfig", kubeconfig]
-        subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
-        subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
-        subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
-        yield kubeconfig
+        yield prepared(own)
+
+
+def prepared(own):
+    """Puts the CRD and the operator's namespace into a control plane; answers its kubeconfig."""
+    run = [kubectl(), "--kubeconfig", own.kubeconfig]
+    subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
+    # At first the CRD has no conditions at all, which kubectl wait takes for an error.
+    wait = [*run, "wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds"]
+    eventually(lambda: subprocess.run(wait, check=False, capture_output=True).returncode == 0, "the CRD to be served")
+    subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
+    return own.kubeconfig
+
+
+def kubectl():
+    return Path(cluster("bin").stdout.splitlines()[-1]) / "kubectl"
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +86,7 @@ def namespace(api, operators, kubelet):
         operators.start()
     for item in api.custom.list_namespaced_custom_object(GROUP, VERSION, name, PLURAL)["items"]:
         gateway = Gateway(api, name, item["metadata"]["name"])
-        gateway.change(drain={"propagationDelay": "0s", "hintJitter": "0s", "timeout": "1s"})
+        gateway.change(drainFreeze=False, reconnectBudget={"perSecondPerReceiver": 1000, "perSecondMax": 1000}, drain={"propagationDelay": "0s", "hintJitter": "0s", "timeout": "1s"})
         gateway.delete()
         eventually(lambda gateway=gateway: not gateway.exists(), f"{gateway.name} to be gone")
     api.core.delete_namespace(name)

@@ -40,8 +40,9 @@ class Container:
 class Kubelet:
     """Threads: any. `starts` false keeps pods that come from now on without a container."""
 
-    def __init__(self, kubeconfig, program, folder):
+    def __init__(self, kubeconfig, program, folder, node=NAME):
         self.starts = True
+        self.node = node
         self.failure = None  # What ended the kubelet, if something did.
         self.deleted = {}  # Names of pods asked to go, with the connections that they had then; None: no answer.
         self._program = program
@@ -68,6 +69,9 @@ class Kubelet:
         for container in self._containers.values():
             container.process.kill()
             container.process.wait()
+        with contextlib.suppress(ApiException):  # The control plane may be gone by now, and the node with it.
+            self._core.delete_node(self.node)
+            self._leases.delete_namespaced_lease(self.node, "kube-node-lease")
 
     def container(self, pod):
         with self._lock:
@@ -92,7 +96,7 @@ class Kubelet:
 
     def _register(self):
         node = {
-            "metadata": {"name": NAME, "labels": {"kubernetes.io/hostname": NAME}},
+            "metadata": {"name": self.node, "labels": {"kubernetes.io/hostname": self.node}},
             "status": {
                 "capacity": {"cpu": "64", "memory": "64Gi", "pods": "500"},
                 "allocatable": {"cpu": "64", "memory": "64Gi", "pods": "500"},
@@ -100,15 +104,15 @@ class Kubelet:
             },
         }
         self._core.create_node(node)
-        self._core.patch_node_status(NAME, {"status": node["status"]})
-        self._leases.create_namespaced_lease("kube-node-lease", {"metadata": {"name": NAME}, "spec": {"holderIdentity": NAME, "leaseDurationSeconds": 40}})
+        self._core.patch_node_status(self.node, {"status": node["status"]})
+        self._leases.create_namespaced_lease("kube-node-lease", {"metadata": {"name": self.node}, "spec": {"holderIdentity": self.node, "leaseDurationSeconds": 40}})
 
     def _heartbeat(self):
         if time.monotonic() < self._heartbeat_at:
             return
         self._heartbeat_at = time.monotonic() + HEARTBEAT_S
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        self._leases.patch_namespaced_lease(NAME, "kube-node-lease", {"spec": {"renewTime": now}})
+        self._leases.patch_namespaced_lease(self.node, "kube-node-lease", {"spec": {"renewTime": now}})
 
     def _run(self):
         try:
@@ -121,7 +125,7 @@ class Kubelet:
         while not self._stopping.is_set():
             try:
                 self._heartbeat()
-                pods = self._core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={NAME}").items
+                pods = self._core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={self.node}").items
                 for pod in pods:
                     self._sync(pod)
                 self._collect({pod.metadata.uid for pod in pods})

@@ -31,7 +31,7 @@ def test_the_emptiest_pod_is_drained_and_then_deleted(edge, clients, kubelet):
     assert kubelet.deleted[second.metadata.name] == 0
 
     (selected,) = edge.wait_event("VictimSelected")
-    assert selected == f"{second.metadata.name} goes (ScaleDown): it has 10 connections; next would have been {third.metadata.name} with 20 connections"
+    assert selected == f"{second.metadata.name} goes (ScaleDown): it costs least; it has 10 connections; next would have been {third.metadata.name} with 20 connections"
     assert edge.wait_event("DrainStarted")
     (completed,) = edge.wait_event("DrainCompleted")
     assert completed.startswith(f"{second.metadata.name} is empty and is deleted: 10 connections moved in ")

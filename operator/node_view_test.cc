@@ -1,0 +1,78 @@
+#include "operator/node_view.h"
+
+#include <doctest/doctest.h>
+
+#include "common/base/duration_text.h"
+
+namespace sluice::op {
+
+using kube::Json;
+
+namespace {
+
+Json node(const char* spec) {
+  Json json = Json::parse(R"({"apiVersion":"v1","kind":"Node",
+    "metadata":{"name":"n1","uid":"u","resourceVersion":"5","labels":{"topology.kubernetes.io/zone":"z1","x":"y"}},
+    "status":{"images":[{"names":["a"]}],"conditions":[{"type":"MemoryPressure","status":"False"},
+                                                       {"type":"Ready","status":"True","lastHeartbeatTime":"t"}]}})");
+  json["spec"] = Json::parse(spec);
+  return json;
+}
+
+}  // namespace
+
+TEST_CASE("a node goes where it is cordoned or an autoscaler has marked it") {
+  struct Row {
+    const char* name;
+    const char* spec;
+    bool going;
+    const char* since;
+  };
+  const Row rows[] = {
+      {"in use", R"({})", false, ""},
+      {"a taint of somebody else", R"({"taints":[{"key":"dedicated","value":"1700000000","effect":"NoSchedule"}]})",
+       false, ""},
+      {"cordoned", R"({"unschedulable":true})", true, ""},
+      {"cordoned, and the node controller has said when",
+       R"({"unschedulable":true,"taints":[{"key":"node.kubernetes.io/unschedulable","effect":"NoSchedule","timeAdded":"2026-11-23T10:00:00Z"}]})",
+       true, "2026-11-23T10:00:00Z"},
+      {"about to be removed",
+       R"({"taints":[{"key":"ToBeDeletedByClusterAutoscaler","value":"1795435200","effect":"NoSchedule"}]})", true,
+       "2026-11-23T12:00:00Z"},
+      {"a candidate, then about to be removed: the newer mark counts",
+       R"({"taints":[{"key":"DeletionCandidateOfClusterAutoscaler","value":"1795435140","effect":"PreferNoSchedule"},
+                     {"key":"ToBeDeletedByClusterAutoscaler","value":"1795435200","effect":"NoSchedule"}]})",
+       true, "2026-11-23T12:00:00Z"},
+      {"a mark without a time", R"({"taints":[{"key":"karpenter.sh/disrupted","effect":"NoSchedule"}]})", true, ""},
+      {"a value that is no time", R"({"taints":[{"key":"ToBeDeletedByClusterAutoscaler","value":"soon"}]})", true, ""},
+      {"a value beyond any time", R"({"taints":[{"key":"ToBeDeletedByClusterAutoscaler","value":"99999999999999"}]})",
+       true, ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Json json = node(row.spec);
+    const NodeView view = view_node(json);
+    CHECK(view.going == row.going);
+    CHECK((view.going_since ? format_rfc3339(*view.going_since) : "") == row.since);
+    CHECK(view.domain == "z1");
+    CHECK(view.ready);
+    slim_node(json);
+    CHECK(view_node(json) == view);
+    CHECK(kube::uid_of(json) == "u");
+    CHECK_FALSE(json["status"].contains("images"));
+  }
+}
+
+TEST_CASE("a heartbeat is no change of what is read of a node") {
+  Json before = node("{}");
+  Json after = before;
+  after["metadata"]["resourceVersion"] = "6";
+  after["status"]["conditions"][1]["lastHeartbeatTime"] = "later";
+  slim_node(before);
+  slim_node(after);
+  CHECK(view_node(before) == view_node(after));
+  after["status"]["conditions"][0]["status"] = "Unknown";
+  CHECK_FALSE(view_node(before) == view_node(after));
+}
+
+}  // namespace sluice::op
