@@ -40,6 +40,10 @@ struct Controller::Metrics {
   Counter success, error, requeue, requeue_after, errors;
   Histogram seconds;
   Gauge active;
+  Counter rebalances;
+  Gauge offline;
+  std::mutex mutex;
+  std::map<std::string, int> offline_of;  ///< By key.
 
   explicit Metrics(MetricsRegistry& registry, int workers)
       : success(total(registry, "success")),
@@ -51,11 +55,20 @@ struct Controller::Metrics {
         seconds(registry.histogram("controller_runtime_reconcile_time_seconds", "How long reconciles take.",
                                    {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
                                    {{"controller", kName}})),
-        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})) {
+        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})),
+        rebalances(registry.counter("sluice_operator_rebalances_total", "Rebalances begun.")),
+        offline(registry.gauge("sluice_operator_offline_pods", "Pods that are out of their fleet.")) {
     registry
         .gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may run at once.",
                {{"controller", kName}})
         .set(workers);
+  }
+  void note_offline(const std::string& key, int pods) {
+    const std::lock_guard lock(mutex);
+    int& before = offline_of[key];
+    offline.add(pods - before);
+    before = pods;
+    if (pods == 0) offline_of.erase(key);
   }
   static Counter total(MetricsRegistry& registry, const char* result) {
     return registry.counter("controller_runtime_reconcile_total", "Reconciles by result.",
@@ -77,6 +90,8 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       gateway_writes_(clock),
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
+      prober_(clock, metrics, [this](const std::string& key) { queue_.add(key); }),
+      broadcaster_(admin, metrics),
       children_(client, caches, clock),
       history_(client, caches, clock),
       template_check_(client, clock),
@@ -120,11 +135,14 @@ void Controller::stop() {
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
   poller_.stop();
+  prober_.stop();
+  broadcaster_.stop();
 }
 
 void Controller::run() {
   if (!prepare()) return;
   poller_.start();
+  prober_.start();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
 }
@@ -208,8 +226,8 @@ void Controller::finish(const std::string& key, const Outcome& outcome) {
   metrics_->errors.add();
 }
 
-/// A gateway has answered or failed. Draining pods and candidates decide something; counts of the others only wait for
-/// the status.
+/// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something; counts of
+/// the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
   if (target.urgency != PollUrgency::kOther) {
     queue_.add(target.key);
@@ -298,6 +316,7 @@ Controller::Templates Controller::templates_of(const std::string& key, const Jso
 Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& outcome) {
   const Applied applied = applier_.apply(basis, plan);
   remember(basis.key, basis.seen, plan, applied);
+  heal(basis, plan, applied);
   if (memory_.is_new_objection(basis.key, plan.objection)) {
     events_.record(basis.gateway, kube::EventType::kWarning, "CapacityGuard", "Drain", plan.objection);
   }
@@ -318,6 +337,35 @@ void Controller::remember(const std::string& key, const Observed& seen, const Pl
   if (holds && memory_.of(key).baseline.step != canary_step_id(canary)) {
     memory_.note_baseline(key, take_baseline(seen.pods, canary));
   }
+}
+
+/// What else follows from the plan's view of who is well: probes, what the fleet is told, what people are told.
+void Controller::heal(const Basis& basis, const Plan& plan, const Applied& applied) {
+  for (const SetHealth& change : plan.health) {
+    // A pod that is out (again) has to prove itself from the beginning.
+    if (change.record && change.record->phase == HealthPhase::kOffline) prober_.forget(change.pod.uid);
+  }
+  for (const ProbePod& pod : plan.probes) prober_.probe(basis.key, pod);
+  for (const AdminCall::Peer& peer : applied.peers) {
+    std::vector<PodRef> others;
+    for (const PodView& pod : basis.seen.pods) {
+      const bool hears = pod.container == ContainerState::kRunning && !pod.address.empty() && !pod.finished;
+      if (hears && pod.uid != peer.uid) others.push_back(ref_to(pod));
+    }
+    broadcaster_.tell(peer, others);
+  }
+  if (memory_.is_new_hold(basis.key, plan.kicks_held)) {
+    events_.record(basis.gateway, kube::EventType::kWarning, "KickHeld", "Heal", plan.kicks_held);
+  }
+  const int rebalance = memory_.note_rebalanced(basis.key, plan.rebalanced);
+  if (rebalance == 0) return;
+  std::set<std::string> names;
+  for (const PodView& pod : basis.seen.pods) {
+    if (plan.rebalanced.contains(pod.uid)) names.insert(pod.name);
+  }
+  const Announcement news = rebalance > 0 ? rebalance_began(names, basis.spec) : rebalance_ended();
+  events_.record(basis.gateway, kube::EventType::kNormal, news.reason, news.action, news.note);
+  if (rebalance > 0) metrics_->rebalances.add();
 }
 
 /// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
@@ -360,6 +408,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
     if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(key, uids);
+  prober_.set_pods(key, uids);
   Observed seen = observe({.gateway = gateway,
                            .pods = pods,
                            .heard = [this](const std::string& uid) { return states_.get(uid); },
@@ -374,7 +423,11 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
                            .unsure = !notes.unsure.empty(),
                            .creates_held = notes.creates_held,
-                           .reversed_ago = notes.reversed_ago},
+                           .reversed_ago = notes.reversed_ago,
+                           .polls = poller_.tally(),
+                           .probed = [this](const std::string& uid) { return prober_.of(uid); },
+                           .rebalancing_for = notes.rebalancing_for,
+                           .rebalanced_ago = notes.rebalanced_ago},
                           now);
   seen.samples = sum_samples(seen.pods, seen.canary, notes.baseline);
   return seen;
@@ -407,17 +460,22 @@ void Controller::poll_for(const std::string& key, const Observed& seen, const Pl
   for (const PodView& pod : seen.pods) {
     if (pod.finished || pod.terminating || pod.address.empty() || pod.container != ContainerState::kRunning) continue;
     PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
+    if (plan.watched.contains(pod.uid)) target.urgency = PollUrgency::kWatched;
     const auto& wanted = plan.states_wanted;
     if (std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end()) target.urgency = PollUrgency::kCandidate;
     if (pod.draining()) target.urgency = PollUrgency::kDraining;
     targets.push_back(std::move(target));
   }
   poller_.set_targets(key, targets);
+  metrics_->note_offline(key, static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(),
+                                                             [](const PodView& pod) { return pod.offline(); })));
 }
 
 void Controller::forget(const std::string& key) {
   poller_.set_targets(key, {});
   states_.set_pods(key, {});
+  prober_.set_pods(key, {});
+  metrics_->note_offline(key, 0);
   pod_writes_.forget(key);
   children_.forget(key);
   history_.forget(key);

@@ -21,10 +21,12 @@
 #include "common/kube/work_queue.h"
 #include "operator/admin_client.h"
 #include "operator/apply.h"
+#include "operator/broadcast.h"
 #include "operator/caches.h"
 #include "operator/children.h"
 #include "operator/history.h"
 #include "operator/memory.h"
+#include "operator/probes.h"
 #include "operator/state_poller.h"
 #include "operator/state_store.h"
 #include "operator/status_writer.h"
@@ -88,6 +90,7 @@ class Controller {
   [[nodiscard]] std::optional<NodeView> node_named(const std::string& name) const;
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
+  void heal(const Basis& basis, const Plan& plan, const Applied& applied);
   void poll_for(const std::string& key, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
   bool pause(Duration time);
@@ -106,6 +109,8 @@ class Controller {
   OwnWrites gateway_writes_;
   Memory memory_;
   StatePoller poller_;
+  Prober prober_;
+  Broadcaster broadcaster_;
   Children children_;
   History history_;
   TemplateCheck template_check_;

@@ -23,11 +23,13 @@ enum class DrainReason {
   kNodeDrain,  ///< Its node is cordoned, or an autoscaler is about to remove it.
   kEviction,   ///< The eviction API asks for it (lifecycle.k8s.io).
   kRequested,  ///< spec.scaleDown.podsToDrain names it.
+  kOffline,    ///< It has been out of the fleet for spec.healing.replaceAfter.
   kDelete,     ///< The whole gateway goes; never taken back.
 };
 
 inline constexpr std::array kDrainReasons{DrainReason::kScaleDown, DrainReason::kRollout,   DrainReason::kNodeDrain,
-                                          DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kDelete};
+                                          DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kOffline,
+                                          DrainReason::kDelete};
 
 const char* to_string(DrainReason reason);
 std::optional<DrainReason> parse_drain_reason(std::string_view text);

@@ -18,12 +18,14 @@ inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
 inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
 inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
 inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
+inline constexpr const char* kHealthAnnotation = "sluice.dev/health";
 /// On the RealtimeGateway: "<updateRevision>/<step>", counted from 1. The step is passed whatever its gates say.
 inline constexpr const char* kPromoteAnnotation = "sluice.dev/promote";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";
 inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";
 
+inline constexpr int kWebSocketPort = 8080;
 inline constexpr int kAdminPort = 9901;
 inline constexpr int kMetricsPort = 9902;
 

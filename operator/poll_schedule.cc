@@ -20,6 +20,8 @@ SteadyTime PollSchedule::due_of(const Entry& entry) const {
       return entry.asked_at + kPollDraining;
     case PollUrgency::kCandidate:
       return entry.asked_at + kPollCandidate;
+    case PollUrgency::kWatched:
+      return entry.asked_at + kPollWatched;
     case PollUrgency::kOther:
       break;
   }
@@ -34,8 +36,11 @@ void PollSchedule::set_targets(const std::string& key, const std::vector<PollTar
     entries_[target.uid].target = target;
     chooses = chooses || target.urgency == PollUrgency::kCandidate;
   }
-  std::erase_if(entries_,
-                [&](const auto& entry) { return entry.second.target.key == key && !kept.contains(entry.first); });
+  std::erase_if(entries_, [&](const auto& entry) {
+    if (entry.second.target.key != key || kept.contains(entry.first)) return false;
+    count(entry.second, -1);
+    return true;
+  });
   const auto place = std::find(choosing_.begin(), choosing_.end(), key);
   if (chooses && place == choosing_.end()) choosing_.push_back(key);
   if (!chooses && place != choosing_.end()) choosing_.erase(place);
@@ -64,7 +69,11 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   for (auto& [uid, entry] : entries_) {
     const PollUrgency urgency = urgency_of(entry);
     if (entry.in_flight || due_of(entry) > now || (candidates_only && urgency != PollUrgency::kCandidate)) continue;
-    const auto order = [this](const Entry& e) { return std::make_tuple(urgency_of(e), e.asked_at); };
+    const auto order = [this](const Entry& e) {
+      const PollUrgency of = urgency_of(e);
+      // Many that are watched must not keep the others waiting for ever: what those say shows whether it is us.
+      return std::make_tuple(of == PollUrgency::kWatched ? PollUrgency::kOther : of, e.asked_at);
+    };
     Entry*& best = urgency == PollUrgency::kDraining ? draining : other;
     if (best == nullptr || order(entry) < order(*best)) best = &entry;
   }
@@ -79,9 +88,19 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   return target;
 }
 
-void PollSchedule::finished(const std::string& uid) {
+void PollSchedule::count(const Entry& entry, int by) {
+  if (!entry.answered) return;
+  tally_.heard += by;
+  if (!*entry.answered) tally_.failing += by;
+}
+
+void PollSchedule::finished(const std::string& uid, bool answered) {
   const auto it = entries_.find(uid);
-  if (it != entries_.end()) it->second.in_flight = false;
+  if (it == entries_.end()) return;
+  it->second.in_flight = false;
+  count(it->second, -1);
+  it->second.answered = answered;
+  count(it->second, 1);
 }
 
 std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {

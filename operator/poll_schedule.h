@@ -14,7 +14,18 @@
 
 namespace sluice::op {
 
-enum class PollUrgency { kDraining, kCandidate, kOther };
+enum class PollUrgency {
+  kDraining,
+  kCandidate,
+  kWatched,  ///< In turn as any other, but due sooner.
+  kOther,
+};
+
+/// The last word of the targets.
+struct PollTally {
+  int heard = 0;    ///< Targets that have been asked at least once.
+  int failing = 0;  ///< Of them, those that did not answer the last time.
+};
 
 struct PollTarget {
   std::string uid;
@@ -32,7 +43,8 @@ class PollSchedule {
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts
   /// as asked, and is not asked again before finished(). `candidates_only`: there is no room for others.
   std::optional<PollTarget> next(SteadyTime now, bool candidates_only = false);
-  void finished(const std::string& uid);
+  void finished(const std::string& uid, bool answered = true);
+  [[nodiscard]] PollTally tally() const { return tally_; }
 
   /// The earliest time at which next() may have something. Unset where only set_targets or finished can change that.
   [[nodiscard]] std::optional<SteadyTime> next_due(bool candidates_only = false) const;
@@ -42,8 +54,10 @@ class PollSchedule {
     PollTarget target;
     SteadyTime asked_at{};
     bool in_flight = false;
+    std::optional<bool> answered;  ///< The last time.
   };
 
+  void count(const Entry& entry, int by);
   void pass_turn(SteadyTime now);
   [[nodiscard]] PollUrgency urgency_of(const Entry& entry) const;
   [[nodiscard]] SteadyTime due_of(const Entry& entry) const;
@@ -52,6 +66,7 @@ class PollSchedule {
   std::deque<std::string> choosing_;      ///< Keys with candidates, the oldest choice first: its turn it is.
   std::string turn_of_;                   ///< Whose turn it was at the last next(), ...
   SteadyTime turn_since_{};               ///< ... and since when.
+  PollTally tally_;
   SteadyTime last_{};
   bool last_was_draining_ = false;
 };

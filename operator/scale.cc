@@ -26,7 +26,10 @@ class Scaling {
     target_ = rollout_target(held, count_, canary_percent, !seen.former_revision.empty());
     if (!leaving_.empty()) target_.live_max = std::max(target_.live_max, spec.replicas + 1);
     live_ = static_cast<int>(pods.live.size());
-    room_ = spec.drain_freeze ? 0 : spec.scale_down.concurrent_drains_max - static_cast<int>(pods.draining.size());
+    // A pod that nobody reaches waits for its deadline, not for the budget: it keeps no other from its drain.
+    const int drains = count_if(
+        pods.draining, [](const PodView& pod) { return !pod.drain || pod.drain->reason != DrainReason::kOffline; });
+    room_ = spec.drain_freeze ? 0 : spec.scale_down.concurrent_drains_max - drains;
   }
 
   void run() {
@@ -35,6 +38,7 @@ class Scaling {
     if (live_ > target_.live_max) {
       scale_down(live_ - target_.live_max);
     } else {
+      replace_offline();
       replace_leaving();
       replace_former();
     }
@@ -111,6 +115,19 @@ class Scaling {
         if (pod->asked_to_go == reason) these.push_back(pod);
       }
       replace(these, static_cast<int>(these.size()), reason);
+    }
+  }
+
+  /// Pods that have been out of the fleet for too long: each once a new one stands beside it. That we and the kubelet
+  /// do not reach a gateway does not mean that its clients are gone: it has the time of a drain, as any other.
+  void replace_offline() {
+    if (spec_.drain_freeze) return;
+    int surplus = live_ - spec_.replicas;
+    for (const PodView* pod : leaving_) {
+      if (pod->asked_to_go != DrainReason::kOffline || surplus <= 0) continue;
+      --surplus;
+      plan_.start.push_back(start_of(*pod, DrainReason::kOffline, spec_, now_));
+      plan_.wake_within(spec_.drain.propagation_delay);
     }
   }
 

@@ -11,6 +11,7 @@
 #include "operator/status_conditions.h"
 #include "operator/status_counts.h"
 #include "operator/status_drains.h"
+#include "operator/status_offline.h"
 
 namespace sluice::op {
 namespace {
@@ -121,7 +122,9 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"updateRevision", seen.revision},
               {"connections", connections_json(gateway, counts)},
               {"rollout", rollout_json(spec, seen, counts, plan.canary)},
-              {"drains", drains_json(drains_of(seen), spec, seen, now)}};
+              {"drains", drains_json(drains_of(seen), spec, seen, now)},
+              {"offline", offline_json(seen, spec)},
+              {"rebalance", rebalance_json(seen, spec, plan)}};
   const auto collisions =
       kube::integer_at(gateway, "/status/collisionCount", 0) + (problem.reason == "RevisionCollision");
   if (collisions > 0) status["collisionCount"] = collisions;

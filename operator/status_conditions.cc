@@ -6,6 +6,7 @@
 
 #include "common/base/duration_text.h"
 #include "operator/status_drains.h"
+#include "operator/status_offline.h"
 
 namespace sluice::op {
 namespace {
@@ -65,6 +66,15 @@ Condition blocked_condition(const Plan& plan) {
   return {"ScaleDownBlocked", true, "CapacityGuard", plan.objection};
 }
 
+Condition offline_condition(const Observed& seen, const Plan& plan, const GatewaySpec& spec) {
+  const std::string out = offline_sentence(seen, spec);
+  if (!plan.kicks_held.empty()) {
+    return {"PodsOffline", !out.empty(), "KickHeld", plan.kicks_held + (out.empty() ? "" : "; " + out)};
+  }
+  if (!out.empty()) return {"PodsOffline", true, "OutOfTheFleet", out};
+  return {"PodsOffline", false, "NoneOffline", "every pod answers"};
+}
+
 const Json& condition_before(const Json& gateway, const char* type) {
   static const Json kNull;
   const Json& conditions = kube::at_pointer(gateway, "/status/conditions");
@@ -96,7 +106,7 @@ Json conditions_json(const Json& gateway, const GatewaySpec& spec, const Observe
   Json conditions = Json::array();
   for (const Condition& condition :
        {available_condition(spec, counts), progressing_condition(spec, seen, counts, problem),
-        draining_condition(drains, spec, now), blocked_condition(plan)}) {
+        draining_condition(drains, spec, now), blocked_condition(plan), offline_condition(seen, plan, spec)}) {
     conditions.push_back(condition_json(condition, gateway, now));
   }
   return conditions;

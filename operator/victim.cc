@@ -22,7 +22,7 @@ std::optional<std::int64_t> cost_of(const PodView& pod, Duration fresh) {
 
 /// The order of choice; smaller goes first. Where the cost is `unknown`, `cost` says nothing.
 auto rank(const PodView& pod, const VictimRules& rules, std::int64_t cost, bool unknown) {
-  const int health = pod.container == ContainerState::kNeverStarted ? 0 : pod.ready ? 2 : 1;
+  const int health = pod.container == ContainerState::kNeverStarted ? 0 : pod.ready && !pod.offline() ? 2 : 1;
   const auto age = -pod.created.time_since_epoch().count();  // Smaller is newer.
   const auto first = rules.order == VictimOrder::kLeastCost ? std::make_tuple(unknown, cost)
                      : rules.order == VictimOrder::kNewest  ? std::make_tuple(false, std::int64_t{age})

@@ -1,0 +1,82 @@
+"""A Service without kube-proxy: each new connection goes to one of the endpoints that the Service has now, as the real controller-manager
+writes them in its EndpointSlices. Connections that are there stay where they are."""
+
+import asyncio
+import contextlib
+import random
+import threading
+
+import kubernetes
+
+REFRESH_S = 0.2
+
+
+class Proxy:
+    """Listens on `url`, in a thread of its own."""
+
+    def __init__(self, kubeconfig, namespace, service, port=8080, seed=1):
+        self._discovery = kubernetes.client.DiscoveryV1Api(kubernetes.config.new_client_from_config(str(kubeconfig)))
+        self._namespace, self._service, self._port = namespace, service, port
+        self._random = random.Random(seed)
+        self._endpoints = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server = None
+        self._refresher = None
+
+    def __enter__(self):
+        self._thread.start()
+        self._call(self._start())
+        return self
+
+    def __exit__(self, *_):
+        self._call(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self):
+        host, port = self._server.sockets[0].getsockname()
+        return f"ws://{host}:{port}/echo"
+
+    def endpoints(self):
+        return list(self._endpoints)
+
+    def _call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
+
+    async def _start(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._refresher = asyncio.create_task(self._refresh())
+
+    async def _stop(self):
+        self._refresher.cancel()
+        self._server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _refresh(self):
+        selector = f"kubernetes.io/service-name={self._service}"
+        while True:
+            slices = await asyncio.to_thread(self._discovery.list_namespaced_endpoint_slice, self._namespace, label_selector=selector)
+            self._endpoints = [e.addresses[0] for part in slices.items for e in part.endpoints or [] if e.conditions.ready]
+            await asyncio.sleep(REFRESH_S)
+
+    async def _serve(self, reader, writer):
+        with contextlib.suppress(OSError), contextlib.closing(writer):
+            if not self._endpoints:
+                return
+            there_reader, there_writer = await asyncio.open_connection(self._random.choice(self._endpoints), self._port)
+            with contextlib.closing(there_writer):
+                await asyncio.gather(_pipe(reader, there_writer), _pipe(there_reader, writer))
+
+
+async def _pipe(reader, writer):
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
