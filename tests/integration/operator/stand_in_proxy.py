@@ -1,5 +1,5 @@
-"""A Service without kube-proxy: each new connection goes to one of the endpoints that the Service has now, as the real controller-manager
-writes them in its EndpointSlices. Connections that are there stay where they are."""
+"""A Service without kube-proxy: each new connection goes to one of the pods that the Service selects now, ready and not going, as its
+EndpointSlices would say (the API server takes no loopback addresses in those). Connections that are there stay where they are."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ import random
 import threading
 
 import kubernetes
+from rtgw import is_ready
 
 REFRESH_S = 0.2
 
@@ -15,7 +16,7 @@ class Proxy:
     """Listens on `url`, in a thread of its own."""
 
     def __init__(self, kubeconfig, namespace, service, port=8080, seed=1):
-        self._discovery = kubernetes.client.DiscoveryV1Api(kubernetes.config.new_client_from_config(str(kubeconfig)))
+        self._core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(kubeconfig)))
         self._namespace, self._service, self._port = namespace, service, port
         self._random = random.Random(seed)
         self._endpoints = []
@@ -59,11 +60,15 @@ class Proxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _refresh(self):
-        selector = f"kubernetes.io/service-name={self._service}"
         while True:
-            slices = await asyncio.to_thread(self._discovery.list_namespaced_endpoint_slice, self._namespace, label_selector=selector)
-            self._endpoints = [e.addresses[0] for part in slices.items for e in part.endpoints or [] if e.conditions.ready]
+            self._endpoints = await asyncio.to_thread(self._select)
             await asyncio.sleep(REFRESH_S)
+
+    def _select(self):
+        selector = self._core.read_namespaced_service(self._service, self._namespace).spec.selector
+        words = ",".join(f"{label}={value}" for label, value in selector.items())
+        pods = self._core.list_namespaced_pod(self._namespace, label_selector=words).items
+        return [pod.status.pod_ip for pod in pods if is_ready(pod) and pod.metadata.deletion_timestamp is None]
 
     async def _serve(self, reader, writer):
         with contextlib.suppress(OSError), contextlib.closing(writer):

@@ -1,4 +1,4 @@
-"""Full pods and new ones behind a real Service's endpoints: they even out, and nobody's connection ends otherwise than it was told."""
+"""Full pods and new ones behind one Service: they even out, and nobody's connection ends otherwise than it was told."""
 
 import pytest
 from clients import Fleet
@@ -34,12 +34,6 @@ def counts_of(edge):
     return {pod.metadata.name: connections_of(pod) for pod in edge.pods()}
 
 
-def busiest_second(times):
-    """The most of `times` that lie within one second."""
-    times = sorted(times)
-    return max((sum(begin <= time < begin + 1 for time in times) for begin in times), default=0)
-
-
 def test_after_a_scale_up_full_pods_move_connections_to_the_new_ones(edge, service, operator):
     with Fleet(service.url, CLIENTS) as fleet:
         fleet.wait_connected()
@@ -61,15 +55,16 @@ def test_after_a_scale_up_full_pods_move_connections_to_the_new_ones(edge, servi
         account = fleet.account
         moved = sum(before.values()) - CLIENTS / 2
         assert moved - 4 <= account.hints <= moved + 12, account
-        # Two receivers, and what one tick of the gateway's bucket may add.
-        assert busiest_second(account.hinted_at) <= 2 * PER_SECOND + 2
+        # Both together within the budget of two receivers. A client may read its hint late, never early.
+        took = max(account.hinted_at) - min(account.hinted_at)
+        assert took >= 0.8 * account.hints / (2 * PER_SECOND)
         assert account.abnormal == {} and account.lost == 0 and account.duplicates == 0
     assert operator.metric("sluice_operator_rebalances_total") == 1
     assert edge.status()["rebalance"] == {"phase": "None", "pods": []}
     assert not edge.draining()
 
 
-def test_a_pod_that_is_lost_puts_the_full_ones_back_at_once(edge, service, kubelet):
+def test_a_pod_that_is_lost_puts_the_full_ones_back_at_once(edge, service, kubelet, admin):
     edge.change(reconnectBudget={"perSecondPerReceiver": 1, "perSecondMax": 1000})
     with Fleet(service.url, CLIENTS) as fleet:
         fleet.wait_connected()
@@ -85,4 +80,6 @@ def test_a_pod_that_is_lost_puts_the_full_ones_back_at_once(edge, service, kubel
         eventually(lambda: set(service.endpoints()) == {pod.status.pod_ip for pod in left}, "the endpoints of all that are left")
         assert other.status.pod_ip in service.endpoints()
         # And nobody is let go any more. The gateways themselves say so.
-        eventually(lambda: fleet.connected() == CLIENTS, "all clients connected")
+        for pod in left:
+            eventually(lambda pod=pod: admin.state(pod)["shed"] is None, "the end of what it released")
+        assert fleet.account.abnormal == {}
