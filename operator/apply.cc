@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "common/base/log.h"
+#include "operator/apply_parts.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/parallel.h"
@@ -17,25 +18,6 @@ using kube::Json;
 
 constexpr const char* kStartedMetric = "sluice_operator_drains_started_total";
 constexpr const char* kEndedMetric = "sluice_operator_drains_ended_total";
-constexpr const char* kKicksMetric = "sluice_operator_kicks_total";
-constexpr const char* kKicksHelp = "Pods put out of the fleet, relapses included.";
-
-/// Keeps the first failure; the others are logged by whoever met them.
-void note(Applied& applied, const Status& status) {
-  if (!status && applied.status) applied.status = status;
-}
-
-void wake(Applied& applied, Duration after) {
-  applied.wake_after = applied.wake_after ? std::min(*applied.wake_after, after) : after;
-}
-
-AdminCall call_to(const PodRef& pod, AdminCall::Verb verb) {
-  AdminCall call;
-  call.verb = verb;
-  call.uid = pod.uid;
-  call.address = pod.address;
-  return call;
-}
 
 /// Whether a write may have happened though it failed. A conflict may be our own doing: the client repeats what the
 /// server asks it to repeat, and then meets what the first try has written.
@@ -70,11 +52,9 @@ Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& 
 }
 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
+  make_health_metrics();
   for (const auto reason : kDrainReasons) {
     (void)parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(reason)}});
-  }
-  for (const auto event : kHealthEvents) {
-    (void)parts_.metrics.counter(kKicksMetric, kKicksHelp, {{"event", to_string(event)}});
   }
   for (const char* outcome : {"completed", "timed_out", "stopped", "cancelled"}) {
     (void)parts_.metrics.counter(kEndedMetric, "Drains ended.", {{"outcome", outcome}});
@@ -250,66 +230,6 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
     note(applied, patch_pod(basis, one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
                             std::move(annotations), applied.unsure));
   }
-}
-
-/// One write says what is the matter and takes the pod out of the endpoints, or back in.
-void Applier::set_health(const Basis& basis, const std::vector<SetHealth>& changes, Applied& applied) {
-  for (const SetHealth& change : changes) {
-    const auto pod = std::find_if(basis.seen.pods.begin(), basis.seen.pods.end(),
-                                  [&](const PodView& one) { return one.uid == change.pod.uid; });
-    if (pod == basis.seen.pods.end()) continue;
-    const auto& record = change.record;
-    const std::string state = state_of(record);
-    const bool traffic = state != "offline";
-    const Status written = patch_pod(
-        basis, change.pod, {{kStateLabel, state}, {kTrafficLabel, traffic ? "on" : "off"}},
-        {{kHealthAnnotation, record ? Json(encode_health_record(*record)) : Json()}, {kRateAnnotation, nullptr}},
-        applied.unsure);
-    note(applied, written);
-    if (!written) continue;
-    log_info("a pod's health has changed", {{"gateway", basis.key},
-                                            {"pod", change.pod.name},
-                                            {"state", state},
-                                            {"phase", record ? to_string(record->phase) : "Active"},
-                                            {"percent", record ? record->percent : 100},
-                                            {"why", change.why}});
-    if (change.news == HealthNews::kKicked || change.news == HealthNews::kRelapsed) {
-      parts_.metrics.counter(kKicksMetric, kKicksHelp, {{"event", to_string(record->event)}}).add();
-    }
-    if (const auto news = health_news(change, pod->health)) say(basis.gateway, *news);
-    if (change.news == HealthNews::kGrows || change.news == HealthNews::kHeld) continue;
-    applied.peers.push_back({change.pod.name, change.pod.uid, state, record ? record->severity : 0});
-  }
-}
-
-void Applier::shed(const Basis& basis, const std::vector<ShedOrder>& orders, Applied& applied) {
-  std::vector<AdminCall> calls;
-  for (const ShedOrder& order : orders) {
-    AdminCall call = call_to(order.pod, AdminCall::Verb::kShed);
-    call.id = order.id;
-    call.count = order.count;
-    call.rate_per_second = order.rate_per_second;
-    call.close_code = basis.spec.drain.close_code;
-    call.hint_jitter = basis.spec.drain.hint_jitter;
-    calls.push_back(std::move(call));
-  }
-  const auto answers = call_gateways(calls);
-  for (std::size_t i = 0; i < orders.size(); ++i) {
-    log_info("shed ordered", {{"gateway", basis.key},
-                              {"pod", orders[i].pod.name},
-                              {"connections", orders[i].count},
-                              {"rate_per_second", orders[i].rate_per_second},
-                              {"taken", answers[i].has_value()}});
-    wake(applied, kAdminRetry);
-  }
-}
-
-void Applier::unshed(const std::vector<PodRef>& pods, Applied& applied) {
-  std::vector<AdminCall> calls;
-  calls.reserve(pods.size());
-  for (const PodRef& pod : pods) calls.push_back(call_to(pod, AdminCall::Verb::kUnshed));
-  if (!pods.empty()) wake(applied, kAdminRetry);
-  (void)call_gateways(calls);
 }
 
 void Applier::rewrite_drains(const Basis& basis, const std::vector<RewriteDrain>& rewrites, Applied& applied) {

@@ -75,6 +75,7 @@ class Applier {
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
   void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
   void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void make_health_metrics() const;
   void set_health(const Basis& basis, const std::vector<SetHealth>& changes, Applied& applied);
   void shed(const Basis& basis, const std::vector<ShedOrder>& orders, Applied& applied);
   void unshed(const std::vector<PodRef>& pods, Applied& applied);

@@ -40,10 +40,6 @@ struct Controller::Metrics {
   Counter success, error, requeue, requeue_after, errors;
   Histogram seconds;
   Gauge active;
-  Counter rebalances;
-  Gauge offline;
-  std::mutex mutex;
-  std::map<std::string, int> offline_of;  ///< By key.
 
   explicit Metrics(MetricsRegistry& registry, int workers)
       : success(total(registry, "success")),
@@ -55,20 +51,11 @@ struct Controller::Metrics {
         seconds(registry.histogram("controller_runtime_reconcile_time_seconds", "How long reconciles take.",
                                    {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
                                    {{"controller", kName}})),
-        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})),
-        rebalances(registry.counter("sluice_operator_rebalances_total", "Rebalances begun.")),
-        offline(registry.gauge("sluice_operator_offline_pods", "Pods that are out of their fleet.")) {
+        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})) {
     registry
         .gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may run at once.",
                {{"controller", kName}})
         .set(workers);
-  }
-  void note_offline(const std::string& key, int pods) {
-    const std::lock_guard lock(mutex);
-    int& before = offline_of[key];
-    offline.add(pods - before);
-    before = pods;
-    if (pods == 0) offline_of.erase(key);
   }
   static Counter total(MetricsRegistry& registry, const char* result) {
     return registry.counter("controller_runtime_reconcile_total", "Reconciles by result.",
@@ -85,6 +72,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       clock_(clock),
       options_(std::move(options)),
       metrics_(std::make_unique<Metrics>(metrics, options_.workers)),
+      fleet_metrics_(metrics),
       queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
       pod_writes_(clock),
       gateway_writes_(clock),
@@ -339,35 +327,6 @@ void Controller::remember(const std::string& key, const Observed& seen, const Pl
   }
 }
 
-/// What else follows from the plan's view of who is well: probes, what the fleet is told, what people are told.
-void Controller::heal(const Basis& basis, const Plan& plan, const Applied& applied) {
-  for (const SetHealth& change : plan.health) {
-    // A pod that is out (again) has to prove itself from the beginning.
-    if (change.record && change.record->phase == HealthPhase::kOffline) prober_.forget(change.pod.uid);
-  }
-  for (const ProbePod& pod : plan.probes) prober_.probe(basis.key, pod);
-  for (const AdminCall::Peer& peer : applied.peers) {
-    std::vector<PodRef> others;
-    for (const PodView& pod : basis.seen.pods) {
-      const bool hears = pod.container == ContainerState::kRunning && !pod.address.empty() && !pod.finished;
-      if (hears && pod.uid != peer.uid) others.push_back(ref_to(pod));
-    }
-    broadcaster_.tell(peer, others);
-  }
-  if (memory_.is_new_hold(basis.key, plan.kicks_held)) {
-    events_.record(basis.gateway, kube::EventType::kWarning, "KickHeld", "Heal", plan.kicks_held);
-  }
-  const int rebalance = memory_.note_rebalanced(basis.key, plan.rebalanced);
-  if (rebalance == 0) return;
-  std::set<std::string> names;
-  for (const PodView& pod : basis.seen.pods) {
-    if (plan.rebalanced.contains(pod.uid)) names.insert(pod.name);
-  }
-  const Announcement news = rebalance > 0 ? rebalance_began(names, basis.spec) : rebalance_ended();
-  events_.record(basis.gateway, kube::EventType::kNormal, news.reason, news.action, news.note);
-  if (rebalance > 0) metrics_->rebalances.add();
-}
-
 /// Reads the pods whose writes had no answer; as long as one cannot be read nothing is decided about victims.
 Status Controller::settle_writes(const std::string& key) {
   Status first;
@@ -467,15 +426,15 @@ void Controller::poll_for(const std::string& key, const Observed& seen, const Pl
     targets.push_back(std::move(target));
   }
   poller_.set_targets(key, targets);
-  metrics_->note_offline(key, static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(),
-                                                             [](const PodView& pod) { return pod.offline(); })));
+  fleet_metrics_.note_offline(key, static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(),
+                                                                  [](const PodView& pod) { return pod.offline(); })));
 }
 
 void Controller::forget(const std::string& key) {
   poller_.set_targets(key, {});
   states_.set_pods(key, {});
   prober_.set_pods(key, {});
-  metrics_->note_offline(key, 0);
+  fleet_metrics_.note_offline(key, 0);
   pod_writes_.forget(key);
   children_.forget(key);
   history_.forget(key);

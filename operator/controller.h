@@ -24,6 +24,7 @@
 #include "operator/broadcast.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/fleet_metrics.h"
 #include "operator/history.h"
 #include "operator/memory.h"
 #include "operator/probes.h"
@@ -102,6 +103,7 @@ class Controller {
   const Clock& clock_;
   const Options options_;
   std::unique_ptr<Metrics> metrics_;
+  FleetMetrics fleet_metrics_;
 
   kube::WorkQueue queue_;
   StateStore states_;

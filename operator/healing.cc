@@ -147,11 +147,11 @@ class Healing {
       plan_.wake_within(kPollWatched);
       return true;
     }
-    HealthRecord record = *pod.health;
-    if (heard) record.event = heard->event;
-    record.severity = std::max(kKickFrom, heard ? heard->severity : 0);
-    record.phase = HealthPhase::kOffline;
-    record.phase_since = now_;
+    const HealthRecord record{.event = heard ? heard->event : pod.health->event,
+                              .severity = std::max(kKickFrom, heard ? heard->severity : 0),
+                              .since = pod.health->since,
+                              .phase = HealthPhase::kOffline,
+                              .phase_since = now_};
     set(pod, record, HealthNews::kRelapsed, heard ? heard->why : "the kubelet says not ready");
     return true;
   }
@@ -235,7 +235,7 @@ class Healing {
       if (room <= 0) break;
       if (pod->probed_ago && *pod->probed_ago < kProbeEvery) continue;
       --room;
-      plan_.probes.push_back({pod->uid, pod->ws_address, pod->metrics_address});
+      plan_.probes.push_back({pod->uid, pod->ws_address, pod->wss_address, pod->metrics_address});
       plan_.wake_within(kProbeEvery);
     }
   }

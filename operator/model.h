@@ -33,6 +33,7 @@ struct PodView {
   std::string traffic_label = "on";
   std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
   std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
+  std::string wss_address;      ///< "10.0.0.7:8443", likewise.
   std::string metrics_address;  ///< "10.0.0.7:9902"; empty likewise.
   std::string node;             ///< Where it runs; empty until it is scheduled.
   std::string domain;           ///< The zone of that node, or the node itself where it names no zone.

@@ -26,6 +26,7 @@ inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";
 
 inline constexpr int kWebSocketPort = 8080;
+inline constexpr int kWebSocketTlsPort = 8443;
 inline constexpr int kAdminPort = 9901;
 inline constexpr int kMetricsPort = 9902;
 

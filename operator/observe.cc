@@ -144,6 +144,7 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.traffic_label = kube::label_of(pod, kTrafficLabel);
   view.address = address_of(pod, "admin", kAdminPort);
   view.ws_address = address_of(pod, "ws", kWebSocketPort);
+  view.wss_address = address_of(pod, "wss", kWebSocketTlsPort);
   view.metrics_address = address_of(pod, "metrics", kMetricsPort);
   view.node = kube::text_at(pod, "/spec/nodeName");
   view.created = time_at(pod, "/metadata/creationTimestamp");

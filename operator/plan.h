@@ -122,7 +122,8 @@ struct SetHealth {
 /// Ask a pod that is out, over TCP and HTTP, whether it is there.
 struct ProbePod {
   std::string uid;
-  std::string ws_address;  ///< As model.h's PodView says.
+  std::string ws_address;  ///< As model.h's PodView says; so do the others.
+  std::string wss_address;
   std::string metrics_address;
 };
 

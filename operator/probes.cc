@@ -147,7 +147,12 @@ void Prober::run() {
 }
 
 Status Prober::ask(const ProbePod& pod) {
-  if (Status connected = connect_once(pod.ws_address, kProbeTimeout); !connected) return connected;
+  const SteadyTime begin = clock_.steady();
+  Status connected = connect_once(pod.ws_address, kProbeTimeout);
+  // A gateway may take clients over TLS alone.
+  const auto left = std::chrono::duration_cast<Duration>(begin + kProbeTimeout - clock_.steady());
+  if (!connected && left > Duration(0) && connect_once(pod.wss_address, left)) connected = {};
+  if (!connected) return connected;
   const auto answer = client_.send(
       {.url = "http://" + pod.metrics_address + "/healthz", .timeout = kProbeTimeout, .response_bytes_max = 4096});
   if (!answer) return answer.error();

@@ -1,6 +1,6 @@
-// Probes of pods that are out of the fleet: does the port for clients accept a TCP connection, and does the gateway say
-// over HTTP that it is well (GET /healthz)? Both over the network, as a client would come: nobody's word is taken for
-// it. Which pods are probed, and what follows, is decided in healing.h.
+// Probes of pods that are out of the fleet: does a port for clients, plain or TLS, accept a TCP connection, and does
+// the gateway say over HTTP that it is well (GET /healthz)? Both over the network, as a client would come: nobody's
+// word is taken for it. Which pods are probed, and what follows, is decided in healing.h.
 #pragma once
 
 #include <condition_variable>

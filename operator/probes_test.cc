@@ -14,6 +14,8 @@ namespace {
 using http::LoopbackConnection;
 using http::LoopbackServer;
 
+constexpr const char* kNobody = "127.0.0.1:1";
+
 std::string address_of(const LoopbackServer& server) {
   return "127.0.0.1:" + std::to_string(server.port());
 }
@@ -78,7 +80,7 @@ TEST_CASE("a probe succeeds where the port accepts and the gateway says that it 
   Health health;
   LoopbackServer clients([](LoopbackConnection&) {});
   LoopbackServer metrics([&](LoopbackConnection& connection) { health.answer(connection); });
-  const ProbePod pod{"u", address_of(clients), address_of(metrics)};
+  const ProbePod pod{"u", address_of(clients), kNobody, address_of(metrics)};
 
   CHECK(fixture.probe(pod).successes == 1);
   CHECK(fixture.probe(pod).successes == 2);
@@ -87,10 +89,12 @@ TEST_CASE("a probe succeeds where the port accepts and the gateway says that it 
   health.set(200);
   CHECK(fixture.probe(pod).successes == 1);
   // Nobody listens where clients come.
-  CHECK(fixture.probe({"u", "127.0.0.1:1", pod.metrics_address}).successes == 0);
-  CHECK(fixture.probe({"u", pod.ws_address, "127.0.0.1:1"}).successes == 0);
-  CHECK(fixture.probe({"u", "edge-abc:8080", pod.metrics_address}).successes == 0);
-  CHECK(fixture.count("ok") == 3);
+  CHECK(fixture.probe({"u", kNobody, kNobody, pod.metrics_address}).successes == 0);
+  CHECK(fixture.probe({"u", pod.ws_address, kNobody, kNobody}).successes == 0);
+  CHECK(fixture.probe({"u", "edge-abc:8080", "edge-abc:8443", pod.metrics_address}).successes == 0);
+  // TLS alone will do.
+  CHECK(fixture.probe({"u", kNobody, pod.ws_address, pod.metrics_address}).successes == 1);
+  CHECK(fixture.count("ok") == 4);
   CHECK(fixture.count("failed") == 4);
 }
 
@@ -99,7 +103,7 @@ TEST_CASE("successes are forgotten with the pod") {
   Health health;
   LoopbackServer clients([](LoopbackConnection&) {});
   LoopbackServer metrics([&](LoopbackConnection& connection) { health.answer(connection); });
-  const ProbePod a{"a", address_of(clients), address_of(metrics)};
+  const ProbePod a{"a", address_of(clients), kNobody, address_of(metrics)};
   ProbePod b = a;
   b.uid = "b";
   CHECK(fixture.probe(a).successes == 1);
@@ -120,7 +124,7 @@ TEST_CASE("a peer that accepts and says nothing fails the probe in time") {
   LoopbackServer clients([](LoopbackConnection&) {});
   LoopbackServer silent([&](LoopbackConnection&) { const std::lock_guard wait(held); });
   const SteadyTime begin = fixture.clock.steady();
-  CHECK(fixture.probe({"u", address_of(clients), address_of(silent)}).successes == 0);
+  CHECK(fixture.probe({"u", address_of(clients), kNobody, address_of(silent)}).successes == 0);
   CHECK(fixture.clock.steady() - begin < 2 * kProbeTimeout);
   held.unlock();
 }

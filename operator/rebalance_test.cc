@@ -279,12 +279,7 @@ TEST_CASE("a fleet evens out and then stays as it is") {
   };
   const Case rows[] = {
       {"two full pods, two new ones", {20'000, 20'000, 0, 0}, 0, 0, RebalanceType::kMove, 120},
-      {"one newcomer among eight",
-       {9'000, 9'000, 9'000, 9'000, 9'000, 9'000, 9'000, 0},
-       0,
-       0,
-       RebalanceType::kMove,
-       300},
+      {"one newcomer among four", {9'000, 9'000, 9'000, 0}, 0, 0, RebalanceType::kMove, 300},
       {"seven newcomers", {30'000, 0, 0, 0, 0, 0, 0, 0}, 0, 0, RebalanceType::kMove, 120},
       {"under load", {20'000, 20'000, 0, 0}, 400, 0.01, RebalanceType::kMove, 300},
       {"under heavy load", {5'000, 5'000, 0, 0}, 2'000, 0.05, RebalanceType::kMove, 300},
@@ -303,6 +298,7 @@ TEST_CASE("a fleet evens out and then stays as it is") {
     CAPTURE(world.departures());
     CHECK(world.worst() <= 0.25);
     CHECK(world.at_rest());
+    CHECK(world.departures() >= 1);
     CHECK(world.departures_of_one() <= 2);
     CHECK(world.released_per_second_max() <= budget_of(spec, spec.replicas) * 1.001);
     const int changed = world.last_change();

@@ -73,6 +73,8 @@ class Scaling {
 
   [[nodiscard]] bool may_be_taken_back(const PodView& pod) const {
     if (!pod.drain || !pod.ready || pod.failure_age || pod.finished || pod.asked_to_go) return false;
+    // One that was out of the fleet would have to prove itself first: a new one is there sooner.
+    if (pod.drain->reason == DrainReason::kOffline) return false;
     if (pod.drain->reason == DrainReason::kDelete || phase_of(pod, spec_, now_) == DrainPhase::kTimedOut) return false;
     // A pod of a former revision would have to go again: one that is nearly done goes on, and a new one is made.
     return pod.revision == seen_.revision || !pod.state || !pod.state->drain ||

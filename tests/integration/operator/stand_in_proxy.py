@@ -9,8 +9,6 @@ import threading
 import kubernetes
 from rtgw import is_ready
 
-REFRESH_S = 0.2
-
 
 class Proxy:
     """Listens on `url`, in a thread of its own."""
@@ -19,11 +17,9 @@ class Proxy:
         self._core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(kubeconfig)))
         self._namespace, self._service, self._port = namespace, service, port
         self._random = random.Random(seed)
-        self._endpoints = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server = None
-        self._refresher = None
 
     def __enter__(self):
         self._thread.start()
@@ -42,39 +38,30 @@ class Proxy:
         return f"ws://{host}:{port}/echo"
 
     def endpoints(self):
-        return list(self._endpoints)
+        selector = self._core.read_namespaced_service(self._service, self._namespace).spec.selector
+        words = ",".join(f"{label}={value}" for label, value in selector.items())
+        pods = self._core.list_namespaced_pod(self._namespace, label_selector=words).items
+        return [pod.status.pod_ip for pod in pods if is_ready(pod) and pod.metadata.deletion_timestamp is None]
 
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
 
     async def _start(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self._refresher = asyncio.create_task(self._refresh())
 
     async def _stop(self):
-        self._refresher.cancel()
         self._server.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _refresh(self):
-        while True:
-            self._endpoints = await asyncio.to_thread(self._select)
-            await asyncio.sleep(REFRESH_S)
-
-    def _select(self):
-        selector = self._core.read_namespaced_service(self._service, self._namespace).spec.selector
-        words = ",".join(f"{label}={value}" for label, value in selector.items())
-        pods = self._core.list_namespaced_pod(self._namespace, label_selector=words).items
-        return [pod.status.pod_ip for pod in pods if is_ready(pod) and pod.metadata.deletion_timestamp is None]
-
     async def _serve(self, reader, writer):
         with contextlib.suppress(OSError), contextlib.closing(writer):
-            if not self._endpoints:
+            endpoints = await asyncio.to_thread(self.endpoints)
+            if not endpoints:
                 return
-            there_reader, there_writer = await asyncio.open_connection(self._random.choice(self._endpoints), self._port)
+            there_reader, there_writer = await asyncio.open_connection(self._random.choice(endpoints), self._port)
             with contextlib.closing(there_writer):
                 await asyncio.gather(_pipe(reader, there_writer), _pipe(there_reader, writer))
 
