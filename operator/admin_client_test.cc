@@ -126,7 +126,7 @@ TEST_CASE("what a gateway may answer, and what it means") {
       {"a body cut short",
        "HTTP/1.1 200 OK\r\nContent-Length: 900\r\nConnection: close\r\n\r\n{\"connections\":{\"total\":0}}",
        ErrorCode::kUnavailable},
-      {"nothing", "", ErrorCode::kUnavailable},
+      {"nothing: it has cut the connection", "", ErrorCode::kNotFound},
   };
   Fixture fixture;
   for (const Row& row : rows) {
