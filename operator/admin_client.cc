@@ -4,6 +4,7 @@
 #include <cpprest/rawptrstream.h>
 #include <pplx/threadpool.h>
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstring>
@@ -32,34 +33,65 @@ constexpr std::size_t kAnswerBytesMax = 16u << 10;
 /// As ed25519_jwt.h and SPEC.md say.
 constexpr Duration kTokenValidity{60'000};
 
-const char* verb_name(AdminCall::Verb verb) {
-  switch (verb) {
-    case AdminCall::Verb::kState:
-      return "state";
-    case AdminCall::Verb::kDrain:
-      return "drain";
-    case AdminCall::Verb::kUndrain:
-      return "undrain";
-  }
-  return "";
+/// How a verb is said, in metrics and in HTTP.
+struct Spelling {
+  AdminCall::Verb verb;
+  const char* name;
+  const char* method;
+  const char* path;
+};
+constexpr std::array<Spelling, 6> kSpellings{{
+    {AdminCall::Verb::kState, "state", "GET", "/admin/v1/state"},
+    {AdminCall::Verb::kDrain, "drain", "PUT", "/admin/v1/drain"},
+    {AdminCall::Verb::kUndrain, "undrain", "DELETE", "/admin/v1/drain"},
+    {AdminCall::Verb::kShed, "shed", "PUT", "/admin/v1/shed"},
+    {AdminCall::Verb::kUnshed, "unshed", "DELETE", "/admin/v1/shed"},
+    {AdminCall::Verb::kNodeStatus, "node_status", "POST", "/admin/v1/node-status"},
+}};
+
+const Spelling& spelling_of(AdminCall::Verb verb) {
+  return *std::find_if(kSpellings.begin(), kSpellings.end(), [&](const Spelling& one) { return one.verb == verb; });
 }
 
 Error no_answer(const AdminCall& call, const std::string& why) {
-  return {ErrorCode::kUnavailable, std::string(verb_name(call.verb)) + " of gateway " + call.address + ": " + why};
+  return {ErrorCode::kUnavailable,
+          std::string(spelling_of(call.verb).name) + " of gateway " + call.address + ": " + why};
+}
+
+/// The body of a call; a null where it has none.
+nlohmann::json body_of(const AdminCall& call) {
+  switch (call.verb) {
+    case AdminCall::Verb::kDrain:
+      return {{"reason", call.reason},
+              {"deadline", format_rfc3339_micro(call.deadline)},
+              {"ratePerSecond", call.rate_per_second},
+              {"closeCode", call.close_code},
+              {"hintJitterMs", call.hint_jitter.count()}};
+    case AdminCall::Verb::kShed:
+      return {{"id", call.id},
+              {"count", call.count},
+              {"ratePerSecond", call.rate_per_second},
+              {"closeCode", call.close_code},
+              {"hintJitterMs", call.hint_jitter.count()}};
+    case AdminCall::Verb::kNodeStatus:
+      return {{"pod", call.peer.pod},
+              {"uid", call.peer.uid},
+              {"status", call.peer.status},
+              {"severity", call.peer.severity}};
+    case AdminCall::Verb::kState:
+    case AdminCall::Verb::kUndrain:
+    case AdminCall::Verb::kUnshed:
+      break;
+  }
+  return nullptr;
 }
 
 http_request make_request(const AdminCall& call, const std::string& token) {
-  const bool state = call.verb == AdminCall::Verb::kState;
-  const bool drain = call.verb == AdminCall::Verb::kDrain;
-  http_request request(state ? web::http::methods::GET : drain ? web::http::methods::PUT : web::http::methods::DEL);
-  request.set_request_uri(state ? "/admin/v1/state" : "/admin/v1/drain");
+  const Spelling& spelling = spelling_of(call.verb);
+  http_request request(spelling.method);
+  request.set_request_uri(spelling.path);
   request.headers().add("Authorization", "Bearer " + token);
-  if (drain) {
-    const nlohmann::json body{{"reason", call.reason},
-                              {"deadline", format_rfc3339_micro(call.deadline)},
-                              {"ratePerSecond", call.rate_per_second},
-                              {"closeCode", call.close_code},
-                              {"hintJitterMs", call.hint_jitter.count()}};
+  if (const nlohmann::json body = body_of(call); !body.is_null()) {
     const std::string text = body.dump();
     // As bytes: a body given as a string is read through a cast to a buffer of another type.
     request.set_body(std::vector<unsigned char>(text.begin(), text.end()));
@@ -77,6 +109,7 @@ std::string sentence_of(const std::string& body) {
 }
 
 Result<GatewayState> read_answer(const AdminCall& call, int status, const std::string& body) {
+  if (status == 200 && call.verb == AdminCall::Verb::kNodeStatus) return GatewayState{};
   if (status == 200) {
     Result<GatewayState> state = parse_gateway_state(body);
     if (!state) return state.error().in(call.address);
@@ -90,6 +123,13 @@ Result<GatewayState> read_answer(const AdminCall& call, int status, const std::s
     error.code = ErrorCode::kInvalid;
   }
   return error;
+}
+
+/// Nobody listens there, or who did has cut the connection. cpprestsdk says "unreachable host" where a connection is
+/// refused (http_client_asio.cpp, report_error).
+bool refused(const std::error_code& code) {
+  return code == std::errc::host_unreachable || code == std::errc::connection_refused ||
+         code == std::errc::connection_reset || code == std::errc::connection_aborted || code == std::errc::broken_pipe;
 }
 
 const char* result_name(const Result<GatewayState>& answer) {
@@ -127,7 +167,7 @@ struct AdminClient::Impl : std::enable_shared_from_this<AdminClient::Impl> {
   void count(AdminCall::Verb verb, const char* result) const {
     metrics
         .counter("sluice_operator_admin_calls_total", "Calls to the admin API of gateways.",
-                 {{"verb", verb_name(verb)}, {"result", result}})
+                 {{"verb", spelling_of(verb).name}, {"result", result}})
         .add();
   }
 };
@@ -135,10 +175,10 @@ struct AdminClient::Impl : std::enable_shared_from_this<AdminClient::Impl> {
 AdminClient::AdminClient(const Clock& clock, MetricsRegistry& metrics) : impl_(std::make_shared<Impl>(clock, metrics)) {
   static std::once_flag threads_made;
   std::call_once(threads_made, [] { crossplat::threadpool::initialize_with_threads(kThreads); });
-  for (const auto verb : {AdminCall::Verb::kState, AdminCall::Verb::kDrain, AdminCall::Verb::kUndrain}) {
-    for (const char* result : {"ok", "unavailable", "denied", "invalid"}) {
+  for (const Spelling& spelling : kSpellings) {
+    for (const char* result : {"ok", "unavailable", "not found", "denied", "invalid"}) {
       (void)metrics.counter("sluice_operator_admin_calls_total", "Calls to the admin API of gateways.",
-                            {{"verb", verb_name(verb)}, {"result", result}});
+                            {{"verb", spelling.name}, {"result", result}});
     }
   }
   impl_->watchdog = std::thread([impl = impl_.get()] { impl->watch(); });
@@ -217,6 +257,10 @@ void AdminClient::Impl::start(const std::shared_ptr<Running>& entry, const Signi
           const int status = task.get().status_code();
           const char* text = reinterpret_cast<const char*>(entry->answer.data());
           self->finish(entry, read_answer(call, status, std::string(text, strnlen(text, kAnswerBytesMax))));
+        } catch (const web::http::http_exception& e) {
+          Error error = no_answer(call, e.what());
+          if (refused(e.error_code())) error.code = ErrorCode::kNotFound;
+          self->finish(entry, std::move(error));
         } catch (const std::exception& e) {
           self->finish(entry, no_answer(call, e.what()));
         }

@@ -85,6 +85,24 @@ TEST_CASE("a call carries its method, path, body and a token for this pod alone"
 
   REQUIRE(fixture.call(call_to(server, AdminCall::Verb::kUndrain)));
   CHECK(seen.starts_with("DELETE /admin/v1/drain HTTP/1.1"));
+
+  drain.verb = AdminCall::Verb::kShed;
+  drain.id = "rebalance-7";
+  drain.count = 40;
+  REQUIRE(fixture.call(drain));
+  CHECK(seen.starts_with("PUT /admin/v1/shed HTTP/1.1"));
+  CHECK(nlohmann::json::parse(seen.substr(seen.find("\r\n\r\n") + 4)) ==
+        nlohmann::json::parse(
+            R"({"id":"rebalance-7","count":40,"ratePerSecond":66.5,"closeCode":1012,"hintJitterMs":30000})"));
+  REQUIRE(fixture.call(call_to(server, AdminCall::Verb::kUnshed)));
+  CHECK(seen.starts_with("DELETE /admin/v1/shed HTTP/1.1"));
+
+  AdminCall news = call_to(server, AdminCall::Verb::kNodeStatus);
+  news.peer = {"edge-x", "uid-x", "offline", 4};
+  REQUIRE(fixture.call(news));
+  CHECK(seen.starts_with("POST /admin/v1/node-status HTTP/1.1"));
+  CHECK(nlohmann::json::parse(seen.substr(seen.find("\r\n\r\n") + 4)) ==
+        nlohmann::json::parse(R"({"pod":"edge-x","uid":"uid-x","status":"offline","severity":4})"));
 }
 
 TEST_CASE("what a gateway may answer, and what it means") {
@@ -108,7 +126,7 @@ TEST_CASE("what a gateway may answer, and what it means") {
       {"a body cut short",
        "HTTP/1.1 200 OK\r\nContent-Length: 900\r\nConnection: close\r\n\r\n{\"connections\":{\"total\":0}}",
        ErrorCode::kUnavailable},
-      {"nothing", "", ErrorCode::kUnavailable},
+      {"nothing: it has cut the connection", "", ErrorCode::kNotFound},
   };
   Fixture fixture;
   for (const Row& row : rows) {
@@ -143,7 +161,7 @@ TEST_CASE("nobody there, a bad address and no key are errors, never zero") {
   }
   AdminCall call;
   call.address = "127.0.0.1:" + std::to_string(port);
-  CHECK(fixture.call(call).error().code == ErrorCode::kUnavailable);
+  CHECK(fixture.call(call).error().code == ErrorCode::kNotFound);
   call.address = "not an address";
   CHECK(fixture.call(call).error().code == ErrorCode::kUnavailable);
 

@@ -83,6 +83,45 @@ Announcement drain_thawed(const RewriteDrain& rewrite) {
               " at the latest"};
 }
 
+std::optional<Announcement> health_news(const SetHealth& change, const std::optional<HealthRecord>& before) {
+  const char* phase = "";
+  switch (change.news) {
+    case HealthNews::kGrows:
+    case HealthNews::kHeld:
+      return std::nullopt;
+    case HealthNews::kBack:
+      phase = "Active";
+      break;
+    case HealthNews::kKicked:
+    case HealthNews::kRejoining:
+    case HealthNews::kGray:
+    case HealthNews::kRelapsed:
+      phase = to_string(change.record->phase);
+      break;
+  }
+  const bool bad = change.news == HealthNews::kKicked || change.news == HealthNews::kRelapsed;
+  std::string note = change.pod.name + ": " + (before ? to_string(before->phase) : "Active") + " -> " + phase;
+  if (bad) {
+    note += std::string(" (") + to_string(change.record->event) + ", severity " +
+            std::to_string(change.record->severity) + ")";
+  }
+  return Announcement{bad, "NodeStatusChanged", "Heal", note + ": " + change.why};
+}
+
+Announcement rebalance_began(const std::set<std::string>& pods, const GatewaySpec& spec) {
+  std::string names;
+  for (const std::string& pod : pods) names += (names.empty() ? "" : ", ") + pod;
+  const bool moves = spec.rebalance.type == RebalanceType::kMove;
+  return {false, "RebalanceStarted", "Rebalance",
+          names + (pods.size() == 1 ? " is" : " are") + " more than " + std::to_string(spec.rebalance.skew_percent) +
+              "% above the mean: new connections go to the others" +
+              (moves ? ", and connections that understand hints move there" : "")};
+}
+
+Announcement rebalance_ended() {
+  return {false, "RebalanceCompleted", "Rebalance", "every pod takes new connections again"};
+}
+
 std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now) {
   if (!removed.record) return std::nullopt;
   const std::string pod = removed.pod.name;

@@ -24,6 +24,10 @@ std::optional<Announcement> canary_news(const CanaryDecision& decision, const Ga
 Announcement capacity_guard(const std::string& objection);
 Announcement drain_frozen(const RewriteDrain& rewrite);
 Announcement drain_thawed(const RewriteDrain& rewrite);
+/// NodeStatusChanged; nothing where a share of gray traffic only grows or holds. `before`: what was the matter so far.
+std::optional<Announcement> health_news(const SetHealth& change, const std::optional<HealthRecord>& before);
+Announcement rebalance_began(const std::set<std::string>& pods, const GatewaySpec& spec);
+Announcement rebalance_ended();
 /// DrainCompleted or DrainTimedOut; nothing where no drain ended with this deletion.
 std::optional<Announcement> drain_ended(const DeletePod& removed, WallTime now);
 /// BudgetExceeded: the deadline closes what the budget would still have spread out. Nothing where none was left.

@@ -67,4 +67,29 @@ TEST_CASE("events tell the story of a drain") {
   CHECK_FALSE(drain_ended(removed, kNow));
 }
 
+TEST_CASE("what has become of a pod is said in one sentence") {
+  const PodRef pod{"a", "uid-a", "7", "a:9901"};
+  const HealthRecord out{.event = HealthEvent::kConnectionLost, .severity = 5, .phase = HealthPhase::kOffline};
+  HealthRecord pending = out;
+  pending.phase = HealthPhase::kPendingRejoin;
+  const auto kicked = health_news({pod, out, HealthNews::kKicked, "its container keeps ending"}, std::nullopt);
+  REQUIRE(kicked);
+  CHECK(kicked->warning);
+  CHECK(kicked->reason == "NodeStatusChanged");
+  CHECK(kicked->note == "a: Active -> Offline (ConnectionLost, severity 5): its container keeps ending");
+  CHECK(health_news({pod, pending, HealthNews::kRejoining, "3 probes"}, out)->note ==
+        "a: Offline -> PendingRejoin: 3 probes");
+  CHECK(health_news({pod, out, HealthNews::kRelapsed, "no answer"}, pending)->note ==
+        "a: PendingRejoin -> Offline (ConnectionLost, severity 5): no answer");
+  const auto back = health_news({pod, std::nullopt, HealthNews::kBack, "it held"}, pending);
+  CHECK(back->note == "a: PendingRejoin -> Active: it held");
+  CHECK_FALSE(back->warning);
+  CHECK_FALSE(health_news({pod, pending, HealthNews::kGrows, ""}, pending));
+  GatewaySpec spec;
+  CHECK(
+      rebalance_began({"a", "b"}, spec).note ==
+      "a, b are more than 25% above the mean: new connections go to the others, and connections that understand hints "
+      "move there");
+}
+
 }  // namespace sluice::op

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "common/base/log.h"
+#include "operator/apply_parts.h"
 #include "operator/eviction.h"
 #include "operator/limits.h"
 #include "operator/names.h"
@@ -30,23 +31,6 @@ Histogram drain_seconds(MetricsRegistry& metrics, DrainReason reason) {
 Counter connections_moved(MetricsRegistry& metrics, DrainReason reason) {
   return metrics.counter(kMovedMetric, "Connections that left before their pod's deadline.",
                          {{"reason", to_string(reason)}});
-}
-
-/// Keeps the first failure; the others are logged by whoever met them.
-void note(Applied& applied, const Status& status) {
-  if (!status && applied.status) applied.status = status;
-}
-
-void wake(Applied& applied, Duration after) {
-  applied.wake_after = applied.wake_after ? std::min(*applied.wake_after, after) : after;
-}
-
-AdminCall call_to(const PodRef& pod, AdminCall::Verb verb) {
-  AdminCall call;
-  call.verb = verb;
-  call.uid = pod.uid;
-  call.address = pod.address;
-  return call;
 }
 
 /// Whether a write may have happened though it failed. A conflict may be our own doing: the client repeats what the
@@ -82,6 +66,7 @@ Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& 
 }
 
 Applier::Applier(Parts parts) : parts_(std::move(parts)) {
+  make_health_metrics();
   for (const auto reason : kDrainReasons) {
     (void)parts_.metrics.counter(kStartedMetric, "Drains begun.", {{"reason", to_string(reason)}});
     (void)drain_seconds(parts_.metrics, reason);
@@ -98,11 +83,14 @@ Applied Applier::apply(const Basis& basis, const Plan& plan) {
   remove_pods(basis, plan.remove, applied);
   cancel_drains(basis, plan.cancel, applied);
   start_drains(basis, plan.start, applied);
+  set_health(basis, plan.health, applied);
   relabel(basis, plan.relabel, applied);
   rewrite_drains(basis, plan.rewrite, applied);
   record_rates(basis, plan.record_rates, applied);
   give_orders(basis, plan.orders, applied);
   undrain(plan.undrain, applied);
+  shed(basis, plan.sheds, applied);
+  unshed(plan.unshed, applied);
   if (plan.canary.drop_promotion) drop_promotion(basis, applied);
   create_pods(basis, plan.create, applied);
   if (plan.remove_finalizer) remove_finalizer(basis, applied);
@@ -244,8 +232,9 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
 /// could lose.
 void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied) {
   for (const StartDrain& start : starts) {
-    const Status written = patch_pod(basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
-                                     {{kDrainAnnotation, encode_drain_record(start.record)}}, applied.unsure);
+    const Status written = patch_pod(
+        basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
+        {{kDrainAnnotation, encode_drain_record(start.record)}, {kHealthAnnotation, nullptr}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain started", {{"gateway", basis.key},
@@ -265,8 +254,11 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
                               {"state", one.state},
                               {"traffic", one.traffic},
                               {"why", one.why}});
+    Json annotations;
+    if (one.state != "draining") annotations[kRateAnnotation] = nullptr;
+    if (one.state == "active") annotations[kHealthAnnotation] = nullptr;
     note(applied, patch_pod(basis, one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
-                            one.state == "draining" ? Json() : Json{{kRateAnnotation, nullptr}}, applied.unsure));
+                            std::move(annotations), applied.unsure));
   }
 }
 
@@ -348,7 +340,7 @@ std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vecto
       continue;
     }
     log_warn("a gateway did not take a call", {{"uid", calls[i].uid}, {"error", answers[i].error().message}});
-    parts_.states.failed(calls[i].uid, parts_.clock.steady(), calls[i].rate_per_second);
+    parts_.states.failed(calls[i].uid, parts_.clock.steady(), calls[i].rate_per_second, answers[i].error().code);
     states.emplace_back(std::nullopt);
   }
   return states;

@@ -42,6 +42,7 @@ struct Applied {
   std::set<std::string> taken_names;   ///< Pod names that turned out to be somebody else's.
   std::set<std::string> unsure;        ///< Names of pods that were written to, nobody knows whether with success.
   std::optional<Duration> wake_after;  ///< Something was answered that the next plan should see.
+  std::vector<AdminCall::Peer> peers;  ///< What the fleet should hear of its pods.
   bool reversed = false;               ///< A drain was taken back.
   bool gone = false;                   ///< The finalizer is removed: there is nothing left to write to.
 };
@@ -76,6 +77,10 @@ class Applier {
   void cancel_drains(const Basis& basis, const std::vector<CancelDrain>& cancels, Applied& applied);
   void start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied);
   void relabel(const Basis& basis, const std::vector<Relabel>& relabels, Applied& applied);
+  void make_health_metrics() const;
+  void set_health(const Basis& basis, const std::vector<SetHealth>& changes, Applied& applied);
+  void shed(const Basis& basis, const std::vector<ShedOrder>& orders, Applied& applied);
+  void unshed(const std::vector<PodRef>& pods, Applied& applied);
   void rewrite_drains(const Basis& basis, const std::vector<RewriteDrain>& rewrites, Applied& applied);
   void record_rates(const Basis& basis, const std::vector<RecordRate>& records, Applied& applied);
   void give_orders(const Basis& basis, const std::vector<DrainOrder>& orders, Applied& applied);

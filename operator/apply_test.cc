@@ -252,4 +252,37 @@ TEST_CASE("what is taken back loses its decision and its rate, once its gateway 
   CHECK(silent.api.requests().empty());
 }
 
+TEST_CASE("what is the matter with a pod, and its labels, are one conditional write") {
+  const HealthRecord record{.severity = 4, .since = kNow, .phase = HealthPhase::kOffline, .phase_since = kNow};
+  Fixture fixture({answer(200, draining_pod("8"))});
+  fixture.seen.pods.push_back({.name = "a", .uid = "uid-a"});
+  Plan plan;
+  plan.health.push_back({fixture.pod, record, HealthNews::kKicked, "no answer for 12s"});
+  const Applied applied = fixture.apply(plan);
+  REQUIRE(applied.status);
+  CHECK(fixture.api.asked(0).starts_with("PATCH /api/v1/namespaces/live/pods/a"));
+  const Json patch = Json::parse(fixture.api.body(0));
+  CHECK(patch["metadata"]["resourceVersion"] == "7");
+  CHECK(patch["metadata"]["labels"] == Json{{kStateLabel, "offline"}, {kTrafficLabel, "off"}});
+  CHECK(decode_health_record(patch["metadata"]["annotations"][kHealthAnnotation].get<std::string>()) == record);
+  REQUIRE(applied.peers.size() == 1);
+  CHECK(applied.peers[0].pod == "a");
+  CHECK(applied.peers[0].status == "offline");
+  CHECK(applied.peers[0].severity == 4);
+  CHECK(fixture.metrics
+            .counter("sluice_operator_kicks_total", "Pods put out of the fleet, relapses included.",
+                     {{"event", "HeartbeatTimeout"}})
+            .value() == 1);
+}
+
+TEST_CASE("a pod whose write has failed is not told of") {
+  Fixture fixture({answer(409, "{}"), answer(200, draining_pod("8"))});
+  fixture.seen.pods.push_back({.name = "a", .uid = "uid-a"});
+  Plan plan;
+  plan.health.push_back({fixture.pod, std::nullopt, HealthNews::kBack, "it held"});
+  const Applied applied = fixture.apply(plan);
+  CHECK_FALSE(applied.status);
+  CHECK(applied.peers.empty());
+}
+
 }  // namespace sluice::op

@@ -91,6 +91,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       clock_(clock),
       options_(std::move(options)),
       metrics_(std::make_unique<Metrics>(metrics, options_.workers)),
+      fleet_metrics_(metrics),
       queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
       event_latency_(clock, metrics),
       pod_writes_(clock),
@@ -98,6 +99,8 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
       evictions_(client, caches, clock, [this](const std::string& ns, const std::string& pod) { evicted(ns, pod); }),
+      prober_(clock, metrics, [this](const std::string& key) { queue_.add(key); }),
+      broadcaster_(admin, metrics),
       children_(client, caches, clock),
       history_(client, caches, clock),
       template_check_(client, clock),
@@ -159,12 +162,15 @@ void Controller::stop() {
   workers_.clear();
   poller_.stop();
   evictions_.stop();
+  prober_.stop();
+  broadcaster_.stop();
 }
 
 void Controller::run() {
   if (!prepare()) return;
   poller_.start();
   event_latency_.restart();
+  prober_.start();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
   // For as long as it leads: an API server that is upgraded may have Evictions later.
@@ -268,8 +274,8 @@ void Controller::evicted(const std::string& ns, const std::string& pod) {
   if (object) queue_.add(key_of_owner(*object));
 }
 
-/// A gateway has answered or failed. Draining pods and candidates decide something, and a canary's pods may fail a
-/// gate; counts of the others only wait for the status.
+/// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something, and a
+/// canary's pods may fail a gate; counts of the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
   if (target.urgency == PollUrgency::kCanary) {
     queue_.add_after(target.key, kPollCanary);
@@ -370,6 +376,7 @@ Controller::Templates Controller::templates_of(const std::string& key, const Jso
 Problem Controller::carry_out(const Basis& basis, const Plan& plan, Outcome& outcome) {
   const Applied applied = applier_.apply(basis, plan);
   remember(basis.key, basis.seen, plan, applied);
+  heal(basis, plan, applied);
   drain_news_.tell(basis, plan, clock_.wall());
   keep(outcome.status, applied.status);
   outcome.requeue_after = sooner(outcome.requeue_after, sooner(plan.wake_after, applied.wake_after));
@@ -426,6 +433,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
     if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(key, uids);
+  prober_.set_pods(key, uids);
   Observed seen = observe({.gateway = gateway,
                            .pods = pods,
                            .heard = [this](const std::string& uid) { return states_.get(uid); },
@@ -443,7 +451,11 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .orphaned = !notes.orphaned_uid.empty() && notes.orphaned_uid == kube::uid_of(gateway),
                            .unsure = !notes.unsure.empty(),
                            .creates_held = notes.creates_held,
-                           .reversed_ago = notes.reversed_ago},
+                           .reversed_ago = notes.reversed_ago,
+                           .polls = poller_.tally(),
+                           .probed = [this](const std::string& uid) { return prober_.of(uid); },
+                           .rebalancing_for = notes.rebalancing_for,
+                           .rebalanced_ago = notes.rebalanced_ago},
                           now);
   seen.samples = sum_samples(seen.pods, seen.canary, seen.former_revision, notes.baseline);
   const GatewaySpec spec = parse_spec(gateway);
@@ -493,6 +505,7 @@ void Controller::poll_for(const std::string& key, const GatewaySpec& spec, const
     if (pod.finished || (pod.terminating && !goes) || pod.address.empty()) continue;
     if (pod.container != ContainerState::kRunning) continue;
     PollTarget target{.uid = pod.uid, .address = pod.address, .key = key, .urgency = PollUrgency::kOther};
+    if (plan.watched.contains(pod.uid)) target.urgency = PollUrgency::kWatched;
     const auto& wanted = plan.states_wanted;
     if (judged && pod.revision == seen.revision) target.urgency = PollUrgency::kCanary;
     if (std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end()) target.urgency = PollUrgency::kCandidate;
@@ -500,11 +513,15 @@ void Controller::poll_for(const std::string& key, const GatewaySpec& spec, const
     targets.push_back(std::move(target));
   }
   poller_.set_targets(key, targets);
+  fleet_metrics_.note_offline(key, static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(),
+                                                                  [](const PodView& pod) { return pod.offline(); })));
 }
 
 void Controller::forget(const std::string& key) {
   poller_.set_targets(key, {});
   states_.set_pods(key, {});
+  prober_.set_pods(key, {});
+  fleet_metrics_.note_offline(key, 0);
   pod_writes_.forget(key);
   children_.forget(key);
   history_.forget(key);

@@ -21,14 +21,17 @@
 #include "common/kube/work_queue.h"
 #include "operator/admin_client.h"
 #include "operator/apply.h"
+#include "operator/broadcast.h"
 #include "operator/budget_metrics.h"
 #include "operator/caches.h"
 #include "operator/children.h"
 #include "operator/drain_news.h"
 #include "operator/event_latency.h"
 #include "operator/eviction_watch.h"
+#include "operator/fleet_metrics.h"
 #include "operator/history.h"
 #include "operator/memory.h"
+#include "operator/probes.h"
 #include "operator/state_poller.h"
 #include "operator/state_store.h"
 #include "operator/status_writer.h"
@@ -95,6 +98,7 @@ class Controller {
   [[nodiscard]] std::optional<NodeView> node_named(const std::string& name) const;
   void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
+  void heal(const Basis& basis, const Plan& plan, const Applied& applied);
   void tell_rollout(const kube::Json& gateway, const kube::Json& status, const Plan& plan, const GatewaySpec& spec);
   void poll_for(const std::string& key, const GatewaySpec& spec, const Observed& seen, const Plan& plan);
   void forget(const std::string& key);
@@ -107,6 +111,7 @@ class Controller {
   const Clock& clock_;
   const Options options_;
   std::unique_ptr<Metrics> metrics_;
+  FleetMetrics fleet_metrics_;
 
   kube::WorkQueue queue_;
   EventLatency event_latency_;
@@ -116,6 +121,8 @@ class Controller {
   Memory memory_;
   StatePoller poller_;
   EvictionWatch evictions_;
+  Prober prober_;
+  Broadcaster broadcaster_;
   Children children_;
   History history_;
   TemplateCheck template_check_;

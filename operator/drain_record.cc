@@ -16,11 +16,12 @@ using Json = nlohmann::json;
 /// Connections/s; above whatever the schema lets a budget be.
 constexpr double kRateUnknown = 1e9;
 
-constexpr std::array<std::pair<std::string_view, DrainReason>, 6> kReasons{{{"ScaleDown", DrainReason::kScaleDown},
+constexpr std::array<std::pair<std::string_view, DrainReason>, 7> kReasons{{{"ScaleDown", DrainReason::kScaleDown},
                                                                             {"Rollout", DrainReason::kRollout},
                                                                             {"NodeDrain", DrainReason::kNodeDrain},
                                                                             {"Eviction", DrainReason::kEviction},
                                                                             {"Requested", DrainReason::kRequested},
+                                                                            {"Offline", DrainReason::kOffline},
                                                                             {"Delete", DrainReason::kDelete}}};
 
 std::string text_in(const Json& object, const char* field) {

@@ -23,13 +23,15 @@ enum class DrainReason {
   kNodeDrain,  ///< Its node is cordoned, or an autoscaler is about to remove it.
   kEviction,   ///< The eviction API asks for it (lifecycle.k8s.io).
   kRequested,  ///< spec.scaleDown.podsToDrain names it.
+  kOffline,    ///< It has been out of the fleet for spec.healing.replaceAfter.
   kDelete,     ///< The whole gateway goes; never taken back.
 };
 /// The word of a drain that nobody here has decided: its pod is being deleted. It stands in no record.
 inline constexpr const char* kTerminatingReason = "Terminating";
 
 inline constexpr std::array kDrainReasons{DrainReason::kScaleDown, DrainReason::kRollout,   DrainReason::kNodeDrain,
-                                          DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kDelete};
+                                          DrainReason::kEviction,  DrainReason::kRequested, DrainReason::kOffline,
+                                          DrainReason::kDelete};
 
 const char* to_string(DrainReason reason);
 std::optional<DrainReason> parse_drain_reason(std::string_view text);

@@ -17,6 +17,8 @@ inline constexpr Duration kPollSpacing{1000 / kPollsPerSecondMax};
 inline constexpr Duration kPollDraining{500};
 inline constexpr Duration kPollCandidate{100};
 inline constexpr Duration kPollCanary{1'000};
+/// Once a pod does not answer, or is on its way back into the fleet, or is being relieved of connections.
+inline constexpr Duration kPollWatched{1'000};
 inline constexpr Duration kPollOther{5'000};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};
@@ -52,6 +54,33 @@ inline constexpr std::int64_t kNearlyDone = 10;
 /// The cache normally shows our own write within milliseconds; after this long it is believed over our memory.
 inline constexpr Duration kOwnWriteMemory{300'000};
 
+/// Pods of one RealtimeGateway that are asked for their states more often because something may be the matter.
+inline constexpr int kWatchedMax = 16;
+/// So many missed polls are worth severity 2.
+inline constexpr int kMissedPolls = 3;
+/// A pod that is out is probed no more often, and a probe takes no longer.
+inline constexpr Duration kProbeEvery{2'000};
+inline constexpr Duration kProbeTimeout{2'000};
+/// Probes under way at once, and those that wait; a probe beyond them is made another time.
+inline constexpr int kProbesInParallelMax = 4;
+inline constexpr std::size_t kProbesWaitingMax = 64;
+/// An interval of gray traffic is a quarter of healing.observe, within these bounds.
+inline constexpr Duration kGrayIntervalMin{1'000};
+inline constexpr Duration kGrayIntervalMax{30'000};
+/// Gray traffic grows while no more of an interval's handshakes fail.
+inline constexpr int kGrayFailuresPercentMax = 1;
+/// What gateways are told of their peers: calls under way at once, and those that wait; more are dropped.
+inline constexpr int kBroadcastsInParallelMax = 8;
+inline constexpr std::size_t kBroadcastsWaitingMax = 65'536;
+/// `status.offline` lists so many at most; the schema says the same.
+inline constexpr std::size_t kStatusOfflineMax = 16;
+
+/// A rebalance begins by states no older than this, and not so soon after the last one.
+inline constexpr Duration kRebalanceFresh{15'000};
+inline constexpr Duration kRebalanceHold{30'000};
+/// An excess below this part of what a pod carries is not worth a move.
+inline constexpr int kRebalanceExcessPercent = 1;
+
 /// Connection counts in the status change no sooner than this after the last write.
 inline constexpr Duration kStatusCountsEvery{5'000};
 /// `status.drains` lists so many at most; the schema says the same.
@@ -76,6 +105,8 @@ static_assert(kPollSpacing * 2 * kVictimCandidatesMax < kStateFresh,
               "is a draining pod's");
 static_assert(kStateFresh + kAdminTimeout < kCandidateTurnMax, "a turn is long enough for candidates that hang");
 static_assert(kOtherPollsMax > 0, "candidates never take up all calls");
+static_assert(kPollWatched < kStateFresh, "what is watched has a state to decide by");
+static_assert(kBroadcastsInParallelMax < kAdminCallsMax / 4, "news of peers leave room for drains");
 static_assert(kPollDraining < kStateFresh, "a draining pod's zero is seen while it is fresh");
 
 }  // namespace sluice::op

@@ -19,6 +19,12 @@ Memory::Notes Memory::of(const std::string& key) const {
   if (entry.choosing_since) notes.choosing_for = std::chrono::duration_cast<Duration>(now - *entry.choosing_since);
   if (entry.reversed_at) notes.reversed_ago = std::chrono::duration_cast<Duration>(now - *entry.reversed_at);
   notes.progress_age = std::chrono::duration_cast<Duration>(now - entry.progress_from);
+  if (!entry.rebalanced.empty()) {
+    notes.rebalancing_for = std::chrono::duration_cast<Duration>(now - entry.rebalance_grew_at);
+  }
+  if (entry.rebalance_ended_at) {
+    notes.rebalanced_ago = std::chrono::duration_cast<Duration>(now - *entry.rebalance_ended_at);
+  }
   notes.creates_held = std::max(Duration(0), std::chrono::ceil<Duration>(entry.creates_from - now));
   return notes;
 }
@@ -93,6 +99,17 @@ void Memory::note_reversed(const std::string& key) {
   entries_[key].reversed_at = clock_.steady();
 }
 
+int Memory::note_rebalanced(const std::string& key, const std::set<std::string>& uids) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[key];
+  const bool before = !entry.rebalanced.empty();
+  const bool grew = !std::includes(entry.rebalanced.begin(), entry.rebalanced.end(), uids.begin(), uids.end());
+  if (grew) entry.rebalance_grew_at = clock_.steady();
+  if (before && uids.empty()) entry.rebalance_ended_at = clock_.steady();
+  entry.rebalanced = uids;
+  return static_cast<int>(!uids.empty()) - static_cast<int>(before);
+}
+
 void Memory::note_baseline(const std::string& key, CanaryBaseline baseline) {
   const std::lock_guard lock(mutex_);
   entries_[key].notes.baseline = std::move(baseline);
@@ -118,6 +135,14 @@ bool Memory::is_new_objection(const std::string& key, const std::string& objecti
   bool& told = entries_[key].objection_told;
   const bool news = !told && !objection.empty();
   told = !objection.empty();
+  return news;
+}
+
+bool Memory::is_new_hold(const std::string& key, const std::string& hold) {
+  const std::lock_guard lock(mutex_);
+  bool& told = entries_[key].hold_told;
+  const bool news = !told && !hold.empty();
+  told = !hold.empty();
   return news;
 }
 

@@ -32,7 +32,9 @@ class Memory {
     std::optional<Duration> reversed_ago;  ///< Since a drain was taken back.
     CanaryBaseline baseline;
     ProgressMark progress;
-    Duration progress_age{0};  ///< Since the progress clock began.
+    Duration progress_age{0};                 ///< Since the progress clock began.
+    std::optional<Duration> rebalancing_for;  ///< As model.h's Observed says; so does the next.
+    std::optional<Duration> rebalanced_ago;
   };
   [[nodiscard]] Notes of(const std::string& key) const;
 
@@ -56,6 +58,9 @@ class Memory {
 
   /// A drain was taken back.
   void note_reversed(const std::string& key);
+  /// These pods (UIDs) are out of the endpoints for a rebalance now. Answers 1 where that has just begun, -1 where it
+  /// has just ended.
+  int note_rebalanced(const std::string& key, const std::set<std::string>& uids);
   void note_baseline(const std::string& key, CanaryBaseline baseline);
   void note_progress(const std::string& key, const ProgressDecision& decision);
 
@@ -63,6 +68,8 @@ class Memory {
   [[nodiscard]] bool is_news(const std::string& key, const Problem& problem);
   /// The same for what keeps drains from beginning (capacity_guard.h): only that it begins is news, not its figures.
   [[nodiscard]] bool is_new_objection(const std::string& key, const std::string& objection);
+  /// And for what keeps a pod in the fleet that should be out.
+  [[nodiscard]] bool is_new_hold(const std::string& key, const std::string& hold);
   /// Whether a foreign pod is seen for the first time.
   [[nodiscard]] bool is_new_stranger(const std::string& uid);
 
@@ -81,6 +88,10 @@ class Memory {
     SteadyTime creates_from{};
     Problem told;
     bool objection_told = false;
+    bool hold_told = false;
+    std::set<std::string> rebalanced;
+    SteadyTime rebalance_grew_at{};
+    std::optional<SteadyTime> rebalance_ended_at;
   };
 
   const Clock& clock_;

@@ -104,4 +104,28 @@ TEST_CASE("news are told once, and forgotten with their gateway") {
   CHECK(memory.of("live/edge").orphaned_uid.empty());
 }
 
+TEST_CASE("a rebalance counts from the last pod that left, and from its end") {
+  ManualClock clock;
+  Memory memory(clock);
+  CHECK(memory.note_rebalanced("k", {}) == 0);
+  CHECK_FALSE(memory.of("k").rebalancing_for);
+  CHECK(memory.note_rebalanced("k", {"a"}) == 1);
+  clock.advance(5s);
+  CHECK(memory.of("k").rebalancing_for == 5s);
+  CHECK(memory.note_rebalanced("k", {"a", "b"}) == 0);
+  clock.advance(3s);
+  CHECK(memory.note_rebalanced("k", {"b"}) == 0);
+  CHECK(memory.of("k").rebalancing_for == 3s);
+  CHECK_FALSE(memory.of("k").rebalanced_ago);
+  CHECK(memory.note_rebalanced("k", {}) == -1);
+  clock.advance(7s);
+  CHECK_FALSE(memory.of("k").rebalancing_for);
+  CHECK(memory.of("k").rebalanced_ago == 7s);
+  // What holds kicks back is told when it begins.
+  CHECK(memory.is_new_hold("k", "a stays"));
+  CHECK_FALSE(memory.is_new_hold("k", "a stays, still"));
+  CHECK_FALSE(memory.is_new_hold("k", ""));
+  CHECK(memory.is_new_hold("k", "a stays"));
+}
+
 }  // namespace sluice::op

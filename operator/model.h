@@ -12,6 +12,7 @@
 #include "operator/canary.h"
 #include "operator/drain_record.h"
 #include "operator/gateway_state.h"
+#include "operator/health_record.h"
 #include "operator/progress.h"
 
 namespace sluice::op {
@@ -31,16 +32,21 @@ struct PodView {
   std::string revision;  ///< Label sluice.dev/revision.
   std::string state_label = "active";
   std::string traffic_label = "on";
-  std::string address;      ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
-  std::string node;         ///< Where it runs; empty until it is scheduled.
-  std::string domain;       ///< The zone of that node, or the node itself where it names no zone.
-  bool node_known = false;  ///< That node was read: that it does not go is certain then.
+  std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
+  std::string wss_address;      ///< "10.0.0.7:8443", likewise.
+  std::string metrics_address;  ///< "10.0.0.7:9902"; empty likewise.
+  std::string node;             ///< Where it runs; empty until it is scheduled.
+  std::string domain;           ///< The zone of that node, or the node itself where it names no zone.
+  bool node_known = false;      ///< That node was read: that it does not go is certain then.
   WallTime created{};
 
   ContainerState container = ContainerState::kRunning;
   std::string waits_for;  ///< Why it does not run, in the kubelet's word ("ImagePullBackOff"); empty where it does.
   bool ready = false;
   WallTime ready_since{};    ///< Only where ready.
+  bool node_ready = true;    ///< What is known of the node says that its kubelet is alive.
+  bool backing_off = false;  ///< The container keeps ending: the kubelet waits before it starts it again.
   bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
   WallTime killed_at{};      ///< Only where terminating: its grace period is over then.
   Duration grace{0};         ///< Of that, as the deletion asked for it.
@@ -67,7 +73,20 @@ struct PodView {
   double rate_possible = 0;
   std::optional<DrainTerms> ordered;  ///< In the last drain order that it answered to this process.
 
+  bool health_annotated = false;        ///< The annotation is there, readable or not.
+  std::optional<HealthRecord> health;   ///< The annotation, where it can be read.
+  int failures = 0;                     ///< Calls that had no answer, in a row.
+  std::optional<Duration> failing_for;  ///< Since the first of them.
+  bool refused = false;                 ///< The last of them was refused or cut: somebody was there to do that.
+  int probe_successes = 0;              ///< In a row, up to the last one.
+  std::optional<Duration> probed_ago;   ///< Since the last probe began.
+
   [[nodiscard]] bool draining() const { return drain_annotated; }
+  /// Out of the fleet, without traffic. A drain takes precedence.
+  [[nodiscard]] bool offline() const {
+    return health && health->phase != HealthPhase::kGrayTraffic && !drain_annotated;
+  }
+  [[nodiscard]] bool gray() const { return health && health->phase == HealthPhase::kGrayTraffic && !drain_annotated; }
   /// It has neither answered this process nor failed to: it is about to be asked for the first time.
   [[nodiscard]] bool unheard() const { return !state && !failure_age && !address.empty(); }
   [[nodiscard]] bool state_fresh(Duration at_most) const { return state && state_age <= at_most; }
@@ -96,10 +115,15 @@ struct Observed {
   Duration creates_held{0};      ///< No pod is made before it has passed, since the last one was refused.
   /// Since victims are being asked for their states; a choice is made by answers of that time. Zero: not yet.
   Duration choosing_for{0};
-  double throttle = 1;                   ///< Part of the reconnect budget that the receivers can take (budget.h).
-  bool evictions_known = false;          ///< Evictions (eviction.h) are watched: that nobody asks for one is certain.
-  std::optional<Duration> reversed_ago;  ///< Since a drain was taken back the last time, as far as known.
-  std::set<std::string> taken_names;     ///< Pod names that others have taken in this namespace, as far as known.
+  double throttle = 1;           ///< Part of the reconnect budget that the receivers can take (budget.h).
+  bool evictions_known = false;  ///< Evictions (eviction.h) are watched: that nobody asks for one is certain.
+  int polled = 0;                ///< Gateways of all RealtimeGateways that are polled and have answered or failed to.
+  int polls_failing = 0;         ///< Those of them whose last poll had no answer.
+  /// Since a pod left the endpoints for a rebalance, as far as known; unset where none is out.
+  std::optional<Duration> rebalancing_for;
+  std::optional<Duration> rebalanced_ago;  ///< Since the last rebalance ended, as far as known.
+  std::optional<Duration> reversed_ago;    ///< Since a drain was taken back the last time, as far as known.
+  std::set<std::string> taken_names;       ///< Pod names that others have taken in this namespace, as far as known.
 };
 
 /// What a write needs to hit this very pod and no other.

@@ -20,12 +20,15 @@ inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
 inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
 /// On a pod, by whoever knows better than its gateway: what moving one of its connections costs, a number >= 0.
 inline constexpr const char* kSessionCostAnnotation = "sluice.dev/session-cost";
+inline constexpr const char* kHealthAnnotation = "sluice.dev/health";
 /// On the RealtimeGateway: "<updateRevision>/<step>", counted from 1. The step is passed whatever its gates say.
 inline constexpr const char* kPromoteAnnotation = "sluice.dev/promote";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";
 inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";
 
+inline constexpr int kWebSocketPort = 8080;
+inline constexpr int kWebSocketTlsPort = 8443;
 inline constexpr int kAdminPort = 9901;
 inline constexpr int kMetricsPort = 9902;
 

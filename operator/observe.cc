@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/base/duration_text.h"
+#include "operator/healing.h"
 #include "operator/names.h"
 #include "operator/spec.h"
 
@@ -34,6 +35,9 @@ const Json& entry_named(const Json& list, std::string_view key, std::string_view
 constexpr const char* kOrphanFinalizer = "orphan";
 constexpr const char* kForegroundFinalizer = "foregroundDeletion";
 
+/// Source: k8s.io/kubernetes, pkg/kubelet/images and kuberuntime, ErrCrashLoopBackOff.
+constexpr const char* kBackOff = "CrashLoopBackOff";
+
 /// In doubt a container runs: only what surely holds no connection may be taken for empty.
 ContainerState container_state(const Json& pod) {
   const bool pending = kube::text_at(pod, "/status/phase", "Pending") == "Pending";
@@ -54,12 +58,13 @@ std::string waits_for(const Json& pod) {
   return kube::text_at(status, "/state/waiting/reason");
 }
 
-std::string admin_address(const Json& pod) {
+/// Where the gateway container's port of that name is reached; empty until the pod has an address.
+std::string address_of(const Json& pod, const char* name, int otherwise) {
   const std::string ip = kube::text_at(pod, "/status/podIP");
   if (ip.empty()) return {};
   const Json& container = entry_named(kube::at_pointer(pod, "/spec/containers"), "name", kContainerName);
-  const Json& port = entry_named(kube::at_pointer(container, "/ports"), "name", "admin");
-  const auto number = kube::integer_at(port, "/containerPort", kAdminPort);
+  const Json& port = entry_named(kube::at_pointer(container, "/ports"), "name", name);
+  const auto number = kube::integer_at(port, "/containerPort", otherwise);
   const bool v6 = ip.find(':') != std::string::npos;
   return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(number);
 }
@@ -104,7 +109,8 @@ void slim_pod(Json& pod) {
     keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
                          "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"});
     if (metadata.contains("annotations"))
-      keep_only(metadata["annotations"], {kDrainAnnotation, kRateAnnotation, kSessionCostAnnotation});
+      keep_only(metadata["annotations"],
+                {kDrainAnnotation, kRateAnnotation, kSessionCostAnnotation, kHealthAnnotation});
   }
   if (pod.contains("spec")) {
     keep_only(pod["spec"], {"nodeName", "containers"});
@@ -155,11 +161,15 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.revision = kube::label_of(pod, kRevisionLabel);
   view.state_label = kube::label_of(pod, kStateLabel);
   view.traffic_label = kube::label_of(pod, kTrafficLabel);
-  view.address = admin_address(pod);
+  view.address = address_of(pod, "admin", kAdminPort);
+  view.ws_address = address_of(pod, "ws", kWebSocketPort);
+  view.wss_address = address_of(pod, "wss", kWebSocketTlsPort);
+  view.metrics_address = address_of(pod, "metrics", kMetricsPort);
   view.node = kube::text_at(pod, "/spec/nodeName");
   view.created = time_at(pod, "/metadata/creationTimestamp");
   view.container = container_state(pod);
   view.waits_for = waits_for(pod);
+  view.backing_off = view.waits_for == kBackOff;
   view.ready = kube::text_at(ready, "/status") == "True";
   view.ready_since = time_at(ready, "/lastTransitionTime");
   view.terminating = kube::is_deleting(pod);
@@ -168,6 +178,8 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.finished = phase == "Failed" || phase == "Succeeded";
   view.drain_annotated = annotations.is_object() && annotations.contains(kDrainAnnotation);
   view.drain = decode_drain_record(drain);
+  view.health_annotated = annotations.is_object() && annotations.contains(kHealthAnnotation);
+  view.health = decode_health_record(kube::annotation_of(pod, kHealthAnnotation));
 
   if (annotations.is_object() && annotations.contains(kSessionCostAnnotation)) {
     view.session_cost = parse_session_cost(kube::annotation_of(pod, kSessionCostAnnotation));
@@ -183,6 +195,12 @@ PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
   view.rate_recorded = decode_drain_rate(kube::annotation_of(pod, kRateAnnotation));
   view.rate_possible = heard.state ? heard.rate_possible : std::max(heard.rate_possible, view.rate_recorded);
   view.ordered = heard.ordered;
+  // A gateway that does not say how fast it sheds may do so as fast as it was allowed to.
+  const bool sheds = heard.state && heard.state->shed && heard.state->shed->remaining > 0;
+  if (sheds && heard.state->shed->rate == 0) view.rate_possible = std::max(view.rate_possible, view.rate_recorded);
+  view.failures = heard.failures;
+  if (heard.failing_since) view.failing_for = age_of(*heard.failing_since);
+  view.refused = heard.refused;
   return view;
 }
 
@@ -204,10 +222,11 @@ CanaryProgress read_progress(const Json& gateway) {
 /// Its node goes: that is where it was, whoever else asks for it. A pod that was made for a node that went already is
 /// left alone: the next one would land there too.
 std::optional<DrainReason> asked_to_go(const PodView& pod, const std::optional<NodeView>& node, const Sources& sources,
-                                       const std::set<std::string>& requested) {
+                                       const GatewaySpec& spec, WallTime now) {
   if (node && node->going && (!node->going_since || pod.created <= *node->going_since)) return DrainReason::kNodeDrain;
   if (sources.asked_to_evict.contains(pod.uid)) return DrainReason::kEviction;
-  if (requested.contains(pod.name)) return DrainReason::kRequested;
+  if (spec.scale_down.pods_to_drain.contains(pod.name)) return DrainReason::kRequested;
+  if (past_saving(pod, spec, now)) return DrainReason::kOffline;
   return std::nullopt;
 }
 
@@ -239,15 +258,25 @@ Observed observe(const Sources& sources, Now now) {
   seen.creates_held = sources.creates_held;
   seen.reversed_ago = sources.reversed_ago;
   seen.evictions_known = sources.evictions_known;
+  seen.polled = sources.polls.heard;
+  seen.polls_failing = sources.polls.failing;
+  seen.rebalancing_for = sources.rebalancing_for;
+  seen.rebalanced_ago = sources.rebalanced_ago;
   seen.taken_names = sources.taken_names;
-  const std::set<std::string> requested = parse_spec(gateway).scale_down.pods_to_drain;
+  const GatewaySpec spec = parse_spec(gateway);
   for (const kube::Object& pod : sources.pods) {
     if (!owned_by(*pod, seen.uid)) continue;
     PodView& view = seen.pods.emplace_back(view_pod(*pod, sources.heard(std::string(kube::uid_of(*pod))), now));
     const auto node = sources.node && !view.node.empty() ? sources.node(view.node) : std::nullopt;
     view.node_known = node.has_value();
     if (node) view.domain = node->domain;
-    view.asked_to_go = asked_to_go(view, node, sources, requested);
+    if (node) view.node_ready = node->ready;
+    if (sources.probed) {
+      const ProbeCount probed = sources.probed(view.uid);
+      view.probe_successes = probed.successes;
+      if (probed.last) view.probed_ago = std::chrono::duration_cast<Duration>(now.steady - *probed.last);
+    }
+    view.asked_to_go = asked_to_go(view, node, sources, spec, now.wall);
   }
   std::sort(seen.pods.begin(), seen.pods.end(), [](const PodView& a, const PodView& b) { return a.name < b.name; });
   return seen;

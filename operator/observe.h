@@ -8,6 +8,8 @@
 #include "common/kube/resource.h"
 #include "operator/model.h"
 #include "operator/node_view.h"
+#include "operator/poll_schedule.h"
+#include "operator/probe_counts.h"
 #include "operator/state_store.h"
 
 namespace sluice::op {
@@ -51,6 +53,10 @@ struct Sources {
   bool unsure = false;
   Duration creates_held{0};
   std::optional<Duration> reversed_ago;
+  PollTally polls;
+  std::function<ProbeCount(const std::string& uid)> probed;
+  std::optional<Duration> rebalancing_for;
+  std::optional<Duration> rebalanced_ago;
 };
 
 Observed observe(const Sources& sources, Now now);

@@ -50,6 +50,11 @@ TEST_CASE("view_pod reads a running pod, slimmed or not") {
     CHECK(view.state_label == "active");
     CHECK(view.traffic_label == "on");
     CHECK(view.address == "10.0.0.7:9901");
+    CHECK(view.ws_address == "10.0.0.7:8080");
+    CHECK(view.wss_address == "10.0.0.7:8443");
+    CHECK(view.metrics_address == "10.0.0.7:9902");
+    CHECK_FALSE(view.backing_off);
+    CHECK_FALSE(view.health_annotated);
     CHECK(view.container == ContainerState::kRunning);
     CHECK(view.ready);
     CHECK(view.ready_since == kNow.wall - 30min);
@@ -349,6 +354,68 @@ TEST_CASE("observe takes only pods that the gateway owns, in name order") {
   CHECK(seen.pods[0].name == "edge-a");
   CHECK(seen.pods[1].name == "edge-b");
   CHECK(seen.taken_names.contains("x"));
+}
+
+TEST_CASE("what is known of a pod's health") {
+  const HealthRecord record{.since = kNow.wall - 6min, .phase = HealthPhase::kOffline, .phase_since = kNow.wall - 1min};
+  Json pod = running_pod();
+  pod["metadata"]["annotations"] = {{"sluice.dev/health", encode_health_record(record)}};
+  pod["status"]["containerStatuses"][1]["state"] = {{"waiting", {{"reason", "CrashLoopBackOff"}}}};
+  pod["status"]["containerStatuses"][1]["restartCount"] = 2;
+  slim_pod(pod);
+  HeardState heard;
+  heard.failed_at = kNow.steady - 1s;
+  heard.failing_since = kNow.steady - 9s;
+  heard.failures = 4;
+  heard.refused = true;
+  const PodView view = view_pod(pod, heard, kNow);
+  CHECK(view.health == record);
+  CHECK(view.offline());
+  CHECK(view.backing_off);
+  CHECK(view.failing_for == 9s);
+  CHECK(view.failures == 4);
+  CHECK(view.refused);
+
+  Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"},
+                                 "spec":{"healing":{"replaceAfter":"5m"}}})");
+  const auto look = [&] {
+    return observe({.gateway = gateway,
+                    .pods = {std::make_shared<const Json>(pod)},
+                    .heard = [&](const std::string&) { return heard; },
+                    .node = [](const std::string&) { return NodeView{.name = "n1", .domain = "z", .ready = false}; },
+                    .polls = {.heard = 9, .failing = 4},
+                    .probed =
+                        [](const std::string&) {
+                          return ProbeCount{2, kNow.steady - 3s};
+                        }},
+                   kNow);
+  };
+  const Observed seen = look();
+  CHECK_FALSE(seen.pods[0].node_ready);
+  CHECK(seen.pods[0].probe_successes == 2);
+  CHECK(seen.pods[0].probed_ago == 3s);
+  CHECK(seen.pods[0].asked_to_go == DrainReason::kOffline);
+  CHECK(seen.polled == 9);
+  CHECK(seen.polls_failing == 4);
+  gateway["spec"]["healing"]["replaceAfter"] = "7m";
+  CHECK_FALSE(look().pods[0].asked_to_go);
+
+  pod["metadata"]["annotations"]["sluice.dev/health"] = "well";
+  CHECK(view_pod(pod, heard, kNow).health_annotated);
+  CHECK_FALSE(view_pod(pod, heard, kNow).health);
+}
+
+TEST_CASE("a shed whose gateway does not say how fast it is may be as fast as it was allowed to") {
+  Json pod = running_pod();
+  pod["metadata"]["annotations"] = {{"sluice.dev/drain-rate", "40"}};
+  HeardState heard;
+  heard.state.emplace().shed = GatewayShed{.id = "r", .remaining = 3};
+  CHECK(view_pod(pod, heard, kNow).rate_possible == 40);
+  heard.state->shed->remaining = 0;
+  CHECK(view_pod(pod, heard, kNow).rate_possible == 0);
+  heard.state->shed = GatewayShed{.id = "r", .remaining = 3, .rate = 7};
+  heard.rate_possible = 7;
+  CHECK(view_pod(pod, heard, kNow).rate_possible == 7);
 }
 
 }  // namespace sluice::op

@@ -4,9 +4,11 @@
 #include <set>
 
 #include "operator/canary_shift.h"
+#include "operator/healing.h"
 #include "operator/limits.h"
 #include "operator/plan_drains.h"
 #include "operator/plan_pods.h"
+#include "operator/rebalance.h"
 #include "operator/rollout.h"
 #include "operator/scale.h"
 
@@ -30,15 +32,6 @@ void drain_everything(const SortedPods& pods, const GatewaySpec& spec, WallTime 
   }
 }
 
-/// Pods that this plan writes to already: a second write in the same round could only conflict with the first.
-std::set<std::string> touched_by(const Plan& plan) {
-  std::set<std::string> uids;
-  for (const auto& action : plan.remove) uids.insert(action.pod.uid);
-  for (const auto& action : plan.cancel) uids.insert(action.pod.uid);
-  for (const auto& action : plan.start) uids.insert(action.pod.uid);
-  return uids;
-}
-
 constexpr const char* kEdited = "labels put right";
 
 /// Labels follow the annotation, and gateways follow their pods.
@@ -55,12 +48,14 @@ void repair(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan&
   }
   for (const PodView* pod : pods.live) {
     if (touched.contains(pod->uid)) continue;
-    const bool ours = pod->state_label != "gray" && pod->state_label != "offline";
-    const bool traffic = !plan.traffic_off.contains(pod->uid);
+    const char* state = state_of(pod->health);
+    const bool traffic = !pod->offline() && !plan.traffic_off.contains(pod->uid);
+    const bool unreadable = pod->health_annotated && !pod->health;
     // A rate that a drain has left behind, which somebody has ended by hand, would be reserved by a later leader.
-    const bool leftover = pod->rate_recorded > 0 && pod->state && !pod->state->drain;
-    if (ours && (pod->state_label != "active" || pod->traffic_label != (traffic ? "on" : "off") || leftover)) {
-      plan.relabel.push_back({ref_to(*pod), "active", traffic, traffic ? kEdited : "left the endpoints"});
+    const bool leftover = pod->rate_recorded > 0 && pod->state && !pod->state->drain && !pod->state->shed &&
+                          !plan.rebalanced.contains(pod->uid);
+    if (pod->state_label != state || pod->traffic_label != (traffic ? "on" : "off") || leftover || unreadable) {
+      plan.relabel.push_back({ref_to(*pod), state, traffic, traffic ? kEdited : "left the endpoints"});
     }
     const bool stray = pod->container == ContainerState::kRunning && pod->state && pod->state->drain &&
                        parse_drain_reason(pod->state->drain->reason);
@@ -134,7 +129,8 @@ ProgressDecision step_progress(const SortedPods& pods, const Observed& seen, con
 
 void wake_for_availability(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan& plan) {
   for (const PodView* pod : pods.live) {
-    if (pod->ready && !is_available(*pod, spec, now)) plan.wake_within(pod->ready_since + spec.min_ready - now);
+    if (pod->ready && !pod->offline() && !is_available(*pod, spec, now))
+      plan.wake_within(pod->ready_since + spec.min_ready - now);
     if (pod->finished) plan.wake_within(pod->created + kReplaceDelay - now);
   }
 }
@@ -160,16 +156,25 @@ void Plan::wake_within(Duration time) {
   wake_after = wake_after ? std::min(*wake_after, time) : time;
 }
 
+std::set<std::string> touched_by(const Plan& plan) {
+  std::set<std::string> uids;
+  for (const auto& action : plan.remove) uids.insert(action.pod.uid);
+  for (const auto& action : plan.cancel) uids.insert(action.pod.uid);
+  for (const auto& action : plan.start) uids.insert(action.pod.uid);
+  for (const auto& action : plan.health) uids.insert(action.pod.uid);
+  return uids;
+}
+
 bool is_live(const PodView& pod) {
   return !pod.terminating && !pod.draining() && !pod.finished;
 }
 
 bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now) {
-  return is_live(pod) && pod.ready && now - pod.ready_since >= spec.min_ready;
+  return is_live(pod) && !pod.offline() && pod.ready && now - pod.ready_since >= spec.min_ready;
 }
 
 bool is_receiver(const PodView& pod) {
-  return is_live(pod) && pod.ready && pod.traffic_label == "on";
+  return is_live(pod) && pod.ready && pod.traffic_label == "on" && !pod.offline();
 }
 
 int receivers_of(const Observed& seen) {
@@ -200,6 +205,8 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
     if (plan.canary.wake_after) plan.wake_within(*plan.canary.wake_after);
     plan_scale(pods, seen, spec, now, plan);
     shift(pods, seen, spec, plan);
+    plan_healing(pods, seen, spec, now, plan);
+    plan_rebalance(pods, seen, spec, now, plan);
     plan.progress = step_progress(pods, seen, spec, now, plan);
     if (plan.progress.wake_after) plan.wake_within(*plan.progress.wake_after);
   } else {

@@ -2,7 +2,8 @@
 // the present, so it may be asked again at any time and after any crash, and asks for nothing once all is as it should.
 //
 // Order of thought: finalizer; pods that can go; the canary's step; drains taken back; pods to make; pods to drain; who
-// is in the endpoints; what the running drains need; whether all that comes any further. apply.h carries it out.
+// is well; who is in the endpoints; what the running drains need; whether all that comes any further. apply.h carries
+// it out.
 #pragma once
 
 #include <cstdint>
@@ -108,6 +109,41 @@ struct RewriteDrain {
   DrainRecord record;
 };
 
+/// What has changed about a pod's health. The words stand in events.
+enum class HealthNews {
+  kKicked,     ///< It is out.
+  kRejoining,  ///< It is watched before it comes back.
+  kGray,       ///< It takes a part of the arrivals.
+  kGrows,      ///< And more of them.
+  kHeld,       ///< No more of them than before.
+  kRelapsed,   ///< It is out again.
+  kBack,       ///< It serves as any other.
+};
+
+/// Write what is the matter with a pod, and the two labels that follow from it. Unset: nothing any more.
+struct SetHealth {
+  PodRef pod;
+  std::optional<HealthRecord> record;
+  HealthNews news = HealthNews::kKicked;
+  std::string why;
+};
+
+/// Ask a pod that is out, over TCP and HTTP, whether it is there.
+struct ProbePod {
+  std::string uid;
+  std::string ws_address;  ///< As model.h's PodView says; so do the others.
+  std::string wss_address;
+  std::string metrics_address;
+};
+
+/// PUT /admin/v1/shed: release so many connections that understand hints.
+struct ShedOrder {
+  PodRef pod;
+  std::string id;
+  std::int64_t count = 0;
+  double rate_per_second = 0;
+};
+
 struct Plan {
   bool add_finalizer = false;
   bool remove_finalizer = false;
@@ -126,23 +162,33 @@ struct Plan {
   /// Time makes a difference no later than this; unset where only an event can.
   std::optional<Duration> wake_after;
   CanaryDecision canary;
-  RolloutTarget rollout;              ///< Pods of either revision that are aimed at.
-  ProgressDecision progress;          ///< Whether it comes any further.
-  std::string shift_objection;        ///< Why no pod leaves the endpoints for the canary's sake (canary_shift.h), if so.
-  std::string objection;              ///< Why no drain begins though one is due; empty where nothing is in the way.
+  RolloutTarget rollout;        ///< Pods of either revision that are aimed at.
+  ProgressDecision progress;    ///< Whether it comes any further.
+  std::string shift_objection;  ///< Why no pod leaves the endpoints for the canary's sake (canary_shift.h), if so.
+  std::string objection;        ///< Why no drain begins though one is due; empty where nothing is in the way.
   const char* objection_reason = "";  ///< CapacityGuard, DrainFreeze or ReverseHold: which of them objects.
+  std::vector<SetHealth> health;
+  std::vector<ProbePod> probes;
+  std::string kicks_held;         ///< Why a pod stays that should be out; empty where none does.
+  std::set<std::string> watched;  ///< UIDs of pods whose states should be asked for more often.
+  std::vector<ShedOrder> sheds;
+  std::vector<PodRef> unshed;         ///< DELETE /admin/v1/shed.
+  std::set<std::string> rebalanced;   ///< UIDs of pods that are out of the endpoints for a rebalance.
   std::set<std::string> traffic_off;  ///< UIDs of pods that serve what they have but are to leave the endpoints.
 
   void wake_within(Duration time);
 };
 
+/// UIDs of pods that `plan` writes to already: a second write in the same round could only conflict with the first.
+std::set<std::string> touched_by(const Plan& plan);
+
 Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now);
 
 /// Pods that serve or are about to: not draining, not being deleted, not finished.
 bool is_live(const PodView& pod);
-/// Ready for at least spec.min_ready.
+/// In the fleet and ready for at least spec.min_ready.
 bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now);
-/// Takes connections over: it serves, is ready and in the endpoints.
+/// Takes connections over: it serves, is ready, in the endpoints and not out of the fleet.
 bool is_receiver(const PodView& pod);
 /// How many do; none where the whole gateway goes.
 int receivers_of(const Observed& seen);

@@ -183,13 +183,13 @@ TEST_CASE("plan_gateway puts right what somebody has changed") {
        fleet({serving("a") | [](PodView& pod) { pod.traffic_label = "off"; }}), "relabel a active"},
       {"labels without the decision are no drain", spec_of(1),
        fleet({serving("a") | [](PodView& pod) { pod.state_label = "draining"; }}), "relabel a active"},
-      {"a gray pod's labels are not ours", spec_of(1),
+      {"labels that no record of its health asks for", spec_of(1),
        fleet({serving("a") |
               [](PodView& pod) {
                 pod.state_label = "gray";
                 pod.traffic_label = "off";
               }}),
-       ""},
+       "relabel a active"},
       {"a record that cannot be read begins again", spec_of(1),
        fleet({serving("a"), serving("b", 9) | draining(3s) | [](PodView& pod) { pod.drain.reset(); }}),
        "start b:ScaleDown"},

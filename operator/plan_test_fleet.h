@@ -81,6 +81,39 @@ inline std::function<void(PodView&)> empty_for(Duration time) {
   return [time](PodView& pod) { pod.empty_for = time; };
 }
 
+/// No answer for `time`; the kubelet still says ready.
+inline std::function<void(PodView&)> silent(Duration time, int polls = 3) {
+  return [time, polls](PodView& pod) {
+    pod.failure_age = 100ms;
+    pod.failing_for = time;
+    pod.failures = polls;
+    pod.state_age = time + 1s;
+  };
+}
+/// Connections are refused.
+inline void refuses(PodView& pod) {
+  silent(1s, 1)(pod);
+  pod.refused = true;
+}
+/// In this phase for `since`, and out of the fleet for a minute longer.
+inline std::function<void(PodView&)> out(HealthPhase phase, Duration since = 1s, int percent = 0) {
+  return [=](PodView& pod) {
+    pod.health_annotated = true;
+    pod.health =
+        HealthRecord{.since = kNoon - since - 1min, .phase = phase, .phase_since = kNoon - since, .percent = percent};
+    pod.state_label = state_of(pod.health);
+    pod.traffic_label = phase == HealthPhase::kGrayTraffic ? "on" : "off";
+    pod.ws_address = pod.name + ":8080";
+    pod.metrics_address = pod.name + ":9902";
+  };
+}
+inline std::function<void(PodView&)> probed(int successes, Duration ago = 5s) {
+  return [=](PodView& pod) {
+    pod.probe_successes = successes;
+    pod.probed_ago = ago;
+  };
+}
+
 /// Draining for `since`, as its annotation and labels say; the gateway knows nothing of it yet.
 inline std::function<void(PodView&)> draining(Duration since, DrainReason reason = DrainReason::kScaleDown) {
   return [since, reason](PodView& pod) {
@@ -179,8 +212,19 @@ inline std::string words(const Plan& plan) {
   }
   for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
   for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));
+  for (const auto& a : plan.health) {
+    say(a.pod.name + " " + (a.record ? to_string(a.record->phase) : "Active") +
+        (a.record && a.record->percent > 0 ? ":" + std::to_string(a.record->percent) : std::string()));
+  }
+  for (const auto& a : plan.probes) say("probe " + a.ws_address.substr(0, a.ws_address.find(':')));
+  for (const auto& a : plan.sheds) {
+    say("shed " + a.pod.name + ":" + std::to_string(a.count) + "@" +
+        std::to_string(static_cast<int>(a.rate_per_second)));
+  }
+  for (const auto& a : plan.unshed) say("unshed " + a.name);
   for (const auto& a : plan.relabel) {
-    say("relabel " + a.pod.name + " " + a.state + (a.state == "active" && !a.traffic ? " off" : ""));
+    say("relabel " + a.pod.name + " " + a.state +
+        (a.state != "draining" && a.state != "offline" && !a.traffic ? " off" : ""));
   }
   for (const auto& a : plan.rewrite) say((a.record.frozen_at ? "freeze " : "thaw ") + a.pod.name);
   for (const auto& a : plan.record_rates) {

@@ -273,4 +273,54 @@ TEST_CASE("targets come and go with their gateway") {
   CHECK_FALSE(schedule.next_due());
 }
 
+TEST_CASE("the tally is the last word of each target") {
+  PollSchedule schedule;
+  const auto target = [](const char* uid) { return PollTarget{.uid = uid, .address = "x", .key = "k"}; };
+  const auto tally = [&] { return std::make_pair(schedule.tally().heard, schedule.tally().failing); };
+  schedule.set_targets("k", {target("a"), target("b"), target("c")});
+  CHECK(tally() == std::make_pair(0, 0));
+  schedule.finished("a", false);
+  schedule.finished("b", true);
+  CHECK(tally() == std::make_pair(2, 1));
+  schedule.finished("a", false);
+  schedule.finished("c", false);
+  CHECK(tally() == std::make_pair(3, 2));
+  schedule.finished("a", true);
+  schedule.finished("nobody", false);
+  CHECK(tally() == std::make_pair(3, 1));
+  schedule.set_targets("k", {target("a"), target("b")});
+  CHECK(tally() == std::make_pair(2, 0));
+  schedule.set_targets("k", {});
+  CHECK(tally() == std::make_pair(0, 0));
+}
+
+TEST_CASE("what is watched is asked each second, and keeps nobody from his turn") {
+  PollSchedule schedule;
+  std::vector<PollTarget> targets{{.uid = "w", .address = "x", .key = "k", .urgency = PollUrgency::kWatched},
+                                  {.uid = "o", .address = "x", .key = "k"}};
+  schedule.set_targets("k", targets);
+  std::map<std::string, int> asked;
+  for (SteadyTime now = kStart; now < kStart + 10s; now += kPollSpacing) {
+    if (const auto next = schedule.next(now)) {
+      ++asked[next->uid];
+      schedule.finished(next->uid);
+    }
+  }
+  CHECK(asked["w"] == 10);
+  CHECK(asked["o"] == 2);
+  // Many that are watched, more than can be asked: the other has its turn all the same.
+  asked.clear();
+  for (int i = 0; i < 200; ++i) {
+    targets.push_back({.uid = "w" + std::to_string(i), .address = "x", .key = "k", .urgency = PollUrgency::kWatched});
+  }
+  schedule.set_targets("k", targets);
+  for (SteadyTime now = kStart + 20s; now < kStart + 60s; now += kPollSpacing) {
+    if (const auto next = schedule.next(now)) {
+      ++asked[next->uid];
+      schedule.finished(next->uid);
+    }
+  }
+  CHECK(asked["o"] >= 4);
+}
+
 }  // namespace sluice::op

@@ -98,6 +98,7 @@ Json render_pod(const Json& gateway, const std::string& name, const Revision& re
   Json annotations = object_or_empty(revision.pod_template, "/metadata/annotations");
   annotations.erase(kDrainAnnotation);
   annotations.erase(kRateAnnotation);
+  annotations.erase(kHealthAnnotation);
   // An eviction ends in the gateway's own drain, and the PDBs say how many may run: the autoscaler need not stay away.
   fill(annotations, "cluster-autoscaler.kubernetes.io/safe-to-evict", "true");
 

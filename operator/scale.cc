@@ -43,7 +43,10 @@ class Scaling {
     target_ = rollout_target(spec, rollout_input(seen, spec, count_, plan.canary));
     if (!leaving_.empty()) target_.live_max = std::max(target_.live_max, spec.replicas + 1);
     live_ = static_cast<int>(pods.live.size());
-    room_ = spec.scale_down.concurrent_drains_max - static_cast<int>(pods.draining.size());
+    // A pod that nobody reaches waits for its deadline, not for the budget: it keeps no other from its drain.
+    const int drains = count_if(
+        pods.draining, [](const PodView& pod) { return !pod.drain || pod.drain->reason != DrainReason::kOffline; });
+    room_ = spec.scale_down.concurrent_drains_max - drains;
   }
 
   void run() {
@@ -54,6 +57,7 @@ class Scaling {
     if (live_ > target_.live_max) {
       scale_down(live_ - target_.live_max);
     } else {
+      replace_offline();
       replace_leaving();
       replace_former();
     }
@@ -119,7 +123,8 @@ class Scaling {
 
   [[nodiscard]] bool may_be_taken_back(const PodView& pod) const {
     if (!pod.drain || !pod.ready || pod.failure_age || pod.finished || pod.asked_to_go) return false;
-    if (pod.drain->reason == DrainReason::kDelete) return false;
+    // One that was out of the fleet would have to prove itself first: a new one is there sooner.
+    if (pod.drain->reason == DrainReason::kOffline || pod.drain->reason == DrainReason::kDelete) return false;
     return phase_of(pod, spec_, now_) != DrainPhase::kTimedOut || spec_.drain.on_timeout == OnTimeout::kWait;
   }
 
@@ -175,6 +180,19 @@ class Scaling {
       // A node and an eviction do not wait for a hold to be over.
       if (these.empty() || (reason == DrainReason::kRequested && held_by_reversal())) continue;
       replace(these, static_cast<int>(these.size()), reason);
+    }
+  }
+
+  /// Pods that have been out of the fleet for too long: each once a new one stands beside it. That we and the kubelet
+  /// do not reach a gateway does not mean that its clients are gone: it has the time of a drain, as any other.
+  void replace_offline() {
+    if (spec_.drain_freeze) return;
+    int surplus = live_ - spec_.replicas;
+    for (const PodView* pod : leaving_) {
+      if (pod->asked_to_go != DrainReason::kOffline || surplus <= 0) continue;
+      --surplus;
+      plan_.start.push_back(start_of(*pod, DrainReason::kOffline, spec_, now_));
+      plan_.wake_within(spec_.drain.propagation_delay);
     }
   }
 

@@ -36,6 +36,11 @@ void StatePoller::set_targets(const std::string& key, const std::vector<PollTarg
   changed_.notify_all();
 }
 
+PollTally StatePoller::tally() {
+  const std::lock_guard lock(mutex_);
+  return schedule_.tally();
+}
+
 void StatePoller::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
@@ -74,7 +79,7 @@ void StatePoller::answered(const PollTarget& target, SteadyTime asked_at, const 
     changed = states_.heard(target.uid, asked_at, *answer);
   } else {
     changed = !states_.get(target.uid).failed_at.has_value();
-    states_.failed(target.uid, clock_.steady(), 0);
+    states_.failed(target.uid, clock_.steady(), 0, answer.error().code);
     if (changed) {
       log_warn("a gateway's state could not be read",
                {{"gateway", target.key}, {"uid", target.uid}, {"error", answer.error().message}});
@@ -82,7 +87,7 @@ void StatePoller::answered(const PollTarget& target, SteadyTime asked_at, const 
   }
   heard_(target, changed);
   const std::lock_guard lock(mutex_);
-  schedule_.finished(target.uid);
+  schedule_.finished(target.uid, answer || !unanswered(answer.error().code));
   --in_flight_;
   others_in_flight_ -= target.urgency != PollUrgency::kCandidate;
   changed_.notify_all();

@@ -34,6 +34,7 @@ class StatePoller {
 
   /// Replaces the targets of one RealtimeGateway. Empty: forget them.
   void set_targets(const std::string& key, const std::vector<PollTarget>& targets);
+  [[nodiscard]] PollTally tally();
 
  private:
   void run();

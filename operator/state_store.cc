@@ -6,12 +6,13 @@ namespace sluice::op {
 namespace {
 
 double rate_of(const GatewayState& state) {
-  return state.drain ? state.drain->rate : 0;
+  if (state.drain) return state.drain->rate;
+  return state.shed && state.shed->remaining > 0 ? state.shed->rate : 0;
 }
 
 bool differs(const std::optional<GatewayState>& before, const GatewayState& after) {
   return !before || before->connections != after.connections || before->drain.has_value() != after.drain.has_value() ||
-         rate_of(*before) != rate_of(after);
+         before->shed.has_value() != after.shed.has_value() || rate_of(*before) != rate_of(after);
 }
 
 }  // namespace
@@ -26,7 +27,11 @@ bool StateStore::heard(const std::string& uid, SteadyTime asked_at, const Gatewa
   // A call that failed after this one was asked may still take effect: its rate stays possible until a later answer.
   const bool settles = !known.failed_at || *known.failed_at <= asked_at;
   known.rate_possible = settles ? rate_of(state) : std::max(known.rate_possible, rate_of(state));
-  if (settles) known.failed_at.reset();
+  if (settles) {
+    known.failed_at.reset();
+    known.failures = 0;
+    known.failing_since.reset();
+  }
   if (state.connections > 0) {
     known.last_count = state.connections;
     known.empty_since.reset();
@@ -44,13 +49,22 @@ void StateStore::ordered(const std::string& uid, const DrainTerms& terms) {
   if (found != states_.end()) found->second.ordered = terms;
 }
 
-void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe) {
+void StateStore::failed(const std::string& uid, SteadyTime at, double rate_maybe, ErrorCode why) {
   const std::lock_guard lock(mutex_);
   const auto found = states_.find(uid);
   if (found == states_.end()) return;
   HeardState& known = found->second;
   known.failed_at = std::max(known.failed_at.value_or(at), at);
   known.rate_possible = std::max(known.rate_possible, rate_maybe);
+  const bool refused = why == ErrorCode::kNotFound;
+  if (why != ErrorCode::kUnavailable && !refused) {
+    known.failures = 0;
+    known.failing_since.reset();
+    return;
+  }
+  ++known.failures;
+  if (!known.failing_since) known.failing_since = at;
+  known.refused = refused;
 }
 
 HeardState StateStore::get(const std::string& uid) const {

@@ -20,9 +20,12 @@ struct HeardState {
   std::optional<SteadyTime> failed_at;  ///< When the newest call failed, where none has succeeded since.
   std::optional<SteadyTime>
       empty_since;  ///< When the first of the last answers that all say "no connection" was asked.
-  std::optional<std::int64_t> last_count;  ///< The newest count of connections that was not zero.
-  double rate_possible = 0;                ///< Of calls of this process: as its state says, or perhaps a lost one.
-  std::optional<DrainTerms> ordered;       ///< As model.h's PodView says.
+  std::optional<std::int64_t> last_count;   ///< The newest count of connections that was not zero.
+  int failures = 0;                         ///< Calls without an answer, in a row, ...
+  std::optional<SteadyTime> failing_since;  ///< ... when the first of them ended, ...
+  bool refused = false;                     ///< ... and whether the last was refused or cut.
+  double rate_possible = 0;                 ///< Of calls of this process: as its state says, or perhaps a lost one.
+  std::optional<DrainTerms> ordered;        ///< As model.h's PodView says.
 };
 
 /// Threads: any.
@@ -33,8 +36,9 @@ class StateStore {
   bool heard(const std::string& uid, SteadyTime asked_at, const GatewayState& state);
   /// A drain order with these terms was answered.
   void ordered(const std::string& uid, const DrainTerms& terms);
-  /// A call failed. `rate_maybe` is the rate that it may have granted all the same (0: none).
-  void failed(const std::string& uid, SteadyTime at, double rate_maybe);
+  /// A call failed. `rate_maybe` is the rate that it may have granted all the same (0: none). `why` as admin_api.h
+  /// says: a refusal in words is an answer, and no failure of the gateway's health.
+  void failed(const std::string& uid, SteadyTime at, double rate_maybe, ErrorCode why);
 
   [[nodiscard]] HeardState get(const std::string& uid) const;
   /// The pods of `key`, a RealtimeGateway, are now these. What is known of its others is forgotten, and an answer of

@@ -34,7 +34,7 @@ TEST_CASE("a failed call keeps the last state and is forgotten by a later answer
   StateStore store;
   store.set_pods("live/edge", {"u"});
   (void)store.heard("u", kStart, {.connections = 5, .drain = std::nullopt});
-  store.failed("u", kStart + 1s, 0);
+  store.failed("u", kStart + 1s, 0, ErrorCode::kUnavailable);
   CHECK(store.get("u").state->connections == 5);
   CHECK(store.get("u").failed_at == kStart + 1s);
   CHECK(store.heard("u", kStart + 2s, {.connections = 5, .drain = std::nullopt}));
@@ -46,7 +46,7 @@ TEST_CASE("a rate whose call was lost may be in effect until a later answer says
   store.set_pods("live/edge", {"u"});
   (void)store.heard("u", kStart, draining_at(50));
   CHECK(store.get("u").rate_possible == 50);
-  store.failed("u", kStart + 2s, 200);
+  store.failed("u", kStart + 2s, 200, ErrorCode::kUnavailable);
   CHECK(store.get("u").rate_possible == 200);
   (void)store.heard("u", kStart + 1s, draining_at(50));  // Asked before the lost call ended: proves nothing.
   CHECK(store.get("u").rate_possible == 200);
@@ -82,10 +82,46 @@ TEST_CASE("what pods said is forgotten with them, and late answers are dropped")
   CHECK(store.get("b").state);
   CHECK(store.get("x").state);
   CHECK_FALSE(store.heard("a", kStart + 1s, {}));
-  store.failed("a", kStart + 1s, 5);
+  store.failed("a", kStart + 1s, 5, ErrorCode::kUnavailable);
   CHECK(store.size() == 2);
   store.set_pods("ns/edge", {});
   CHECK(store.size() == 1);
+}
+
+TEST_CASE("silence is counted from the first call without an answer, until one has one") {
+  StateStore store;
+  store.set_pods("k", {"u"});
+  CHECK_FALSE(store.get("u").failing_since);
+  store.failed("u", kStart + 2s, 0, ErrorCode::kUnavailable);
+  store.failed("u", kStart + 4s, 0, ErrorCode::kNotFound);
+  CHECK(store.get("u").failures == 2);
+  CHECK(store.get("u").failing_since == kStart + 2s);
+  CHECK(store.get("u").refused);
+  store.failed("u", kStart + 6s, 0, ErrorCode::kUnavailable);
+  CHECK_FALSE(store.get("u").refused);
+  // It was asked before the last failure: the failure stands.
+  (void)store.heard("u", kStart + 5s, GatewayState{});
+  CHECK(store.get("u").failures == 3);
+  (void)store.heard("u", kStart + 7s, GatewayState{});
+  CHECK(store.get("u").failures == 0);
+  CHECK_FALSE(store.get("u").failing_since);
+  // A refusal in words is an answer.
+  store.failed("u", kStart + 9s, 0, ErrorCode::kUnavailable);
+  store.failed("u", kStart + 11s, 0, ErrorCode::kDenied);
+  CHECK(store.get("u").failed_at == kStart + 11s);
+  CHECK_FALSE(store.get("u").failing_since);
+}
+
+TEST_CASE("what a shed releases counts until it has run out") {
+  StateStore store;
+  store.set_pods("k", {"u"});
+  GatewayState state;
+  state.shed = GatewayShed{.id = "r", .remaining = 5, .rate = 20};
+  (void)store.heard("u", kStart, state);
+  CHECK(store.get("u").rate_possible == 20);
+  state.shed->remaining = 0;
+  (void)store.heard("u", kStart + 1s, state);
+  CHECK(store.get("u").rate_possible == 0);
 }
 
 }  // namespace sluice::op

@@ -13,6 +13,7 @@
 #include "operator/status_conditions.h"
 #include "operator/status_counts.h"
 #include "operator/status_drains.h"
+#include "operator/status_offline.h"
 
 namespace sluice::op {
 namespace {
@@ -134,7 +135,9 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
               {"connections", connections_json(gateway, counts)},
               {"rollout", rollout_json(story)},
               {"drains", drains_json(releases_of(spec, seen, now), spec, now)},
-              {"budget", budget_json(spec, seen, now)}};
+              {"budget", budget_json(spec, seen, now)},
+              {"offline", offline_json(seen, spec)},
+              {"rebalance", rebalance_json(seen, spec, plan)}};
   const auto collisions =
       kube::integer_at(gateway, "/status/collisionCount", 0) + (problem.reason == "RevisionCollision");
   if (collisions > 0) status["collisionCount"] = collisions;

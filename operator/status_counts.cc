@@ -9,7 +9,10 @@ StatusCounts count_pods(const GatewaySpec& spec, const Observed& seen, WallTime 
   for (const PodView& pod : seen.pods) {
     const std::int64_t connections = pod.state ? pod.state->connections : 0;
     if (pod.unheard() && pod.container == ContainerState::kRunning && !pod.terminating) counts.all_heard = false;
-    if (is_live(pod)) {
+    if (is_live(pod) && pod.offline()) {
+      ++counts.offline;
+      counts.connections += connections;  // As last heard: they may be there still.
+    } else if (is_live(pod)) {
       ++counts.live;
       counts.ready += pod.ready;
       counts.available += is_available(pod, spec, now);

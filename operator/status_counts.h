@@ -13,6 +13,7 @@ struct StatusCounts {
   int ready = 0;
   int available = 0;
   int updated = 0;
+  int offline = 0;  ///< Out of the fleet: in none of the counts above.
   int draining = 0;
   std::int64_t connections = 0;
   std::int64_t connections_draining = 0;  ///< On pods that drain, or are being deleted.

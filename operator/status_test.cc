@@ -225,4 +225,46 @@ TEST_CASE("counts in short") {
   }
 }
 
+TEST_CASE("pods that are out are no replicas, and are listed with what they wait for") {
+  const PodView offline = serving("b", 20) | out(HealthPhase::kOffline, 10s) | unready;
+  const PodView gray = serving("a", 5) | out(HealthPhase::kGrayTraffic, 5s, 40);
+  const Json status = compute_status(gateway(), spec_of(4),
+                                     fleet({gray, offline, serving("c", 100), serving("d", 100)}), {}, {}, kNoon);
+  CHECK(status["replicas"] == 3);
+  CHECK(status["readyReplicas"] == 3);
+  CHECK(status["availableReplicas"] == 3);
+  CHECK(status["updatedReplicas"] == 3);
+  CHECK(status["connections"]["active"] == 225);
+  CHECK(status["offline"] == Json::parse(R"([
+    {"pod":"b","uid":"uid-b","event":"HeartbeatTimeout","severity":3,"phase":"Offline","since":"2026-11-23T11:58:50Z",
+     "phaseSince":"2026-11-23T11:59:50Z","waitsFor":"3 probes in a row; replaced after 2026-11-23T12:03:50Z"},
+    {"pod":"a","uid":"uid-a","event":"HeartbeatTimeout","severity":3,"phase":"GrayTraffic","since":"2026-11-23T11:58:55Z",
+     "phaseSince":"2026-11-23T11:59:55Z","percent":40,"waitsFor":"handshakes that hold at 40% of the rate of arrivals"}])"));
+  CHECK(condition(status, "PodsOffline")["status"] == "True");
+  CHECK(condition(status, "PodsOffline")["message"] ==
+        "b is Offline, out since 2026-11-23T11:58:50Z (HeartbeatTimeout, severity 3), and waits for 3 probes in a row; "
+        "replaced after 2026-11-23T12:03:50Z; and 1 more");
+  Plan held;
+  held.kicks_held = "e stays";
+  const Json well = compute_status(gateway(), spec_of(1), fleet({serving("c")}), {}, {}, kNoon);
+  CHECK(well["offline"] == Json::array());
+  CHECK(condition(well, "PodsOffline")["reason"] == "NoneOffline");
+  const Json stays = compute_status(gateway(), spec_of(1), fleet({serving("c")}), held, {}, kNoon);
+  CHECK(condition(stays, "PodsOffline")["status"] == "False");
+  CHECK(condition(stays, "PodsOffline")["message"] == "e stays");
+}
+
+TEST_CASE("the lists of pods that are out or relieved are bounded") {
+  std::vector<PodView> pods;
+  Plan plan;
+  for (int i = 0; i < 40; ++i) {
+    pods.push_back(serving(("p" + std::to_string(i)).c_str()) | out(HealthPhase::kOffline));
+    plan.rebalanced.insert(pods.back().uid);
+  }
+  const Json status = compute_status(gateway(), spec_of(40), fleet(pods), plan, {}, kNoon);
+  CHECK(status["offline"].size() == kStatusOfflineMax);
+  CHECK(status["rebalance"]["pods"].size() == kStatusOfflineMax);
+  CHECK(status["rebalance"]["phase"] == "Move");
+}
+
 }  // namespace sluice::op

@@ -29,7 +29,7 @@ int worth_of(const PodView& pod, const VictimRules& rules) {
 /// What comes before cost or age, in this order; smaller goes first.
 std::array<int, 5> precedence(const PodView& pod, const VictimRules& rules) {
   const bool asked = pod.asked_to_go || rules.requested.contains(pod.name);
-  return {pod.container != ContainerState::kNeverStarted, !asked, pod.ready, worth_of(pod, rules),
+  return {pod.container != ContainerState::kNeverStarted, !asked, pod.ready && !pod.offline(), worth_of(pod, rules),
           !rules.crowded.contains(pod.domain)};
 }
 

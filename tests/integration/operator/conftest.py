@@ -81,7 +81,7 @@ def namespace(api, operators, kubelet):
     name = f"op-{uuid.uuid4().hex[:8]}"
     api.core.create_namespace({"metadata": {"name": name}})
     yield name
-    kubelet.starts = True
+    kubelet.starts = kubelet.reports = True
     if not operators.running():
         operators.start()
     for item in api.custom.list_namespaced_custom_object(GROUP, VERSION, name, PLURAL)["items"]:

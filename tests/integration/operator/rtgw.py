@@ -10,6 +10,7 @@ GROUP, VERSION, PLURAL = "sluice.dev", "v1alpha1", "realtimegateways"
 KIND = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "RealtimeGateway"}
 DRAIN = "sluice.dev/drain"
 RATE = "sluice.dev/drain-rate"
+HEALTH = "sluice.dev/health"
 
 # Fast enough for a test. `HELD` keeps a drain under way while a test does something to it.
 SPEC = {
@@ -99,6 +100,14 @@ class Gateway:
         """The drain's record on the pod; None where it does not drain."""
         text = (self.pod(name).metadata.annotations or {}).get(DRAIN)
         return json.loads(text) if text else None
+
+    def health(self, name):
+        """The record on a pod that is out of the fleet; None where it is not."""
+        text = (self.pod(name).metadata.annotations or {}).get(HEALTH)
+        return json.loads(text) if text else None
+
+    def offline(self):
+        return self.status().get("offline", [])
 
     def wait_pods(self, count, within_s=60):
         return eventually(lambda: len(self.pods()) == count and self.pods(), f"{count} pods of {self.name}", within_s)

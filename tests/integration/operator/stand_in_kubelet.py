@@ -38,11 +38,12 @@ class Container:
 
 
 class Kubelet:
-    """Threads: any. `starts` false keeps pods that come from now on without a container."""
+    """Threads: any. `starts` false keeps pods that come from now on without a container; `reports` false keeps what pods' statuses say."""
 
     def __init__(self, kubeconfig, program, folder, node=NAME):
         self.starts = True
         self.node = node
+        self.reports = True
         self.failure = None  # What ended the kubelet, if something did.
         self.deleted = {}  # Names of pods asked to go, with the connections that they had then; None: no answer.
         self._program = program
@@ -94,6 +95,16 @@ class Kubelet:
         finally:
             process.send_signal(signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def content(self):
+        """The kubelet finds every pod as it last was, whatever others may see of it."""
+        with self._lock:
+            self.reports = False
+        try:
+            yield
+        finally:
+            self.reports = True
+
     def _register(self):
         node = {
             "metadata": {"name": self.node, "labels": {"kubernetes.io/hostname": self.node}},
@@ -141,7 +152,7 @@ class Kubelet:
                 self._terminate(pod, container)
             elif container is None and self.starts and _keys_of(pod):
                 self._start(pod)
-            elif container is not None:
+            elif container is not None and self.reports:
                 self._report(pod, container)
 
     def _collect(self, known):

@@ -1,0 +1,164 @@
+#include "operator/rebalance.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "operator/budget.h"
+#include "operator/healing.h"
+#include "operator/limits.h"
+
+namespace sluice::op {
+namespace {
+
+/// Below this a rate is no rate: the pod waits for its share.
+constexpr double kRateMin = 0.001;
+/// A record may be off by this much, since each one is a write to the API server.
+constexpr double kRecordTolerance = 0.05;
+
+class Rebalance {
+ public:
+  Rebalance(const Pods& pods, const Observed& seen, const GatewaySpec& spec, Plan& plan)
+      : pods_(pods), seen_(seen), spec_(spec), plan_(plan) {}
+
+  void run() {
+    for (const PodView* pod : pods_) {
+      known_ = known_ && pod->state && !pod->unheard();
+      fresh_ = fresh_ && pod->state_fresh(fresh_max()) && !pod->failure_age;
+      if (pod->state) mean_ += static_cast<double>(pod->state->connections) / static_cast<double>(pods_.size());
+      if (is_out(*pod)) out_.push_back(pod);
+    }
+    if (known_) {
+      std::erase_if(out_, [&](const PodView* pod) { return caught_up(*pod); });
+      if (may_begin()) join();
+    }
+    for (const PodView* pod : out_) {
+      plan_.rebalanced.insert(pod->uid);
+      plan_.traffic_off.insert(pod->uid);
+      if (plan_.watched.size() < static_cast<std::size_t>(kWatchedMax)) plan_.watched.insert(pod->uid);
+    }
+    if (known_ && spec_.rebalance.type == RebalanceType::kMove) move();
+  }
+
+ private:
+  static bool is_out(const PodView& pod) { return pod.traffic_label == "off"; }
+
+  /// A large fleet is asked at kPollsPerSecondMax.
+  [[nodiscard]] Duration fresh_max() const {
+    return std::max(kRebalanceFresh, kPollSpacing * 2 * static_cast<int>(pods_.size()));
+  }
+  [[nodiscard]] double excess(const PodView& pod) const { return static_cast<double>(pod.state->connections) - mean_; }
+  [[nodiscard]] double excess_min() const {
+    return static_cast<double>(spec_.capacity.connections_per_pod) * kRebalanceExcessPercent / 100;
+  }
+  [[nodiscard]] bool full(const PodView& pod) const {
+    return excess(pod) > mean_ * spec_.rebalance.skew_percent / 100 && excess(pod) >= excess_min();
+  }
+  [[nodiscard]] bool caught_up(const PodView& pod) const {
+    return excess(pod) <= mean_ * spec_.rebalance.skew_percent / 200 || excess(pod) < excess_min() / 2;
+  }
+
+  bool may_begin() {
+    if (!fresh_ || cut_off(seen_)) return false;
+    if (!out_.empty() || !seen_.rebalanced_ago || *seen_.rebalanced_ago >= kRebalanceHold) return true;
+    if (std::any_of(pods_.begin(), pods_.end(), [&](const PodView* pod) { return full(*pod); })) {
+      plan_.wake_within(kRebalanceHold - *seen_.rebalanced_ago);
+    }
+    return false;
+  }
+
+  /// The fullest first; half of the pods stay.
+  void join() {
+    Pods full_ones;
+    for (const PodView* pod : pods_) {
+      if (!is_out(*pod) && full(*pod)) full_ones.push_back(pod);
+    }
+    std::stable_sort(full_ones.begin(), full_ones.end(),
+                     [](const PodView* a, const PodView* b) { return a->state->connections > b->state->connections; });
+    for (const PodView* pod : full_ones) {
+      if (out_.size() >= pods_.size() / 2) return;
+      out_.push_back(pod);
+    }
+  }
+
+  /// Whether it is time to tell the pod what to release: everybody has stopped sending it clients, and nothing was told
+  /// yet.
+  bool ready_to_shed(const PodView& pod) {
+    if (!is_out(pod) || pod.state->shed || pod.failure_age || !pod.state_fresh(kStateFresh)) return false;
+    if (excess(pod) < 1) return false;
+    const Duration since = seen_.rebalancing_for.value_or(Duration(0));
+    if (since >= spec_.drain.propagation_delay) return true;
+    plan_.wake_within(spec_.drain.propagation_delay - since);
+    return false;
+  }
+
+  void move() {
+    Pods shedding;
+    std::vector<BudgetShare> shares;
+    double reserved = 0;
+    for (const PodView* pod : out_) {
+      if (!ready_to_shed(*pod)) continue;
+      shedding.push_back(pod);
+      shares.push_back({.left = excess(*pod), .rate = pod->rate_possible, .reachable = true});
+    }
+    if (shedding.empty()) return;
+    for (const PodView& pod : seen_.pods) {
+      if (std::find(shedding.begin(), shedding.end(), &pod) == shedding.end()) reserved += pod.rate_possible;
+    }
+    shares.push_back({.left = 0, .rate = reserved, .reachable = false});
+    const int receivers = static_cast<int>(pods_.size() - out_.size());
+    const std::vector<double> rates = split_budget(budget_of(spec_, receivers, seen_.throttle), shares);
+    for (std::size_t i = 0; i < shedding.size(); ++i) order(*shedding[i], rates[i]);
+  }
+
+  /// Recorded first, as a drain's rate is, so that a new leader reserves it.
+  void order(const PodView& pod, double rate) {
+    if (rate < kRateMin) return plan_.wake_within(kPollWatched);
+    if (rate > pod.rate_recorded * (1 + kRecordTolerance)) {
+      plan_.record_rates.push_back({ref_to(pod), rate});
+      return;
+    }
+    // The id holds until something is written to the pod: an order whose answer was lost is repeated, not doubled.
+    plan_.sheds.push_back({.pod = ref_to(pod),
+                           .id = "rebalance-" + pod.resource_version,
+                           .count = static_cast<std::int64_t>(excess(pod)),
+                           .rate_per_second = std::min(rate, pod.rate_recorded)});
+  }
+
+  const Pods& pods_;
+  const Observed& seen_;
+  const GatewaySpec& spec_;
+  Plan& plan_;
+
+  Pods out_;
+  double mean_ = 0;
+  bool known_ = true;  ///< Every gateway has answered this process.
+  bool fresh_ = true;  ///< And lately.
+};
+
+}  // namespace
+
+bool may_rebalance(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, const Plan& plan,
+                   WallTime now) {
+  if (spec.rebalance.type == RebalanceType::kNone || spec.drain_freeze || !pods.draining.empty()) return false;
+  if (pods.live.size() < 2 || static_cast<int>(pods.live.size()) != spec.replicas) return false;
+  if (plan.canary.progress.phase != CanaryPhase::kDone || !plan.states_wanted.empty()) return false;
+  if (!plan.create.empty() || !plan.start.empty() || !plan.remove.empty() || !plan.health.empty()) return false;
+  if (!plan.traffic_off.empty()) return false;  // Somebody else keeps pods from the endpoints.
+  return std::all_of(seen.pods.begin(), seen.pods.end(), [&](const PodView& pod) {
+    return is_available(pod, spec, now) && !pod.health && !pod.asked_to_go && pod.revision == seen.revision;
+  });
+}
+
+void plan_rebalance(const SortedPods& pods, const Observed& seen, const GatewaySpec& spec, WallTime now, Plan& plan) {
+  if (may_rebalance(pods, seen, spec, plan, now)) Rebalance(pods.live, seen, spec, plan).run();
+  for (const PodView* pod : pods.live) {
+    if (!pod->state || !pod->state->shed || plan.rebalanced.contains(pod->uid)) continue;
+    if (pod->failure_age && *pod->failure_age < kAdminRetry) {
+      plan.wake_within(kAdminRetry);
+    } else {
+      plan.unshed.push_back(ref_to(*pod));
+    }
+  }
+}
+
+}  // namespace sluice::op
