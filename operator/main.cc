@@ -47,7 +47,8 @@ std::string identity(Random& random) {
   return environment("POD_NAME").value_or(host) + "_" + unique;
 }
 
-http::ServerResponse serve(const http::ServerRequest& request, const Caches& caches, const MetricsRegistry& metrics) {
+http::ServerResponse serve(const http::ServerRequest& request, const Caches& caches, const MetricsRegistry& metrics,
+                           Controller& controller) {
   if (request.path == "/healthz") return http::ServerResponse::text(200, "ok\n");
   if (request.path == "/readyz") {
     if (caches.synced()) return http::ServerResponse::text(200, "ok\n");
@@ -58,7 +59,13 @@ http::ServerResponse serve(const http::ServerRequest& request, const Caches& cac
     response.content_type = kMetricsContentType;
     return response;
   }
-  return http::ServerResponse::text(404, "there are /metrics, /healthz and /readyz\n");
+  if (request.path == kDebugPlanPath) {
+    if (request.method != "GET") return http::ServerResponse::text(405, "GET is what there is\n");
+    const auto look = [&controller](const std::string& key) { return controller.look_again(key); };
+    PlanAnswer answer = answer_plan(request.query, look, kSystemClock.wall());
+    return http::ServerResponse::json(answer.status, std::move(answer.body));
+  }
+  return http::ServerResponse::text(404, "there are /metrics, /healthz, /readyz and /debug/v1/plan\n");
 }
 
 int fail(const Error& error) {
@@ -86,7 +93,7 @@ int run(const Options& options, StopSignal& stop) {
                                                  Controller::Options{.ns = ns, .default_image = options.gateway_image});
   const auto server = http::Server::start(
       {.address = options.metrics_address, .port = options.metrics_port, .workers = 2, .connections_max = 64},
-      [&](const http::ServerRequest& request) { return serve(request, caches, metrics); });
+      [&](const http::ServerRequest& request) { return serve(request, caches, metrics, *controller); });
   if (!server) return fail(server.error());
   log_info("started", {{"version", SLUICE_VERSION}, {"namespace", ns}, {"identity", me}, {"port", (*server)->port()}});
 
