@@ -57,7 +57,8 @@ TEST_CASE("an API server that cannot be asked is not asked with every event") {
   ManualClock clock;
   TemplateCheck check(client, clock);
   for (int event = 0; event < 5; ++event) CHECK(check.refusal("u/r1", kPod).empty());
-  CHECK(metrics.counter("rest_client_requests_total", "", {{"code", "<error>"}, {"method", "POST"}}).value() == 1);
+  const MetricLabels refused{{"code", "<error>"}, {"method", "POST"}, {"host", "127.0.0.1:1"}};
+  CHECK(metrics.counter("rest_client_requests_total", "", refused).value() == 1);
 }
 
 }  // namespace sluice::op

@@ -94,6 +94,7 @@ Client::Loop::Loop(Options options) {
   common_.connect_timeout = options.connect_timeout;
   common_.peer_lost_after = options.peer_lost_after;
   common_.user_agent = std::move(options.user_agent);
+  common_.proxy_url = internal::curl_proxy(std::move(options.proxy_url));
   multi_ = curl_multi_init();
   assert(multi_ != nullptr);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, long{CURLPIPE_MULTIPLEX});

@@ -43,6 +43,8 @@ struct TlsOptions {
   std::string cert_pem;     ///< Client certificate chain; empty for none.
   std::string key_pem;      ///< Its private key. A secret.
   std::string server_name;  ///< Name to verify instead of the URL's host; empty for the host.
+  /// Whoever answers is taken for the server. For a test cluster; `ca_pem` is not looked at.
+  bool insecure_skip_verify = false;
 };
 
 /// A running stream (a watch). Destroying it cancels the transfer and waits until no callback runs any more; it must
@@ -72,6 +74,9 @@ class Client {
     /// A peer that has vanished without a word is noticed after about this long; at least a second.
     Duration peer_lost_after{20'000};
     std::string user_agent = "sluice";
+    /// http, https or socks5 (which resolves the server's name); goes before the environment's, and is used for our own
+    /// host, too. Empty goes by the environment. May hold a password.
+    std::string proxy_url{};
   };
   explicit Client(Options options);
   /// Cancels what is under way: pending callers get kUnavailable.

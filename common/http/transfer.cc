@@ -79,6 +79,12 @@ curl_blob blob_of(const std::string& pem) {
 
 }  // namespace
 
+std::string curl_proxy(std::string url) {
+  constexpr std::string_view kSocks = "socks5://";
+  if (lower(url.substr(0, kSocks.size())) == kSocks) url.replace(0, kSocks.size(), "socks5h://");
+  return url;
+}
+
 ConnectionPool::ConnectionPool() : share(curl_share_init()) {
   curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
 }
@@ -165,12 +171,20 @@ void Transfer::set_network(const Common& common) {
   // With PIPEWAIT a call waits for a connection that is being made instead of making another one beside it. Without TLS
   // it would wait for the whole first answer, which alone tells libcurl that nothing can be shared.
   set(CURLOPT_PIPEWAIT, common.http2 && parts.scheme == "https" ? 1L : 0L);
-  if (is_loopback(parts.host)) set(CURLOPT_PROXY, "");
+  if (!common.proxy_url.empty()) {
+    set(CURLOPT_PROXY, common.proxy_url.c_str());
+    set(CURLOPT_NOPROXY, "");  // it was named for this very server
+  } else if (is_loopback(parts.host)) {
+    set(CURLOPT_PROXY, "");
+  }
 }
 
 void Transfer::set_tls() {
   set(CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
-  if (!tls_->ca_pem.empty()) {
+  if (tls_->insecure_skip_verify) {
+    set(CURLOPT_SSL_VERIFYPEER, 0L);
+    set(CURLOPT_SSL_VERIFYHOST, 0L);
+  } else if (!tls_->ca_pem.empty()) {
     curl_blob roots = blob_of(tls_->ca_pem);
     set(CURLOPT_CAINFO_BLOB, &roots);
     set(CURLOPT_CAPATH, static_cast<char*>(nullptr));  // else the system's roots would be trusted beside it

@@ -38,7 +38,12 @@ struct Common {
   Duration connect_timeout{5'000};
   Duration peer_lost_after{20'000};
   std::string user_agent;
+  std::string proxy_url;  ///< As curl_proxy() answers it; empty goes by the environment.
 };
+
+/// A proxy's URL as libcurl takes it: its socks5 leaves the server's name to be resolved here, Go's (and ours) to the
+/// proxy.
+std::string curl_proxy(std::string url);
 
 /// Threads: the client's own, except for `cancelled`. Lives at least as long as its easy handle is in the multi handle.
 class Transfer {

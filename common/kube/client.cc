@@ -1,10 +1,12 @@
 #include "common/kube/client.h"
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
+#include <utility>
 
+#include "common/base/mutex.h"
 #include "common/kube/credentials.h"
+#include "common/kube/list_reader.h"
+#include "common/kube/request_metrics.h"
 #include "common/kube/watch_decoder.h"
 
 namespace sluice::kube {
@@ -23,6 +25,8 @@ const char* content_type(PatchType type) {
       return "application/merge-patch+json";
     case PatchType::kJson:
       return "application/json-patch+json";
+    case PatchType::kStrategicMerge:
+      return "application/strategic-merge-patch+json";
     case PatchType::kApply:
       return "application/apply-patch+yaml";  // JSON is YAML
   }
@@ -52,6 +56,7 @@ struct Call {
   std::string content_type = kJsonType;
   std::string body;
   Duration timeout = Client::kCallTimeout;
+  std::size_t response_bytes_max = http::Request{}.response_bytes_max;
 
   [[nodiscard]] std::string what() const { return method + " " + path; }
 };
@@ -64,37 +69,29 @@ Result<std::string> to_text(const Json& object, const std::string& what) {
   }
 }
 
-/// Counts answers as client-go does. Threads: any.
-class RequestCounter {
- public:
-  explicit RequestCounter(MetricsRegistry* metrics) : metrics_(metrics) {}
-
-  /// `status` 0 stands for a call without an answer.
-  void count(const std::string& method, int status) {
-    if (metrics_ == nullptr) return;
-    const std::lock_guard lock(mutex_);
-    auto found = counters_.find({method, status});
-    if (found == counters_.end()) {
-      const std::string code = status == 0 ? "<error>" : std::to_string(status);
-      const Counter counter = metrics_->counter("rest_client_requests_total", "Calls to the Kubernetes API.",
-                                                {{"code", code}, {"method", method}});
-      found = counters_.emplace(std::make_pair(method, status), counter).first;
-    }
-    found->second.add();
+/// The headers that say whose rights are to be used.
+http::Headers impersonation_headers(const Impersonation& as) {
+  http::Headers out;
+  if (as.user.empty()) return out;
+  out.emplace_back("Impersonate-User", as.user);
+  if (!as.uid.empty()) out.emplace_back("Impersonate-Uid", as.uid);
+  for (const std::string& group : as.groups) out.emplace_back("Impersonate-Group", group);
+  for (const auto& [key, values] : as.extra) {
+    for (const std::string& value : values) out.emplace_back("Impersonate-Extra-" + http::url_encode(key), value);
   }
+  return out;
+}
 
- private:
-  MetricsRegistry* metrics_;
-  std::mutex mutex_;
-  std::map<std::pair<std::string, int>, Counter> counters_;  // methods and statuses are few
-};
+/// A watch that never began: its end has been told.
+class EndedStream final : public http::Stream {};
 
 /// What a watch's callbacks share. Client's thread only.
 struct WatchState {
   Client::WatchCallbacks callbacks;
   std::string what;
   WatchDecoder decoder;
-  bool answered = false;  // its status is here, and counted
+  std::uint64_t generation = 0;  // of the credentials that it was begun with
+  bool answered = false;         // its status is here, and counted
   bool ended = false;
 
   void end(Status status) {
@@ -126,80 +123,110 @@ struct Client::Impl {
   const Config config;
   const Clock& clock;
   Credentials credentials;
-  RequestCounter counter;
+  const http::Headers impersonation;
+  RequestMetrics metrics;
   http::Client http;
-  std::mutex mutex;
-  std::condition_variable stopped;
-  bool stopping = false;
+  Mutex mutex;
+  Condition stopped;
+  bool stopping GUARDED_BY(mutex) = false;
 
-  Impl(Config c, std::string user_agent, MetricsRegistry* metrics, const Clock& k)
+  Impl(Config c, std::string user_agent, MetricsRegistry* registry, const Clock& k)
       : config(std::move(c)),
         clock(k),
-        credentials(config),
-        counter(metrics),
-        http({.tls = config.tls, .peer_lost_after = kPeerLostAfter, .user_agent = std::move(user_agent)}) {}
+        credentials(config, clock),
+        impersonation(impersonation_headers(config.impersonate)),
+        metrics(registry, config.server),
+        http({.tls = config.tls,
+              .peer_lost_after = kPeerLostAfter,
+              .user_agent = std::move(user_agent),
+              .proxy_url = config.proxy_url}) {}
 
-  http::Request request(const Call& call);
+  struct Signed {
+    http::Request request;
+    std::uint64_t generation = 0;  // of the credentials
+  };
+  Result<Signed> sign(const Call& call, Duration at_most);
   Result<http::Response> send(const Call& call);
   Result<Json> send_json(const Call& call);
-  void saw_status(const std::string& method, int status);
+  Result<http::Response> send_ok(const Call& call);
+  void saw_status(const std::string& method, int status, std::uint64_t generation);
   void saw_failure(const std::string& method, const Error& error);
   bool pause(Duration wait);
 };
 
-http::Request Client::Impl::request(const Call& call) {
-  Credentials::Current current = credentials.current(clock.steady());
-  if (current.new_tls) http.set_tls(std::move(*current.new_tls));
-  http::Request out;
-  out.method = call.method;
-  out.url = config.server + call.path + call.query;
-  out.headers.emplace_back("Accept", kJsonType);
-  if (!call.body.empty()) out.headers.emplace_back("Content-Type", call.content_type);
-  if (!current.token.empty()) out.headers.emplace_back("Authorization", "Bearer " + current.token);
-  out.body = call.body;
-  out.timeout = call.timeout;
+/// Errors: kUnavailable where a credential plugin fails or does not answer in time.
+Result<Client::Impl::Signed> Client::Impl::sign(const Call& call, Duration at_most) {
+  Result<Credentials::Current> current = credentials.current(clock.steady(), at_most);
+  if (!current) return current.error().in(call.what());
+  if (current->new_tls) http.set_tls(std::move(*current->new_tls));
+  Signed out;
+  out.generation = current->generation;
+  out.request.method = call.method;
+  out.request.url = config.server + call.path + call.query;
+  out.request.headers.emplace_back("Accept", kJsonType);
+  if (!call.body.empty()) out.request.headers.emplace_back("Content-Type", call.content_type);
+  if (!current->token.empty()) out.request.headers.emplace_back("Authorization", "Bearer " + current->token);
+  out.request.headers.insert(out.request.headers.end(), impersonation.begin(), impersonation.end());
+  out.request.body = call.body;
+  out.request.timeout = at_most;
+  out.request.response_bytes_max = call.response_bytes_max;
   return out;
 }
 
-void Client::Impl::saw_status(const std::string& method, int status) {
-  counter.count(method, status);
-  if (status == 401) credentials.suspect();
+void Client::Impl::saw_status(const std::string& method, int status, std::uint64_t generation) {
+  metrics.count(method, status);
+  if (status == 401) credentials.suspect(generation);
 }
 
 /// There was no answer.
 void Client::Impl::saw_failure(const std::string& method, const Error& error) {
-  counter.count(method, 0);
+  metrics.count(method, 0);
   // What we gave could not be used: perhaps a certificate and a key of two rotations.
   if (error.code == ErrorCode::kInvalid) credentials.suspect();
 }
 
 /// False where the client ends meanwhile.
 bool Client::Impl::pause(Duration wait) {
-  std::unique_lock lock(mutex);
-  return !stopped.wait_for(lock, wait, [this] { return stopping; });
+  const SteadyTime until = std::chrono::steady_clock::now() + wait;
+  const MutexLock lock(mutex);
+  while (!stopping) {
+    if (!stopped.wait_until(mutex, until)) return !stopping;
+  }
+  return false;
 }
 
 Result<http::Response> Client::Impl::send(const Call& call) {
-  const SteadyTime deadline = clock.steady() + call.timeout;
+  const Duration limit = config.request_timeout > Duration(0) ? config.request_timeout : call.timeout;
+  const SteadyTime deadline = clock.steady() + limit;
+  const auto time_left = [&] { return std::chrono::ceil<Duration>(deadline - clock.steady()); };
   for (int attempt = 1;; ++attempt) {
-    http::Request next = request(call);
-    next.timeout = std::max(std::chrono::ceil<Duration>(deadline - clock.steady()), Duration(1));
-    Result<http::Response> answer = http.send(std::move(next));
+    Result<Signed> next = sign(call, std::max(time_left(), Duration(1)));
+    if (!next) return next.error();
+    next->request.timeout = std::max(time_left(), Duration(1));
+    const SteadyTime begun = clock.steady();
+    Result<http::Response> answer = http.send(std::move(next->request));
+    metrics.took(call.method, clock.steady() - begun);
     if (!answer) {
       saw_failure(call.method, answer.error());
       return answer;
     }
-    saw_status(call.method, answer->status);
-    const auto time_left = std::chrono::floor<Duration>(deadline - clock.steady());
-    const std::optional<Duration> wait = retry_wait(*answer, attempt, time_left, clock.wall());
+    saw_status(call.method, answer->status, next->generation);
+    const std::optional<Duration> wait =
+        retry_wait(*answer, attempt, std::chrono::floor<Duration>(deadline - clock.steady()), clock.wall());
     if (!wait || !pause(*wait)) return answer;
   }
 }
 
-Result<Json> Client::Impl::send_json(const Call& call) {
+Result<http::Response> Client::Impl::send_ok(const Call& call) {
   Result<http::Response> answer = send(call);
   if (!answer) return answer.error();
   if (answer->status < 200 || answer->status >= 300) return error_from_answer(*answer, call.what(), clock.wall());
+  return answer;
+}
+
+Result<Json> Client::Impl::send_json(const Call& call) {
+  Result<http::Response> answer = send_ok(call);
+  if (!answer) return answer.error();
   Json object = Json::parse(answer->body, nullptr, false);
   if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
   return object;
@@ -214,10 +241,11 @@ Client::~Client() {
 
 void Client::shut_down() {
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     impl_->stopping = true;
     impl_->stopped.notify_all();
   }
+  impl_->credentials.shut_down();
   impl_->http.shut_down();
 }
 
@@ -227,10 +255,19 @@ Result<Json> Client::get(const Resource& resource, std::string_view ns, std::str
 }
 
 Result<Json> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options) {
+  Json::array_t items;
+  Result<Json> whole = list_each(
+      resource, ns, options,
+      {.on_object = [&](Json object) { items.push_back(std::move(object)); }, .on_restart = [&] { items.clear(); }});
+  if (whole) (*whole)["items"] = std::move(items);
+  return whole;
+}
+
+Result<Json> Client::list_each(const Resource& resource, std::string_view ns, const ListOptions& options,
+                               const ListSink& sink) {
   // Only a read from etcd comes in pages: its pages are of one version. If the version is compacted away before the
   // last page, the whole is read in one piece, as client-go's pager does.
   bool paged = options.resource_version.empty() && options.page_size > 0;
-  Json whole;
   std::string next;
   for (;;) {
     Query query;
@@ -238,31 +275,36 @@ Result<Json> Client::list(const Resource& resource, std::string_view ns, const L
     query.add("resourceVersion", options.resource_version);
     if (!options.resource_version.empty()) query.add("resourceVersionMatch", "NotOlderThan");
     if (paged) query.add("limit", std::to_string(options.page_size)).add("continue", next);
-    Result<Json> page =
-        impl_->send_json({.method = "GET", .path = resource.path(ns), .query = query.text(), .timeout = kListTimeout});
-    if (!page && page.error().code == ErrorCode::kExpired && !next.empty()) {
+    const Call call{.method = "GET", .path = resource.path(ns), .query = query.text(), .timeout = kListTimeout};
+    Result<http::Response> answer = impl_->send_ok(call);
+    if (!answer && answer.error().code == ErrorCode::kExpired && !next.empty()) {
       paged = false;
       next.clear();
-      whole = Json();
+      if (sink.on_restart) sink.on_restart();
       continue;
     }
-    if (!page) return page;
-    if (!(*page)["items"].is_array()) (*page)["items"] = Json::array();
+    if (!answer) return answer.error();
+    Result<Json> page = read_list(answer->body, sink.on_object);
+    if (!page) return page.error().in(call.what());
     next = text_at(*page, "/metadata/continue");
-    if (whole.is_null()) {
-      whole = std::move(*page);
-    } else {
-      Json::array_t& items = (*page)["items"].get_ref<Json::array_t&>();
-      Json::array_t& all = whole["items"].get_ref<Json::array_t&>();
-      all.insert(all.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
-      whole["metadata"] = std::move((*page)["metadata"]);
-    }
-    if (next.empty()) return whole;
+    if (next.empty()) return page;
   }
 }
 
 Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object, Duration timeout) {
   Call call{.method = "POST", .path = resource.path(ns), .timeout = timeout};
+  Result<std::string> body = to_text(object, call.what());
+  if (!body) return body.error();
+  call.body = std::move(*body);
+  return impl_->send_json(call);
+}
+
+Result<Json> Client::create_subresource(const Resource& resource, std::string_view ns, std::string_view name,
+                                        std::string_view subresource, const Json& object, Duration timeout) {
+  Call call{.method = "POST", .path = resource.path(ns, name, subresource), .timeout = timeout};
+  if (name.empty() || subresource.empty()) {
+    return Error{ErrorCode::kInvalid, call.what() + ": no name or no subresource is given"};
+  }
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
   call.body = std::move(*body);
@@ -314,6 +356,24 @@ Result<http::Response> Client::raw(std::string_view method, std::string_view pat
   return impl_->send({.method = std::string(method), .path = std::string(path), .body = std::move(body)});
 }
 
+Result<std::string> Client::proxy_get(std::string_view ns, std::string_view pod, int port, std::string_view path,
+                                      const ProxyOptions& options) {
+  const std::string target =
+      (options.scheme.empty() ? "" : options.scheme + ":") + std::string(pod) + ":" + std::to_string(port);
+  Call call{.method = "GET",
+            .path = kPods.path(ns) + "/" + target + "/proxy" + (path.starts_with('/') ? "" : "/") + std::string(path),
+            .timeout = options.timeout,
+            .response_bytes_max = options.bytes_max};
+  // A name with a slash would be another path of the API server.
+  const bool is_name = !pod.empty() && http::url_encode(pod) == pod;
+  if (!is_name || ns.empty() || port < 1 || port > 65535) {
+    return Error{ErrorCode::kInvalid, call.what() + ": no pod's name, namespace or port"};
+  }
+  Result<http::Response> answer = impl_->send_ok(call);
+  if (!answer) return answer.error();
+  return std::move(answer->body);
+}
+
 std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::string_view ns, const WatchOptions& options,
                                             WatchCallbacks callbacks) {
   Query query;
@@ -330,10 +390,16 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   auto state = std::make_shared<WatchState>();
   state->callbacks = std::move(callbacks);
   state->what = "watch " + call.path;
+  Result<Impl::Signed> signed_call = impl_->sign(call, kCallTimeout);
+  if (!signed_call) {
+    state->end(Error{ErrorCode::kUnavailable, signed_call.error().message});
+    return std::make_unique<EndedStream>();
+  }
+  state->generation = signed_call->generation;
   http::Client::StreamCallbacks stream;
   stream.on_head = [state, impl = impl_.get()](const http::Response& head) {
     state->answered = true;
-    impl->saw_status("GET", head.status);
+    impl->saw_status("GET", head.status, state->generation);
   };
   stream.on_data = [state](std::string_view piece) {
     if (state->ended) return;
@@ -345,7 +411,7 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
     if (!end && !state->answered) impl->saw_failure("GET", end.error());
     state->end(watch_end(*state, end, impl->clock.wall()));
   };
-  return impl_->http.stream(impl_->request(call), std::move(stream), kWatchIdleTimeout);
+  return impl_->http.stream(std::move(signed_call->request), std::move(stream), kWatchIdleTimeout);
 }
 
 const std::string& Client::default_namespace() const {

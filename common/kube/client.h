@@ -36,13 +36,20 @@ struct WatchOptions {
   bool send_initial_events = false;
 };
 
-enum class PatchType { kMerge, kJson, kApply };
+/// kStrategicMerge works on the built-in types alone, not on custom resources.
+enum class PatchType { kMerge, kJson, kStrategicMerge, kApply };
 
 struct PatchOptions {
   std::string subresource;    ///< "status", "scale" or "".
   std::string field_manager;  ///< Required for kApply.
   bool force = false;         ///< kApply: take over fields of other managers.
   Duration timeout{30'000};   ///< Of the call, its retries included.
+};
+
+struct ProxyOptions {
+  std::string scheme;  ///< "https" where the pod speaks that on the port; "" for HTTP.
+  Duration timeout{10'000};
+  std::size_t bytes_max = 8u << 20;  ///< A longer answer is kInvalid.
 };
 
 struct DeleteOptions {
@@ -83,8 +90,9 @@ class Client {
   /// Lease over another connection.
   static constexpr Duration kPeerLostAfter{4'000};
 
-  /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method}. `clock` says
-  /// when credentials are to be read again, and how far a date in Retry-After is.
+  /// Lives longer than what uses it. `metrics` (may be null) gets rest_client_requests_total{code,method,host} and
+  /// rest_client_request_duration_seconds{verb,host}. `clock` says when credentials are to be read again, and how far a
+  /// date in Retry-After is.
   Client(Config config, std::string user_agent, MetricsRegistry* metrics, const Clock& clock = kSystemClock);
   ~Client();
   Client(const Client&) = delete;
@@ -94,8 +102,20 @@ class Client {
                    std::string_view subresource = {}, Duration timeout = kCallTimeout);
   /// The List object; pages of 500 are followed and joined.
   Result<Json> list(const Resource& resource, std::string_view ns, const ListOptions& options = {});
+  /// The same, each object handed to `on_object` as it is decoded and then forgotten, so that a list of thousands costs
+  /// little more than its text; the answer is the List without them. Where a page is too old and all begins again,
+  /// `on_restart` comes first.
+  struct ListSink {
+    std::function<void(Json)> on_object;
+    std::function<void()> on_restart;
+  };
+  Result<Json> list_each(const Resource& resource, std::string_view ns, const ListOptions& options,
+                         const ListSink& sink);
   Result<Json> create(const Resource& resource, std::string_view ns, const Json& object,
                       Duration timeout = kCallTimeout);
+  /// POST to a subresource: a pod's "eviction" or "binding", a service account's "token".
+  Result<Json> create_subresource(const Resource& resource, std::string_view ns, std::string_view name,
+                                  std::string_view subresource, const Json& object, Duration timeout = kCallTimeout);
   /// PUT; metadata.resourceVersion in `object` makes it conditional.
   Result<Json> replace(const Resource& resource, std::string_view ns, const Json& object,
                        std::string_view subresource = {}, Duration timeout = kCallTimeout);
@@ -106,6 +126,11 @@ class Client {
                       const DeleteOptions& options = {});
   /// Any path, for discovery and raw reads. Each status is an answer here, also 404.
   Result<http::Response> raw(std::string_view method, std::string_view path, std::string body = {});
+
+  /// GET on a port of a pod, through the API server (verb get on pods/proxy): "/metrics" with its query. Answers the
+  /// body of a 2xx. Errors as of any call; what the pod itself answers otherwise is one of them, too.
+  Result<std::string> proxy_get(std::string_view ns, std::string_view pod, int port, std::string_view path,
+                                const ProxyOptions& options = {});
 
   struct WatchCallbacks {
     std::function<void(WatchEvent)> on_event;  ///< In order, on the client's thread: must not block.

@@ -42,6 +42,85 @@ TEST_CASE("each call asks for what it says") {
                         "propagationPolicy":"Background","gracePeriodSeconds":0})"));
 }
 
+TEST_CASE("whose rights are used goes with every call and watch") {
+  FakeApi api({answer(200, "{}"), answer(200, "")});
+  Config config = api.config();
+  config.impersonate = {.user = "jane", .uid = "7", .groups = {"dev", "ops"}, .extra = {{"acme.test/scope", {"view"}}}};
+  Client client(config, "test", nullptr);
+  CHECK(client.get(kPods, "ns", "p").ok());
+  std::promise<void> ended;
+  const auto watch =
+      client.watch(kPods, "ns", {}, {.on_event = {}, .on_end = [&](const Status&) { ended.set_value(); }});
+  ended.get_future().wait();
+  for (const std::string& request : api.requests()) {
+    for (const char* header : {"Impersonate-User: jane", "Impersonate-Uid: 7", "Impersonate-Group: dev",
+                               "Impersonate-Group: ops", "Impersonate-Extra-acme.test%2Fscope: view"}) {
+      CAPTURE(std::string(header));
+      CHECK(request.find(std::string(header) + "\r\n") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a proxy that is named is used, for our own host, too") {
+  FakeApi proxy(std::deque<std::string>(2, answer(200, "{}")));
+  for (const char* server : {"http://api.invalid:8080", "http://127.0.0.1:1"}) {
+    Config config;
+    config.server = server;
+    config.proxy_url = proxy.config().server;
+    Client client(config, "test", nullptr);
+    CHECK(client.get(kPods, "ns", "p").ok());
+  }
+  CHECK(proxy.asked(0) == "GET http://api.invalid:8080/api/v1/namespaces/ns/pods/p");
+  CHECK(proxy.asked(1) == "GET http://127.0.0.1:1/api/v1/namespaces/ns/pods/p");
+}
+
+TEST_CASE("a subresource is created, and a strategic merge says so") {
+  FakeApi api({answer(201, "{}"), answer(200, "{}")});
+  Client client(api.config(), "test", nullptr);
+  CHECK(client.create_subresource(kPods, "ns", "p", "eviction", Json::object()).ok());
+  CHECK(client.patch(kPods, "ns", "p", PatchType::kStrategicMerge, Json::object(), {.subresource = "resize"}).ok());
+  CHECK(api.asked(0) == "POST /api/v1/namespaces/ns/pods/p/eviction");
+  CHECK(api.asked(1) == "PATCH /api/v1/namespaces/ns/pods/p/resize");
+  CHECK(api.requests()[1].find("Content-Type: application/strategic-merge-patch+json") != std::string::npos);
+  CHECK(client.create_subresource(kPods, "ns", "p", "", Json::object()).error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("a pod's port is read through the API server's proxy") {
+  FakeApi api({answer(200, "metric 1\n"), answer(200, "metric 1\n"), answer(503, "no endpoints"),
+               answer(200, std::string(100, 'x'))});
+  Client client(api.config(), "test", nullptr);
+  CHECK(*client.proxy_get("ns", "edge-1", 9902, "/metrics") == "metric 1\n");
+  CHECK(*client.proxy_get("ns", "edge-1", 9902, "debug?a=b", {.scheme = "https"}) == "metric 1\n");
+  CHECK(api.asked(0) == "GET /api/v1/namespaces/ns/pods/edge-1:9902/proxy/metrics");
+  CHECK(api.asked(1) == "GET /api/v1/namespaces/ns/pods/https:edge-1:9902/proxy/debug?a=b");
+  CHECK(client.proxy_get("ns", "edge-1", 9902, "/").error().message.ends_with("HTTP 503: no endpoints"));
+  CHECK(client.proxy_get("ns", "edge-1", 9902, "/", {.bytes_max = 99}).error().code == ErrorCode::kInvalid);
+  for (const char* pod : {"", "../secrets", "a/b", "a?b"}) {
+    CHECK(client.proxy_get("ns", pod, 9902, "/").error().code == ErrorCode::kInvalid);
+  }
+  CHECK(client.proxy_get("ns", "p", 0, "/").error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("a time limit of the configuration goes before the call's own") {
+  FakeApi api([](const std::string&) { return std::string(); });  // never answers
+  Config config = api.config();
+  config.request_timeout = 30ms;
+  Client client(config, "test", nullptr);
+  CHECK(client.get(kPods, "ns", "p").error().message.find("no answer within 30 ms") != std::string::npos);
+}
+
+TEST_CASE("a watch whose credentials cannot be had ends with why, as a failure that passes") {
+  Config config;
+  config.server = "http://127.0.0.1:1";
+  config.exec = ExecPlugin{.api_version = "client.authentication.k8s.io/v1", .command = "no-such-plugin"};
+  Client client(config, "test", nullptr);
+  std::optional<Status> end;
+  const auto watch = client.watch(kPods, "", {}, {.on_event = {}, .on_end = [&](Status status) { end = status; }});
+  REQUIRE(end.has_value());
+  CHECK(end->error().code == ErrorCode::kUnavailable);
+  CHECK(end->error().message.find("no-such-plugin") != std::string::npos);
+}
+
 TEST_CASE("calls that would mean something else are refused before they are made") {
   FakeApi api(std::deque<std::string>{});
   Client client(api.config(), "test", nullptr);
@@ -120,10 +199,14 @@ TEST_CASE("a call is made again as the server asks, and each answer is counted")
   CHECK(client.create(kPods, "ns", Json{{"a", 1}}).ok());
   REQUIRE(api.requests().size() == 3);
   CHECK(api.body(0) == api.body(2));
+  const std::string host = api.config().server.substr(7);
   for (const char* code : {"429", "503", "200"}) {
     CAPTURE(std::string(code));
-    CHECK(metrics.counter("rest_client_requests_total", "", {{"code", code}, {"method", "POST"}}).value() == 1);
+    const MetricLabels labels{{"code", code}, {"method", "POST"}, {"host", host}};
+    CHECK(metrics.counter("rest_client_requests_total", "", labels).value() == 1);
   }
+  const std::string count = "rest_client_request_duration_seconds_count{host=\"" + host + "\",verb=\"POST\"} 3\n";
+  CHECK(metrics.text().find(count) != std::string::npos);
 }
 
 TEST_CASE("a call without an answer is counted as an error") {
@@ -132,7 +215,8 @@ TEST_CASE("a call without an answer is counted as an error") {
   config.server = "http://127.0.0.1:1";
   Client client(config, "test", &metrics);
   CHECK(client.get(kPods, "ns", "p").error().code == ErrorCode::kUnavailable);
-  CHECK(metrics.counter("rest_client_requests_total", "", {{"code", "<error>"}, {"method", "GET"}}).value() == 1);
+  const MetricLabels labels{{"code", "<error>"}, {"method", "GET"}, {"host", "127.0.0.1:1"}};
+  CHECK(metrics.counter("rest_client_requests_total", "", labels).value() == 1);
 }
 
 TEST_CASE("list follows the pages and joins them") {
@@ -243,14 +327,15 @@ TEST_CASE(
 
 TEST_CASE("a watch is counted once, by its answer or as one that had none") {
   MetricsRegistry metrics;
-  const auto count = [&](const char* code) {
-    return metrics.counter("rest_client_requests_total", "", {{"code", code}, {"method", "GET"}}).value();
+  const auto count = [&](const char* code, const std::string& server) {
+    const MetricLabels labels{{"code", code}, {"method", "GET"}, {"host", server.substr(7)}};
+    return metrics.counter("rest_client_requests_total", "", labels).value();
   };
   const std::string broken = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
   http::LoopbackServer breaks_off(http::answer_once(broken));
   FakeApi hangs_up(std::deque<std::string>{kHangUp});
-  for (const std::string& server :
-       {"http://127.0.0.1:" + std::to_string(breaks_off.port()), hangs_up.config().server}) {
+  const std::string servers[] = {"http://127.0.0.1:" + std::to_string(breaks_off.port()), hangs_up.config().server};
+  for (const std::string& server : servers) {
     Config config;
     config.server = server;
     Client client(config, "test", &metrics);
@@ -259,8 +344,8 @@ TEST_CASE("a watch is counted once, by its answer or as one that had none") {
         kPods, "ns", {}, {.on_event = {}, .on_end = [&](Status status) { ended.set_value(std::move(status)); }});
     CHECK(ended.get_future().get().error().code == ErrorCode::kUnavailable);
   }
-  CHECK(count("200") == 1);
-  CHECK(count("<error>") == 1);
+  CHECK(count("200", servers[0]) == 1);
+  CHECK(count("<error>", servers[1]) == 1);
 }
 
 TEST_CASE("a watch tells its events in order and then its end") {

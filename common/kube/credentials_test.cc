@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "common/http/loopback_server.h"
+#include "common/kube/base64.h"
 #include "common/kube/test_files.h"
 
 namespace sluice::kube {
@@ -35,10 +36,10 @@ TEST_CASE("a token file is read again once its time has come, and no earlier") {
   Config config;
   config.token_file = folder.write("token", "first\n");
   Credentials credentials(config);
-  CHECK(credentials.current(kStart).token == "first");
+  CHECK(credentials.current(kStart)->token == "first");
   folder.write("token", "second\n");
-  CHECK(credentials.current(kStart + 59s).token == "first");
-  CHECK(credentials.current(kStart + 60s).token == "second");
+  CHECK(credentials.current(kStart + 59s)->token == "first");
+  CHECK(credentials.current(kStart + 60s)->token == "second");
 }
 
 TEST_CASE("a token is read at once after a refusal") {
@@ -46,10 +47,10 @@ TEST_CASE("a token is read at once after a refusal") {
   Config config;
   config.token_file = folder.write("token", "first");
   Credentials credentials(config);
-  CHECK(credentials.current(kStart).token == "first");
+  CHECK(credentials.current(kStart)->token == "first");
   folder.write("token", "second");
   credentials.suspect();
-  CHECK(credentials.current(kStart + 1s).token == "second");
+  CHECK(credentials.current(kStart + 1s)->token == "second");
 }
 
 TEST_CASE("a file that is away or empty for a moment leaves the known token") {
@@ -58,15 +59,15 @@ TEST_CASE("a file that is away or empty for a moment leaves the known token") {
   config.token = "inline";
   config.token_file = folder.path("token");
   Credentials credentials(config);
-  CHECK(credentials.current(kStart).token == "inline");
+  CHECK(credentials.current(kStart)->token == "inline");
   folder.write("token", "from file");
-  CHECK(credentials.current(kStart + 60s).token == "from file");
+  CHECK(credentials.current(kStart + 60s)->token == "from file");
   folder.write("token", "");
-  CHECK(credentials.current(kStart + 120s).token == "from file");
+  CHECK(credentials.current(kStart + 120s)->token == "from file");
   folder.write("token", " \n");
-  CHECK(credentials.current(kStart + 180s).token == "from file");
+  CHECK(credentials.current(kStart + 180s)->token == "from file");
   folder.write("token", "newest");
-  CHECK(credentials.current(kStart + 240s).token == "newest");
+  CHECK(credentials.current(kStart + 240s)->token == "newest");
 }
 
 TEST_CASE("TLS options are handed out again only where they have changed") {
@@ -74,17 +75,17 @@ TEST_CASE("TLS options are handed out again only where they have changed") {
   const TestIdentity two = http::make_test_identity("two", "DNS:two");
   const Setup setup(one);
   Credentials credentials(setup.config);
-  CHECK(!credentials.current(kStart).new_tls.has_value());
+  CHECK(!credentials.current(kStart)->new_tls.has_value());
   setup.folder.write("ca.crt", two.cert_pem);
-  auto current = credentials.current(kStart + 60s);
+  auto current = *credentials.current(kStart + 60s);
   REQUIRE(current.new_tls.has_value());
   CHECK(current.new_tls->ca_pem == two.cert_pem);
   CHECK(current.new_tls->cert_pem == one.cert_pem);
   CHECK(current.new_tls->server_name == "api.test");
-  CHECK(!credentials.current(kStart + 120s).new_tls.has_value());
+  CHECK(!credentials.current(kStart + 120s)->new_tls.has_value());
   setup.folder.write("tls.crt", two.cert_pem);
   setup.folder.write("tls.key", two.key_pem);
-  current = credentials.current(kStart + 180s);
+  current = *credentials.current(kStart + 180s);
   REQUIRE(current.new_tls.has_value());
   CHECK(current.new_tls->cert_pem == two.cert_pem);
   CHECK(current.new_tls->key_pem == two.key_pem);
@@ -107,22 +108,22 @@ TEST_CASE("a certificate and a key of two rotations are not taken, and looked at
     CAPTURE(row.name);
     const Setup setup(one);
     Credentials credentials(setup.config);
-    CHECK(!credentials.current(kStart).new_tls.has_value());
+    CHECK(!credentials.current(kStart)->new_tls.has_value());
     setup.folder.write("tls.crt", row.cert_pem);
     setup.folder.write("tls.key", row.key_pem);
-    CHECK(!credentials.current(kStart + 60s).new_tls.has_value());
+    CHECK(!credentials.current(kStart + 60s)->new_tls.has_value());
     setup.folder.write("tls.crt", two.cert_pem);
     setup.folder.write("tls.key", two.key_pem);
-    CHECK(!credentials.current(kStart + 60'999ms).new_tls.has_value());
-    const auto current = credentials.current(kStart + 61s);
+    CHECK(!credentials.current(kStart + 60'999ms)->new_tls.has_value());
+    const auto current = *credentials.current(kStart + 61s);
     REQUIRE(current.new_tls.has_value());
     CHECK(current.new_tls->cert_pem == two.cert_pem);
     CHECK(current.new_tls->key_pem == two.key_pem);
     CHECK(current.new_tls->ca_pem == one.cert_pem);
     setup.folder.write("tls.crt", one.cert_pem);
     setup.folder.write("tls.key", one.key_pem);
-    CHECK(!credentials.current(kStart + 120s).new_tls.has_value());  // a minute again
-    CHECK(credentials.current(kStart + 121s).new_tls.has_value());
+    CHECK(!credentials.current(kStart + 120s)->new_tls.has_value());  // a minute again
+    CHECK(credentials.current(kStart + 121s)->new_tls.has_value());
   }
 }
 
@@ -131,13 +132,56 @@ TEST_CASE("roots that are no certificates are not taken, and looked at again a s
   const TestIdentity two = http::make_test_identity("two", "DNS:two");
   const Setup setup(one);
   Credentials credentials(setup.config);
-  CHECK(!credentials.current(kStart).new_tls.has_value());
+  CHECK(!credentials.current(kStart)->new_tls.has_value());
   setup.folder.write("ca.crt", two.cert_pem + one.cert_pem.substr(0, 300));
-  CHECK(!credentials.current(kStart + 60s).new_tls.has_value());
+  CHECK(!credentials.current(kStart + 60s)->new_tls.has_value());
   setup.folder.write("ca.crt", two.cert_pem + one.cert_pem);
-  const auto current = credentials.current(kStart + 61s);
+  const auto current = *credentials.current(kStart + 61s);
   REQUIRE(current.new_tls.has_value());
   CHECK(current.new_tls->ca_pem == two.cert_pem + one.cert_pem);
+}
+
+TEST_CASE("a kubeconfig that was written anew is read again, and half of one leaves what was known") {
+  const TestIdentity one = http::make_test_identity("one", "DNS:one");
+  const TestIdentity two = http::make_test_identity("two", "DNS:two");
+  const TestFolder folder;
+  const auto write = [&](const std::string& user, const std::string& server = "https://a") {
+    return folder.write("config",
+                        "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+                        "clusters: [{name: k, cluster: {server: '" +
+                            server +
+                            "'}}]\n"
+                            "users: [{name: u, user: {" +
+                            user + "}}]\n");
+  };
+  const auto identity = [](const TestIdentity& cert, const TestIdentity& key) {
+    return "client-certificate-data: " + base64_encode(cert.cert_pem) +
+           ", client-key-data: " + base64_encode(key.key_pem);
+  };
+  Credentials credentials(*load_kubeconfig(write("token: first")));
+  CHECK(credentials.current(kStart)->token == "first");
+  write("token: second");
+  CHECK(credentials.current(kStart + 59s)->token == "first");
+  CHECK(credentials.current(kStart + 60s)->token == "second");
+  folder.write("config", "users: [");
+  CHECK(credentials.current(kStart + 120s)->token == "second");
+  write("token: third");
+  CHECK(credentials.current(kStart + 120'999ms)->token == "second");
+  CHECK(credentials.current(kStart + 121s)->token == "third");
+  write("token: elsewhere", "https://b");
+  CHECK(credentials.current(kStart + 181s)->token == "third");
+  // From a token to a certificate, and to the next one.
+  write(identity(one, one));
+  auto current = *credentials.current(kStart + 241s);
+  CHECK(current.token.empty());
+  REQUIRE(current.new_tls.has_value());
+  CHECK(current.new_tls->cert_pem == one.cert_pem);
+  write(identity(two, one));
+  CHECK(!credentials.current(kStart + 301s)->new_tls.has_value());
+  write(identity(two, two));
+  current = *credentials.current(kStart + 302s);
+  REQUIRE(current.new_tls.has_value());
+  CHECK(current.new_tls->cert_pem == two.cert_pem);
 }
 
 TEST_CASE("read_small_file tells what is wrong") {

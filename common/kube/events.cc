@@ -1,16 +1,15 @@
 #include "common/kube/events.h"
 
 #include <array>
-#include <condition_variable>
 #include <cstdio>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "common/base/backoff.h"
 #include "common/base/duration_text.h"
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 #include "common/kube/event_series.h"
 
 namespace sluice::kube {
@@ -52,11 +51,11 @@ struct EventRecorder::Impl {
 
   EventSeries series;  // sender thread only
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Pending> queue;  // guarded by mutex, as all below
-  bool stopping = false;
-  SteadyTime give_up{};
+  Mutex mutex;
+  Condition changed;
+  std::deque<Pending> queue GUARDED_BY(mutex);
+  bool stopping GUARDED_BY(mutex) = false;
+  SteadyTime give_up GUARDED_BY(mutex){};
   std::thread sender;
 
   Impl(Client& c, const Clock& k, Random& r, std::string component_name, std::string instance_name,
@@ -83,22 +82,24 @@ struct EventRecorder::Impl {
   }
 
   void run();
+  std::optional<Pending> next();
   void send(Pending& pending);
   Status deliver(const EventSeries::Decision& decision, Json& event);
   bool pause(int attempt);
 };
 
+/// The next one to send; nothing once the sender is to end.
+std::optional<EventRecorder::Impl::Pending> EventRecorder::Impl::next() {
+  const MutexLock lock(mutex);
+  while (!stopping && queue.empty()) changed.wait(mutex);
+  if (queue.empty() || (stopping && clock.steady() >= give_up)) return std::nullopt;
+  Pending first = std::move(queue.front());
+  queue.pop_front();
+  return first;
+}
+
 void EventRecorder::Impl::run() {
-  std::unique_lock lock(mutex);
-  for (;;) {
-    changed.wait(lock, [&] { return stopping || !queue.empty(); });
-    if (queue.empty() || (stopping && clock.steady() >= give_up)) return;
-    Pending next = std::move(queue.front());
-    queue.pop_front();
-    lock.unlock();
-    send(next);
-    lock.lock();
-  }
+  while (std::optional<Pending> pending = next()) send(*pending);
 }
 
 /// Sends one event, again and again while the API server is out of reach.
@@ -144,8 +145,11 @@ Status EventRecorder::Impl::deliver(const EventSeries::Decision& decision, Json&
 
 /// Waits before the next try; false where the recorder ends, and with it what cannot be sent.
 bool EventRecorder::Impl::pause(int attempt) {
-  std::unique_lock lock(mutex);
-  return !changed.wait_for(lock, kBackoff.delay(attempt - 1, random), [this] { return stopping; });
+  const SteadyTime until = std::chrono::steady_clock::now() + kBackoff.delay(attempt - 1, random);
+  const MutexLock lock(mutex);
+  while (!stopping && changed.wait_until(mutex, until)) {
+  }
+  return !stopping;
 }
 
 // NOLINTBEGIN(performance-unnecessary-value-param): the seam's signature
@@ -159,7 +163,7 @@ EventRecorder::EventRecorder(Client& client, const Clock& clock, Random& random,
 
 EventRecorder::~EventRecorder() {
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     impl_->stopping = true;
     impl_->give_up = impl_->clock.steady() + kFlushOnExit;
     impl_->changed.notify_all();
@@ -196,7 +200,7 @@ void EventRecorder::record(const Json& regarding, EventType type, std::string_vi
     keys.similar += part;
   }
   keys.alike = keys.similar + '\n' + std::string(note);
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   if (impl_->stopping || impl_->queue.size() >= kQueueMax) return Impl::count(impl_->dropped_queue);
   impl_->queue.push_back({std::move(event), std::move(keys)});
   impl_->changed.notify_all();

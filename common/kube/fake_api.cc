@@ -28,13 +28,13 @@ namespace {
 
 FakeApi::Handler from_list(std::deque<std::string> answers) {
   struct List {
-    std::mutex mutex;
-    std::deque<std::string> left;
+    Mutex mutex;
+    std::deque<std::string> left GUARDED_BY(mutex);
+    explicit List(std::deque<std::string> l) : left(std::move(l)) {}
   };
-  auto list = std::make_shared<List>();
-  list->left = std::move(answers);
+  auto list = std::make_shared<List>(std::move(answers));
   return [list](const std::string&) {
-    const std::lock_guard lock(list->mutex);
+    const MutexLock lock(list->mutex);
     if (list->left.empty()) return answer(404, "{}");
     std::string next = std::move(list->left.front());
     list->left.pop_front();
@@ -56,7 +56,7 @@ Config FakeApi::config() const {
 }
 
 std::vector<std::string> FakeApi::requests() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return requests_;
 }
 
@@ -75,7 +75,7 @@ std::string FakeApi::body(std::size_t i) {
 void FakeApi::serve(http::LoopbackConnection& connection) {
   for (std::string request = connection.read_request(); !request.empty(); request = connection.read_request()) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       requests_.push_back(request);
     }
     const std::string reply = handler_(request);

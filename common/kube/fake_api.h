@@ -4,10 +4,10 @@
 
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "common/base/mutex.h"
 #include "common/http/loopback_server.h"
 #include "common/kube/config.h"
 
@@ -45,8 +45,8 @@ class FakeApi {
   void serve(http::LoopbackConnection& connection);
 
   const Handler handler_;
-  std::mutex mutex_;
-  std::vector<std::string> requests_;
+  Mutex mutex_;
+  std::vector<std::string> requests_ GUARDED_BY(mutex_);
   http::LoopbackServer server_;  // last: its threads use what stands above
 };
 

@@ -1,14 +1,14 @@
 #include "common/kube/informer.h"
 
+#include <malloc.h>
+
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <thread>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 #include "common/kube/reflector_plan.h"
 #include "common/kube/store.h"
 #include "common/kube/watch_feed.h"
@@ -35,27 +35,34 @@ struct Informer::Impl {
   std::optional<Counter> watches;
   std::optional<Counter> failures;
   std::optional<Gauge> objects;
-  std::vector<Handler> handlers;  // not changed after start()
+  std::vector<OriginHandler> handlers;  // not changed after start()
   std::thread thread;
 
   // The cache, which any thread reads and the informer's thread writes.
-  mutable std::shared_mutex cache_mutex;
-  Store store;
-  std::string version;
-  SteadyTime last_contact{};
+  mutable SharedMutex cache_mutex;
+  Store store GUARDED_BY(cache_mutex);
+  std::string version GUARDED_BY(cache_mutex);
+  SteadyTime last_contact GUARDED_BY(cache_mutex){};
+  RecentObjects recent;
 
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  bool stopping = false;  // guarded by mutex, as is synced
-  bool synced = false;
+  mutable Mutex mutex;
+  Condition changed;
+  bool stopping GUARDED_BY(mutex) = false;
+  bool synced GUARDED_BY(mutex) = false;
   WatchFeed feed;
 
   // Of the informer's thread alone.
   ReflectorPlan plan;
   SteadyTime next_resync{};
+  bool told_first_list = false;
 
   Impl(Client& c, const Clock& k, Random& r, Resource what, Options o, MetricsRegistry* metrics)
-      : client(c), clock(k), random(r), resource(std::move(what)), options(std::move(o)) {
+      : client(c),
+        clock(k),
+        random(r),
+        resource(std::move(what)),
+        options(std::move(o)),
+        store({.packed = options.packed, .index = options.index}) {
     if (metrics == nullptr) return;
     const MetricLabels name{{"name", resource.plural}};
     lists = metrics->counter("reflector_lists_total", "States read as a whole, by list or by WatchList.", name);
@@ -69,14 +76,19 @@ struct Informer::Impl {
   Status run_watch(const ReflectorStep& step, bool& had_events);
   Status take_in(WatchEvent event, std::optional<Store>& state);
   void take_state(Store state, const std::string& resource_version);
-  void tell(const std::vector<Change>& changes) const;
+  void tell(const Change& change, Origin origin) const;
+  void show_size() const;
+  [[nodiscard]] Store empty_store() const {
+    const ReadLock lock(cache_mutex);
+    return store.like();
+  }
   void resync();
   void schedule_resync();
   void shrink(Json& object) const;
   void report(const ReflectorStep& step, const Status& status, Duration wait) const;
   void pause(Duration wait);
   bool is_stopping() const {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return stopping;
   }
 };
@@ -98,20 +110,21 @@ void Informer::Impl::run() {
 }
 
 Status Informer::Impl::run_list(const ReflectorStep& step) {
-  Result<Json> list = client.list(resource, options.ns,
-                                  {.label_selector = options.label_selector,
-                                   .field_selector = options.field_selector,
-                                   .resource_version = step.resource_version});
-  if (!list) return list.error();
-  Store state;
-  for (Json& object : (*list)["items"]) {
-    if (!object.is_object()) continue;
+  Store state = empty_store();
+  const auto take = [&](Json object) {
+    if (!object.is_object()) return;
     // A watch says them of each object, a list only of itself; a transform and the handlers see the same of both.
     object["apiVersion"] = resource.api_version();
     object["kind"] = resource.kind;
     shrink(object);
-    state.apply({WatchEvent::Type::kAdded, std::move(object)});
-  }
+    state.add(std::move(object));
+  };
+  const Result<Json> list = client.list_each(resource, options.ns,
+                                             {.label_selector = options.label_selector,
+                                              .field_selector = options.field_selector,
+                                              .resource_version = step.resource_version},
+                                             {.on_object = take, .on_restart = [&] { state = empty_store(); }});
+  if (!list) return list.error();
   take_state(std::move(state), std::string(resource_version_of(*list)));
   return Status::success();
 }
@@ -121,17 +134,23 @@ Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
   feed.begin(sends_state);
   if (watches) watches->add();
   // Destroyed before this returns: after it no callback runs, so what they touch belongs to one watch at a time.
-  const std::unique_ptr<http::Stream> stream =
-      client.watch(resource, options.ns,
-                   {.label_selector = options.label_selector,
-                    .field_selector = options.field_selector,
-                    .resource_version = step.resource_version,
-                    .timeout = watch_timeout(random),
-                    .send_initial_events = sends_state},
-                   {.on_event = [this](WatchEvent event) { feed.push(std::move(event)); },
-                    .on_end = [this](Status status) { feed.end(std::move(status)); }});
+  const std::unique_ptr<http::Stream> stream = client.watch(
+      resource, options.ns,
+      {.label_selector = options.label_selector,
+       .field_selector = options.field_selector,
+       .resource_version = step.resource_version,
+       .timeout = watch_timeout(random),
+       .send_initial_events = sends_state},
+      {.on_event =
+           [this](WatchEvent event) {
+             // Here, so that what waits is small. A bookmark is no object, only a version.
+             const bool is_object = event.type != WatchEvent::Type::kBookmark && event.type != WatchEvent::Type::kError;
+             if (is_object) shrink(event.object);
+             feed.push(std::move(event));
+           },
+       .on_end = [this](Status status) { feed.end(std::move(status)); }});
   std::optional<Store> state;  // where it is sent: what has come of it so far
-  if (sends_state) state.emplace();
+  if (sends_state) state.emplace(empty_store());
   for (;;) {
     const auto until_resync = std::chrono::ceil<Duration>(next_resync - clock.steady());
     WatchFeed::Batch batch = feed.take(std::max(until_resync, Duration(0)));
@@ -157,57 +176,63 @@ Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
     state.reset();
     return Status::success();
   }
-  if (event.type != WatchEvent::Type::kBookmark) shrink(event.object);  // a bookmark is no object, only a version
   if (state) {
     (void)state->apply(std::move(event));
     return Status::success();
   }
   std::vector<Change> changes;
   {
-    const std::unique_lock lock(cache_mutex);
+    const WriteLock lock(cache_mutex);
     changes = store.apply(std::move(event));
     if (!resource_version.empty()) version = resource_version;
     last_contact = clock.steady();
   }
   plan.saw(std::move(resource_version));
-  tell(changes);
+  if (!changes.empty()) show_size();
+  for (const Change& change : changes) tell(change, Origin::kChange);
   return Status::success();
 }
 
 void Informer::Impl::take_state(Store state, const std::string& resource_version) {
-  std::vector<Change> changes;
+  std::vector<HeldChange> changes;
   {
-    const std::unique_lock lock(cache_mutex);
+    const WriteLock lock(cache_mutex);
     changes = store.replace(std::move(state));
     version = resource_version;
     last_contact = clock.steady();
   }
   plan.listed(resource_version);
   if (lists) lists->add();
-  tell(changes);
-  const std::lock_guard lock(mutex);
+  show_size();
+  const Origin origin = std::exchange(told_first_list, true) ? Origin::kChange : Origin::kFirstList;
+  for (const HeldChange& change : changes) tell(change.get(), origin);
+  // What a state was decoded from is garbage in pieces: the allocator would keep it until the next list, hours later.
+  changes.clear();
+  ::malloc_trim(0);
+  const MutexLock lock(mutex);
   synced = true;
   changed.notify_all();
 }
 
-void Informer::Impl::tell(const std::vector<Change>& changes) const {
-  if (objects && !changes.empty()) {
-    const std::shared_lock lock(cache_mutex);
-    objects->set(static_cast<double>(store.size()));
-  }
-  for (const Change& change : changes) {
-    for (const Handler& handler : handlers) handler(change.before, change.after);
-  }
+void Informer::Impl::tell(const Change& change, Origin origin) const {
+  for (const OriginHandler& handler : handlers) handler(change.before, change.after, origin);
+}
+
+void Informer::Impl::show_size() const {
+  if (!objects) return;
+  const ReadLock lock(cache_mutex);
+  objects->set(static_cast<double>(store.size()));
 }
 
 void Informer::Impl::resync() {
-  std::vector<Object> all;
+  std::vector<Held> all;
   {
-    const std::shared_lock lock(cache_mutex);
-    all = store.list();
+    const ReadLock lock(cache_mutex);
+    all = store.held();
   }
-  for (const Object& object : all) {
-    for (const Handler& handler : handlers) handler(object, object);
+  for (const Held& held : all) {
+    const Object object = held.get();
+    tell({object, object}, Origin::kResync);
   }
   schedule_resync();
 }
@@ -233,8 +258,10 @@ void Informer::Impl::report(const ReflectorStep& step, const Status& status, Dur
 }
 
 void Informer::Impl::pause(Duration wait) {
-  std::unique_lock lock(mutex);
-  changed.wait_for(lock, wait, [this] { return stopping; });
+  const SteadyTime until = std::chrono::steady_clock::now() + wait;
+  const MutexLock lock(mutex);
+  while (!stopping && changed.wait_until(mutex, until)) {
+  }
 }
 
 Informer::Informer(Client& client, const Clock& clock, Random& random, Resource resource, Options options,
@@ -246,6 +273,11 @@ Informer::~Informer() {
 }
 
 void Informer::add_handler(Handler handler) {
+  impl_->handlers.emplace_back(
+      [handler = std::move(handler)](const Object& before, const Object& after, Origin) { handler(before, after); });
+}
+
+void Informer::add_handler(OriginHandler handler) {
   impl_->handlers.push_back(std::move(handler));
 }
 
@@ -255,7 +287,7 @@ void Informer::start() {
 
 void Informer::stop() {
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     impl_->stopping = true;
     impl_->changed.notify_all();
   }
@@ -264,43 +296,66 @@ void Informer::stop() {
 }
 
 bool Informer::wait_synced(Duration at_most) {
-  std::unique_lock lock(impl_->mutex);
-  impl_->changed.wait_for(lock, at_most, [this] { return impl_->synced || impl_->stopping; });
+  const SteadyTime until = std::chrono::steady_clock::now() + at_most;
+  const MutexLock lock(impl_->mutex);
+  while (!impl_->synced && !impl_->stopping && impl_->changed.wait_until(impl_->mutex, until)) {
+  }
   return impl_->synced;
 }
 
 bool Informer::synced() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return impl_->synced;
 }
 
 Object Informer::get(std::string_view key) const {
-  const std::shared_lock lock(impl_->cache_mutex);
-  return impl_->store.get(key);
+  Held held;
+  {
+    const ReadLock lock(impl_->cache_mutex);
+    held = impl_->store.held(key);
+  }
+  return impl_->recent.get(held);
 }
 
 std::vector<Object> Informer::list() const {
-  const std::shared_lock lock(impl_->cache_mutex);
-  return impl_->store.list();
+  std::vector<Held> held;
+  {
+    const ReadLock lock(impl_->cache_mutex);
+    held = impl_->store.held();
+  }
+  return impl_->recent.get(held);
 }
 
 std::vector<Object> Informer::list_namespace(std::string_view ns) const {
-  const std::shared_lock lock(impl_->cache_mutex);
-  return impl_->store.list_namespace(ns);
+  std::vector<Held> held;
+  {
+    const ReadLock lock(impl_->cache_mutex);
+    held = impl_->store.held_namespace(ns);
+  }
+  return impl_->recent.get(held);
+}
+
+std::vector<Object> Informer::list_indexed(std::string_view value) const {
+  std::vector<Held> held;
+  {
+    const ReadLock lock(impl_->cache_mutex);
+    held = impl_->store.held_indexed(value);
+  }
+  return impl_->recent.get(held);
 }
 
 std::size_t Informer::size() const {
-  const std::shared_lock lock(impl_->cache_mutex);
+  const ReadLock lock(impl_->cache_mutex);
   return impl_->store.size();
 }
 
 std::string Informer::resource_version() const {
-  const std::shared_lock lock(impl_->cache_mutex);
+  const ReadLock lock(impl_->cache_mutex);
   return impl_->version;
 }
 
 SteadyTime Informer::last_contact() const {
-  const std::shared_lock lock(impl_->cache_mutex);
+  const ReadLock lock(impl_->cache_mutex);
   return impl_->last_contact;
 }
 

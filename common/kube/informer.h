@@ -23,14 +23,23 @@ class Informer {
   /// (`before` == `after`). Runs on the informer's thread, in the order of the changes; must not block for long: it may
   /// not call stop().
   using Handler = std::function<void(const Object& before, const Object& after)>;
+  /// Where a change comes from. A queue takes what the first list and a resync bring at kLowPriority, so that the start
+  /// of a controller does not delay what happens now.
+  enum class Origin { kFirstList, kChange, kResync };
+  using OriginHandler = std::function<void(const Object& before, const Object& after, Origin origin)>;
 
   struct Options {
     std::string ns;  ///< "" for all namespaces.
     std::string label_selector;
     std::string field_selector;
     /// Shrinks an object before it is stored (metadata.managedFields is always dropped), apiVersion and kind included.
-    /// Must leave metadata's name, namespace, uid and resourceVersion.
-    std::function<void(Json&)> transform;
+    /// Must leave metadata's name, namespace, uid and resourceVersion. Runs on the client's and the informer's thread.
+    std::function<void(Json&)> transform{};
+    /// Keeps objects as bytes, a tenth of their size as a tree, and decodes them at each read, about 10 us a pod: for
+    /// types of which there are thousands. Who reads should ask for few: list_indexed().
+    bool packed = false;
+    /// What list_indexed() finds an object by; see Store::Options.
+    std::function<std::string(const Json&)> index{};
   };
 
   /// All references live longer than the informer. Nothing runs before start().
@@ -42,6 +51,7 @@ class Informer {
 
   /// Before start() only. Several handlers are called in the order they were added.
   void add_handler(Handler handler);
+  void add_handler(OriginHandler handler);
   void start();
   /// Ends the watch; no handler runs after it returns. Where a list is under way it waits for that: Client::shut_down()
   /// before it makes it short.
@@ -55,6 +65,8 @@ class Informer {
   [[nodiscard]] Object get(std::string_view key) const;  ///< Null where there is none.
   [[nodiscard]] std::vector<Object> list() const;
   [[nodiscard]] std::vector<Object> list_namespace(std::string_view ns) const;
+  /// Those for which Options::index answers `value`.
+  [[nodiscard]] std::vector<Object> list_indexed(std::string_view value) const;
   [[nodiscard]] std::size_t size() const;
   /// The version that the cache has reached, as the server wrote it: never newer than what get() and list() answer. ""
   /// before the first list.

@@ -152,6 +152,42 @@ TEST_CASE("a busy server keeps the version, and failures are counted") {
   CHECK(f.metrics.counter("reflector_failures_total", "", {{"name", "configmaps"}}).value() == 1);
 }
 
+TEST_CASE("a handler can tell the first list from what happens now, and a packed cache answers like another") {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    FakeApi api({answer(200, watch_line("ADDED", "a", "1") + watch_line("ADDED", "b", "2") + end_of_state_line("2")),
+                 answer(410, "{}"), answer(200, watch_line("ADDED", "a", "4") + end_of_state_line("4")),
+                 open_watch(watch_line("ADDED", "c", "5"))});
+    SystemClock clock;
+    Random random(1);
+    Client client(api.config(), "test", nullptr);
+    const auto value = [](const Json& o) { return text_at(o, "/data/value"); };
+    Informer informer(client, clock, random, kConfigMaps, {.packed = packed, .index = value}, nullptr);
+    std::mutex mutex;
+    std::condition_variable changed;
+    Texts told;
+    informer.add_handler([&](const Object& before, const Object& after, Informer::Origin origin) {
+      const char* sign = !before ? "+" : !after ? "-" : "";
+      const std::lock_guard lock(mutex);
+      told.push_back((origin == Informer::Origin::kFirstList ? "first " : "") + std::string(sign) +
+                     std::string(name_of(after ? *after : *before)));
+      changed.notify_all();
+    });
+    informer.start();
+    {
+      std::unique_lock lock(mutex);
+      REQUIRE(changed.wait_for(lock, kLong, [&] { return told.size() == 5; }));
+      CHECK(told == Texts{"first +a", "first +b", "-b", "a", "+c"});
+    }
+    CHECK(informer.list().size() == 2);
+    CHECK(resource_version_of(*informer.get("a")) == "4");
+    REQUIRE(informer.list_indexed("5").size() == 1);
+    CHECK(name_of(*informer.list_indexed("5").front()) == "c");
+    CHECK(informer.list_indexed("1").empty());
+    informer.stop();
+  }
+}
+
 TEST_CASE("stop ends an informer that never saw its server") {
   SystemClock clock;
   Random random(1);

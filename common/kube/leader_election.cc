@@ -1,12 +1,11 @@
 #include "common/kube/leader_election.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 #include "common/kube/lease_record.h"
 
 namespace sluice::kube {
@@ -36,19 +35,19 @@ struct LeaderElector::Impl {
   Options options;
   std::optional<Gauge> status;
 
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  bool stopping = false;      // guarded by mutex, as all below
-  bool poked = false;         // the Lease has changed, or its watch has ended
-  bool won = false;           // leadership was won once
-  bool lost = false;          // ... and lost: it is never taken again by this process
-  SteadyTime last_renewal{};  // when the write that succeeded last was begun
-  std::string last_holder;
+  mutable Mutex mutex;
+  Condition changed;
+  bool stopping GUARDED_BY(mutex) = false;
+  bool poked GUARDED_BY(mutex) = false;         // the Lease has changed, or its watch has ended
+  bool won GUARDED_BY(mutex) = false;           // leadership was won once
+  bool lost GUARDED_BY(mutex) = false;          // ... and lost: it is never taken again by this process
+  SteadyTime last_renewal GUARDED_BY(mutex){};  // when the write that succeeded last was begun
+  std::string last_holder GUARDED_BY(mutex);
+  bool watch_over GUARDED_BY(mutex) = true;
 
   LeaseObserver observer;  // campaign thread only until that has ended, as are the next two
   bool unsure = false;     // a write has failed that may have been carried out
   std::unique_ptr<http::Stream> watch;
-  bool watch_over = true;  // guarded by mutex
 
   std::thread campaign;
   std::thread watchdog;
@@ -64,8 +63,9 @@ struct LeaderElector::Impl {
     if (status) status->set(leading);
   }
 
-  /// Whether we lead at `now`; the mutex is held.
-  [[nodiscard]] bool leads(SteadyTime now) const { return won && !lost && now < last_renewal + options.renew_deadline; }
+  [[nodiscard]] bool leads(SteadyTime now) const REQUIRES(mutex) {
+    return won && !lost && now < last_renewal + options.renew_deadline;
+  }
 
   void run_campaign();
   bool read();
@@ -78,7 +78,7 @@ struct LeaderElector::Impl {
   }
   [[nodiscard]] Duration call_timeout() const { return call_timeout_of(options.renew_deadline); }
   [[nodiscard]] bool is_stopping() const {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return stopping;
   }
   void follow_lease();
@@ -97,7 +97,7 @@ bool LeaderElector::Impl::read() {
   }
   observer.see(lease ? std::optional(read_lease(std::move(*lease))) : std::nullopt, clock.steady());
   unsure = false;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   last_holder = observer.record() ? observer.record()->holder : "";
   return true;
 }
@@ -118,7 +118,7 @@ bool LeaderElector::Impl::write(SteadyTime begun) {
   }
   observer.see(read_lease(std::move(*written)), clock.steady());
   unsure = false;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   last_holder = options.identity;
   last_renewal = begun;
   won = true;
@@ -129,12 +129,12 @@ bool LeaderElector::Impl::write(SteadyTime begun) {
 /// A candidate watches the Lease, so that it learns of a release at once instead of at its next poll.
 void LeaderElector::Impl::follow_lease() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!watch_over || !observer.record()) return;
     watch_over = false;
   }
   const auto poke = [this](bool over) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     poked = true;
     watch_over = watch_over || over;
     changed.notify_all();
@@ -147,7 +147,7 @@ void LeaderElector::Impl::follow_lease() {
                         // An ended watch is not poked: it is begun again at the next retry, which bounds the rate.
                         .on_end =
                             [this](const Status&) {
-                              const std::lock_guard lock(mutex);
+                              const MutexLock lock(mutex);
                               watch_over = true;
                             }});
 }
@@ -161,9 +161,10 @@ void LeaderElector::Impl::pause(bool leader) {
     const SteadyTime free_at = observer.free_at(clock.steady());
     if (free_at > clock.steady()) until = std::min(until, free_at);
   }
-  std::unique_lock lock(mutex);
-  changed.wait_for(lock, until - clock.steady(),
-                   [&] { return stopping || lost || (!leader && poked) || clock.steady() >= until; });
+  const SteadyTime most = std::chrono::steady_clock::now() + (until - clock.steady());
+  const MutexLock lock(mutex);
+  while (!stopping && !lost && (leader || !poked) && clock.steady() < until && changed.wait_until(mutex, most)) {
+  }
   poked = false;
 }
 
@@ -182,7 +183,7 @@ bool LeaderElector::Impl::try_to_take() {
 }
 
 void LeaderElector::Impl::lose() {
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   lost = true;
   changed.notify_all();
 }
@@ -191,7 +192,7 @@ void LeaderElector::Impl::run_campaign() {
   for (;;) {
     bool leader = false;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (stopping || lost) break;
       leader = won;
     }
@@ -208,21 +209,23 @@ void LeaderElector::Impl::run_campaign() {
 }
 
 void LeaderElector::Impl::run_watchdog(const std::function<void()>& on_started, const std::function<void()>& on_lost) {
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return stopping || won; });
-  if (stopping) return;
-  show_status(1);
-  lock.unlock();
-  on_started();
-  lock.lock();
-  while (!stopping && leads(clock.steady())) {
-    changed.wait_for(lock, last_renewal + options.renew_deadline - clock.steady());
+  {
+    const MutexLock lock(mutex);
+    while (!stopping && !won) changed.wait(mutex);
+    if (stopping) return;
+    show_status(1);
   }
-  show_status(0);
-  if (stopping) return;
-  lost = true;
-  changed.notify_all();
-  lock.unlock();
+  on_started();
+  {
+    const MutexLock lock(mutex);
+    while (!stopping && leads(clock.steady())) {
+      (void)changed.wait_for(mutex, last_renewal + options.renew_deadline - clock.steady());
+    }
+    show_status(0);
+    if (stopping) return;
+    lost = true;
+    changed.notify_all();
+  }
   log_error("leadership lost", {{"lease", options.name}, {"identity", options.identity}});
   on_lost();
 }
@@ -261,7 +264,7 @@ void LeaderElector::Impl::release() {
 void LeaderElector::stop_and_release() {
   bool first = false;
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     first = !std::exchange(impl_->stopping, true);
     impl_->changed.notify_all();
   }
@@ -271,17 +274,17 @@ void LeaderElector::stop_and_release() {
 }
 
 bool LeaderElector::leading() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return !impl_->stopping && impl_->leads(impl_->clock.steady());
 }
 
 std::string LeaderElector::holder() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return impl_->last_holder;
 }
 
 void LeaderElector::poke() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->changed.notify_all();
 }
 

@@ -6,6 +6,7 @@ namespace sluice::kube {
 namespace {
 
 using Type = WatchEvent::Type;
+using Texts = std::vector<std::string>;
 
 /// "a@5" is the object a in version 5 with the UID u; "a@5#v" has the UID v. Names may hold a namespace: "ns/a@5".
 Json object(const std::string& text) {
@@ -34,6 +35,12 @@ std::vector<std::string> texts(const std::vector<Change>& changes) {
   return out;
 }
 
+Texts texts(const std::vector<HeldChange>& held) {
+  std::vector<Change> changes;
+  for (const HeldChange& change : held) changes.push_back(change.get());
+  return texts(changes);
+}
+
 Store store_of(const std::vector<std::string>& objects) {
   Store store;
   for (const std::string& o : objects) store.apply({Type::kAdded, object(o)});
@@ -45,8 +52,6 @@ std::vector<std::string> content(const Store& store) {
   for (const Object& o : store.list()) out.push_back(text(o));
   return out;
 }
-
-using Texts = std::vector<std::string>;
 
 }  // namespace
 
@@ -116,10 +121,68 @@ TEST_CASE("the store is read by key and by namespace") {
   CHECK(text(store.get("x/b")) == "x/b@1");
   CHECK(store.get("x/c") == nullptr);
   CHECK(store.size() == 4);
-  CHECK(store.list_namespace("x").size() == 2);
-  CHECK(store.list_namespace("xy").size() == 1);
-  CHECK(store.list_namespace("").empty());
-  CHECK(store.list_namespace("z").empty());
+  CHECK(store.held_namespace("x").size() == 2);
+  CHECK(store.held_namespace("xy").size() == 1);
+  CHECK(store.held_namespace("").empty());
+  CHECK(store.held_namespace("z").empty());
+}
+
+TEST_CASE("a packed store says what an unpacked one says") {
+  Store packed({.packed = true});
+  CHECK(texts(packed.apply({Type::kAdded, object("a@1")})) == Texts{"->a@1"});
+  CHECK(texts(packed.apply({Type::kModified, object("a@1")})).empty());
+  CHECK(texts(packed.apply({Type::kModified, object("a@2")})) == Texts{"a@1>a@2"});
+  CHECK(texts(packed.apply({Type::kModified, object("a@3#v")})) == Texts{"a@2>-", "->a@3#v"});
+  CHECK(texts(packed.apply({Type::kDeleted, object("a@4#v")})) == Texts{"a@4#v>-"});
+  for (const char* o : {"a@1", "b@1", "c@1", "d@1"}) packed.add(object(o));
+  Store state = packed.like();
+  for (const char* o : {"b@1", "c@2", "d@1#v", "e@1"}) state.add(object(o));
+  CHECK(texts(packed.replace(std::move(state))) == Texts{"a@1>-", "c@1>c@2", "d@1>-", "->d@1#v", "->e@1"});
+  CHECK(content(packed) == Texts{"b@1", "c@2", "d@1#v", "e@1"});
+}
+
+TEST_CASE("an index finds objects by what they say now") {
+  const auto index = [](const Json& o) { return std::string(resource_version_of(o)); };
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    Store store({.packed = packed, .index = index});
+    const auto at = [&](const char* value) {
+      Texts out;
+      for (const Held& held : store.held_indexed(value)) out.push_back(text(held.get()));
+      return out;
+    };
+    for (const char* o : {"b@1", "a@1", "c@2"}) store.add(object(o));
+    CHECK(at("1") == Texts{"a@1", "b@1"});
+    store.apply({Type::kModified, object("a@2")});
+    CHECK(at("1") == Texts{"b@1"});
+    CHECK(at("2") == Texts{"a@2", "c@2"});
+    store.apply({Type::kDeleted, object("b@9")});
+    CHECK(at("1").empty());
+    CHECK(at("9").empty());
+    Store state = store.like();
+    for (const char* o : {"a@2", "d@2"}) state.add(object(o));
+    store.replace(std::move(state));
+    CHECK(at("2") == Texts{"a@2", "d@2"});
+    store.apply({Type::kModified, object("d@3")});
+    CHECK(at("2") == Texts{"a@2"});
+  }
+}
+
+TEST_CASE("what was decoded last is decoded once, and many at a time leave no trace") {
+  RecentObjects recent;
+  const auto names = std::make_shared<NameTable>();
+  const Held first(object("a@1"), names);
+  const Object decoded = recent.get(first);
+  CHECK(recent.get(first) == decoded);
+  std::vector<Held> many;
+  for (std::size_t i = 0; i < RecentObjects::kObjectsMax; ++i) many.emplace_back(object("b@1"), names);
+  CHECK(recent.get(many).size() == many.size());
+  CHECK(recent.get(first) == decoded);
+  for (const Held& held : many) (void)recent.get(held);
+  CHECK(recent.get(first) != decoded);
+  const Object whole = std::make_shared<const Json>(object("c@1"));
+  CHECK(recent.get(Held(whole)) == whole);
+  CHECK(recent.get(Held()) == nullptr);
 }
 
 }  // namespace sluice::kube

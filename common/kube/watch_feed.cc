@@ -5,14 +5,14 @@
 namespace sluice::kube {
 
 void WatchFeed::begin(bool sends_state) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   events_.clear();
   end_.reset();
   bounded_ = !sends_state;
 }
 
 void WatchFeed::push(WatchEvent event) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (end_) return;
   if (bounded_ && events_.size() >= kEventsMax) {
     end_ = Error{ErrorCode::kUnavailable, "the informer's handlers are too far behind"};
@@ -24,14 +24,16 @@ void WatchFeed::push(WatchEvent event) {
 }
 
 void WatchFeed::end(Status status) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!end_) end_ = std::move(status);
   changed_.notify_one();
 }
 
 WatchFeed::Batch WatchFeed::take(Duration at_most) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, at_most, [this] { return stopped_ || end_.has_value() || !events_.empty(); });
+  const SteadyTime until = std::chrono::steady_clock::now() + at_most;
+  const MutexLock lock(mutex_);
+  while (!stopped_ && !end_ && events_.empty() && changed_.wait_until(mutex_, until)) {
+  }
   Batch batch;
   if (stopped_) return batch;
   batch.events.swap(events_);
@@ -40,7 +42,7 @@ WatchFeed::Batch WatchFeed::take(Duration at_most) {
 }
 
 void WatchFeed::stop() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stopped_ = true;
   changed_.notify_all();
 }

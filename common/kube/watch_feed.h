@@ -1,12 +1,11 @@
 // What a watch brings, on its way from the client's thread, which must not wait, to the informer's, which may be slow.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 
 #include "common/base/clock.h"
+#include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "common/kube/client.h"
 
@@ -36,12 +35,12 @@ class WatchFeed {
   void stop();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<WatchEvent> events_;
-  bool bounded_ = false;  // the state is complete
-  std::optional<Status> end_;
-  bool stopped_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<WatchEvent> events_ GUARDED_BY(mutex_);
+  bool bounded_ GUARDED_BY(mutex_) = false;  // the state is complete
+  std::optional<Status> end_ GUARDED_BY(mutex_);
+  bool stopped_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sluice::kube

@@ -1,19 +1,19 @@
 #include "common/kube/work_queue.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <map>
-#include <mutex>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
+
+#include "common/base/mutex.h"
 
 namespace sluice::kube {
 namespace {
 
-/// client-go's buckets: powers of ten from 10 ns to 10 s.
-const std::vector<double> kSecondsBuckets = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10};
+/// controller-runtime's buckets: powers of ten from 10 ns to 1,000 s.
+const std::vector<double> kSecondsBuckets = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
 
 double seconds_between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration<double>(to - from).count();
@@ -23,41 +23,62 @@ double seconds_between(SteadyTime from, SteadyTime to) {
 
 struct WorkQueue::Impl {
   struct Metrics {
-    Gauge depth;
     Counter adds;
     Histogram queue_seconds;
     Histogram work_seconds;
     Counter retries;
   };
+  /// A key that waits, in `ready` or for done().
+  struct Waiting {
+    SteadyTime since;
+    int priority = kNormalPriority;
+    std::uint64_t number = 0;  ///< Of its addition, or of when its priority was raised.
+    /// The highest priority first, then the one that was added first.
+    [[nodiscard]] std::pair<int, std::uint64_t> place() const { return {-priority, number}; }
+  };
+  struct Due {
+    SteadyTime at;
+    int priority = kNormalPriority;
+  };
 
   const Clock& clock;
-  Options options;
-  Random random{0};  // the backoff of a queue has no jitter unless its options ask for it
-  std::optional<Metrics> metrics;
+  const Options options;
+  MetricsRegistry* const registry;
+  const std::optional<Metrics> metrics;
 
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<std::string> ready;                           // each key once; guarded by mutex, as all below
-  std::unordered_map<std::string, SteadyTime> dirty;       // waiting (in `ready`, or for done()), since when
-  std::unordered_map<std::string, SteadyTime> processing;  // got and not yet done, since when
-  std::set<std::pair<SteadyTime, std::string>> due;        // add_after, earliest first
-  std::unordered_map<std::string, SteadyTime> due_of;      // the same by key: one wait a key
-  std::unordered_map<std::string, int> failures;
-  bool shutting_down = false;
+  mutable Mutex mutex;
+  Condition changed;
+  Random random GUARDED_BY(mutex){0};  // the backoff of a queue has no jitter unless its options ask for it
+  std::map<std::pair<int, std::uint64_t>, std::string> ready GUARDED_BY(mutex);  // each key once
+  std::unordered_map<std::string, Waiting> dirty GUARDED_BY(mutex);
+  std::unordered_map<std::string, SteadyTime> processing GUARDED_BY(mutex);  // got and not yet done, since when
+  std::set<std::pair<SteadyTime, std::string>> due GUARDED_BY(mutex);        // add_after, earliest first
+  std::unordered_map<std::string, Due> due_of GUARDED_BY(mutex);             // the same by key: one wait a key
+  std::unordered_map<std::string, int> failures GUARDED_BY(mutex);
+  std::map<int, Gauge> depths GUARDED_BY(mutex);  // by priority
+  std::uint64_t next_number GUARDED_BY(mutex) = 0;
+  int gets GUARDED_BY(mutex) = 0;
+  bool shutting_down GUARDED_BY(mutex) = false;
 
-  Impl(const Clock& c, Options o, MetricsRegistry* registry) : clock(c), options(std::move(o)) {
-    if (registry == nullptr) return;
-    const MetricLabels name = {{"name", options.name}};
-    metrics = Metrics{
-        registry->gauge("workqueue_depth", "Keys that wait.", name),
-        registry->counter("workqueue_adds_total", "Keys added.", name),
-        registry->histogram("workqueue_queue_duration_seconds", "How long a key waited.", kSecondsBuckets, name),
-        registry->histogram("workqueue_work_duration_seconds", "How long a key was worked on.", kSecondsBuckets, name),
-        registry->counter("workqueue_retries_total", "Keys added again after a failure.", name)};
+  Impl(const Clock& c, Options o, MetricsRegistry* r)
+      : clock(c), options(std::move(o)), registry(r), metrics(make_metrics(r, options.name)) {
+    const MutexLock lock(mutex);
+    change_depth(kNormalPriority, 0);
+  }
+
+  static MetricLabels labels(const std::string& name) { return {{"controller", name}, {"name", name}}; }
+  static std::optional<Metrics> make_metrics(MetricsRegistry* registry, const std::string& name) {
+    if (registry == nullptr) return std::nullopt;
+    const MetricLabels own = labels(name);
+    return Metrics{
+        registry->counter("workqueue_adds_total", "Keys added.", own),
+        registry->histogram("workqueue_queue_duration_seconds", "How long a key waited.", kSecondsBuckets, own),
+        registry->histogram("workqueue_work_duration_seconds", "How long a key was worked on.", kSecondsBuckets, own),
+        registry->counter("workqueue_retries_total", "Keys to be added again later.", own)};
   }
 
   double unfinished_seconds(bool longest_only) const {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     double sum = 0;
     double longest = 0;
     for (const auto& [key, since] : processing) {
@@ -68,42 +89,78 @@ struct WorkQueue::Impl {
     return longest_only ? longest : sum;
   }
 
-  void show_depth() const {
-    if (metrics) metrics->depth.set(static_cast<double>(ready.size()));
+  void change_depth(int priority, int by) REQUIRES(mutex) {
+    if (registry == nullptr) return;
+    auto found = depths.find(priority);
+    if (found == depths.end()) {
+      MetricLabels own = labels(options.name);
+      own.emplace_back("priority", std::to_string(priority));
+      found = depths.emplace(priority, registry->gauge("workqueue_depth", "Keys that wait.", own)).first;
+    }
+    found->second.add(by);
   }
 
-  /// The mutex is held.
-  void add(const std::string& key) {
-    if (shutting_down || !dirty.emplace(key, clock.steady()).second) return;
-    if (metrics) metrics->adds.add();
-    if (processing.contains(key)) return;  // done() queues it
-    ready.push_back(key);
-    show_depth();
+  void make_ready(const std::string& key, const Waiting& waiting) REQUIRES(mutex) {
+    ready.emplace(waiting.place(), key);
+    change_depth(waiting.priority, 1);
     changed.notify_one();
   }
 
-  /// Moves what has become due to the queue; the mutex is held.
-  void release_due(SteadyTime now) {
+  void raise(const std::string& key, Waiting& waiting, int priority) REQUIRES(mutex) {
+    if (priority <= waiting.priority) return;
+    const bool was_ready = ready.erase(waiting.place()) == 1;
+    if (was_ready) change_depth(waiting.priority, -1);
+    waiting.priority = priority;
+    waiting.number = next_number++;
+    if (was_ready) make_ready(key, waiting);
+  }
+
+  void add(const std::string& key, int priority) REQUIRES(mutex) {
+    if (shutting_down) return;
+    if (const auto known = dirty.find(key); known != dirty.end()) return raise(key, known->second, priority);
+    const Waiting waiting{clock.steady(), priority, next_number++};
+    dirty.emplace(key, waiting);
+    if (metrics) metrics->adds.add();
+    if (!processing.contains(key)) make_ready(key, waiting);  // else done() queues it
+  }
+
+  /// Moves what has become due to the queue.
+  void release_due(SteadyTime now) REQUIRES(mutex) {
     while (!due.empty() && due.begin()->first <= now) {
       const std::string key = due.begin()->second;
+      const int priority = due_of[key].priority;
       due.erase(due.begin());
       due_of.erase(key);
-      add(key);
+      add(key, priority);
     }
   }
 
-  void add_after(const std::string& key, Duration after) {
-    const std::lock_guard lock(mutex);
+  void add_after(const std::string& key, Duration after, int priority) REQUIRES(mutex) {
     if (shutting_down) return;
-    if (after <= Duration(0)) return add(key);
+    if (after <= Duration(0)) return add(key, priority);
+    if (metrics) metrics->retries.add();
     const SteadyTime at = clock.steady() + after;
-    if (const auto [it, fresh] = due_of.emplace(key, at); !fresh) {
-      if (it->second <= at) return;
-      due.erase({it->second, key});
-      it->second = at;
+    const auto [known, fresh] = due_of.emplace(key, Due{at, priority});
+    known->second.priority = std::max(known->second.priority, priority);
+    if (!fresh) {
+      if (known->second.at <= at) return;
+      due.erase({known->second.at, key});
+      known->second.at = at;
     }
     due.emplace(at, key);
     changed.notify_one();
+  }
+
+  /// The next one's place; `ready` is not empty.
+  auto choose() REQUIRES(mutex) {
+    gets = (gets + 1) % kFairEvery;
+    auto oldest = ready.begin();
+    if (gets != 0) return oldest;
+    // The first of each priority has waited for longest there, unless it was raised.
+    for (auto first = ready.begin(); first != ready.end(); first = ready.lower_bound({first->first.first + 1, 0})) {
+      if (dirty[first->second].since < dirty[oldest->second].since) oldest = first;
+    }
+    return oldest;
   }
 };
 
@@ -113,7 +170,7 @@ WorkQueue::WorkQueue(const Clock& clock, Options options, MetricsRegistry* metri
   const auto collect = [weak = std::weak_ptr<Impl>(impl_)](bool longest_only) {
     const std::shared_ptr<Impl> impl = weak.lock();
     if (!impl) return std::vector<MetricSample>{};
-    return std::vector<MetricSample>{{{{"name", impl->options.name}}, impl->unfinished_seconds(longest_only)}};
+    return std::vector<MetricSample>{{Impl::labels(impl->options.name), impl->unfinished_seconds(longest_only)}};
   };
   metrics->add_collector("workqueue_unfinished_work_seconds", "Seconds that keys under way have taken, summed.",
                          MetricType::kGauge, [collect] { return collect(false); });
@@ -123,76 +180,80 @@ WorkQueue::WorkQueue(const Clock& clock, Options options, MetricsRegistry* metri
 }
 WorkQueue::~WorkQueue() = default;
 
-void WorkQueue::add(std::string_view key) {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->add(std::string(key));
+void WorkQueue::add(std::string_view key, int priority) {
+  const MutexLock lock(impl_->mutex);
+  impl_->add(std::string(key), priority);
 }
 
-void WorkQueue::add_after(std::string_view key, Duration after) {
-  impl_->add_after(std::string(key), after);
+void WorkQueue::add_after(std::string_view key, Duration after, int priority) {
+  const MutexLock lock(impl_->mutex);
+  impl_->add_after(std::string(key), after, priority);
 }
 
-void WorkQueue::add_rate_limited(std::string_view key) {
-  Duration wait{0};
-  {
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->shutting_down) return;
-    wait = impl_->options.backoff.delay(impl_->failures[std::string(key)]++, impl_->random);
-    if (impl_->metrics) impl_->metrics->retries.add();
-  }
-  impl_->add_after(std::string(key), wait);
+void WorkQueue::add_rate_limited(std::string_view key_view, int priority) {
+  const std::string key(key_view);
+  const MutexLock lock(impl_->mutex);
+  if (impl_->shutting_down) return;
+  impl_->add_after(key, impl_->options.backoff.delay(impl_->failures[key]++, impl_->random), priority);
 }
 
 void WorkQueue::forget(std::string_view key) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->failures.erase(std::string(key));
 }
 
 int WorkQueue::failures(std::string_view key) const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   const auto it = impl_->failures.find(std::string(key));
   return it == impl_->failures.end() ? 0 : it->second;
 }
 
 std::optional<std::string> WorkQueue::get() {
-  std::unique_lock lock(impl_->mutex);
+  std::optional<Item> item = get_with_priority();
+  if (!item) return std::nullopt;
+  return std::move(item->key);
+}
+
+std::optional<WorkQueue::Item> WorkQueue::get_with_priority() {
+  Impl& impl = *impl_;
+  const MutexLock lock(impl.mutex);
   for (;;) {
-    impl_->release_due(impl_->clock.steady());
-    if (!impl_->ready.empty()) break;
-    if (impl_->shutting_down) return std::nullopt;
-    if (impl_->due.empty()) {
-      impl_->changed.wait(lock);
+    impl.release_due(impl.clock.steady());
+    if (!impl.ready.empty()) break;
+    if (impl.shutting_down) return std::nullopt;
+    if (impl.due.empty()) {
+      impl.changed.wait(impl.mutex);
     } else {
-      impl_->changed.wait_for(lock, impl_->due.begin()->first - impl_->clock.steady());
+      (void)impl.changed.wait_for(impl.mutex, impl.due.begin()->first - impl.clock.steady());
     }
   }
-  std::string key = std::move(impl_->ready.front());
-  impl_->ready.pop_front();
-  const SteadyTime now = impl_->clock.steady();
-  if (impl_->metrics) impl_->metrics->queue_seconds.observe(seconds_between(impl_->dirty[key], now));
-  impl_->dirty.erase(key);
-  impl_->processing.emplace(key, now);
-  impl_->show_depth();
+  const auto chosen = impl.choose();
+  Item item{std::move(chosen->second), -chosen->first.first};
+  impl.ready.erase(chosen);
+  const SteadyTime now = impl.clock.steady();
+  if (impl.metrics) impl.metrics->queue_seconds.observe(seconds_between(impl.dirty[item.key].since, now));
+  impl.dirty.erase(item.key);
+  impl.processing.emplace(item.key, now);
+  impl.change_depth(item.priority, -1);
   // Of those who wait only one may have known of the next time, and that may have been us: pass it on.
-  if (!impl_->ready.empty() || !impl_->due.empty()) impl_->changed.notify_one();
-  return key;
+  if (!impl.ready.empty() || !impl.due.empty()) impl.changed.notify_one();
+  return item;
 }
 
 void WorkQueue::done(std::string_view key_view) {
   const std::string key(key_view);
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   const auto it = impl_->processing.find(key);
   if (it == impl_->processing.end()) return;
   if (impl_->metrics) impl_->metrics->work_seconds.observe(seconds_between(it->second, impl_->clock.steady()));
   impl_->processing.erase(it);
-  if (!impl_->dirty.contains(key)) return;
-  impl_->ready.push_back(key);
-  impl_->show_depth();
-  impl_->changed.notify_one();
+  if (const auto waiting = impl_->dirty.find(key); waiting != impl_->dirty.end()) {
+    impl_->make_ready(key, waiting->second);
+  }
 }
 
 void WorkQueue::shut_down() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->shutting_down = true;
   impl_->due.clear();
   impl_->due_of.clear();
@@ -200,12 +261,12 @@ void WorkQueue::shut_down() {
 }
 
 std::size_t WorkQueue::depth() const {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return impl_->ready.size();
 }
 
 void WorkQueue::poke() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->changed.notify_all();
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -78,6 +79,56 @@ TEST_CASE("of several waits for a key the shortest counts, once") {
   CHECK(f.get() == "b");
   f.queue.shut_down();
   CHECK_FALSE(f.queue.get());
+}
+
+TEST_CASE("a higher priority goes first, and of one key the highest counts") {
+  Fixture f;
+  f.queue.add("a", kLowPriority);
+  f.queue.add("b", kLowPriority);
+  f.queue.add("c");
+  f.queue.add("b");
+  f.queue.add("c", kLowPriority);
+  CHECK(f.metric("workqueue_depth{controller=\"test\",name=\"test\",priority=\"-100\"} 1"));
+  CHECK(f.metric("workqueue_depth{controller=\"test\",name=\"test\",priority=\"0\"} 2"));
+  CHECK(f.queue.depth() == 3);
+  CHECK(f.get() == "c");
+  CHECK(f.get() == "b");
+  const auto low = f.queue.get_with_priority();
+  REQUIRE(low.has_value());
+  CHECK(low->key == "a");
+  CHECK(low->priority == kLowPriority);
+  CHECK(f.metric("workqueue_depth{controller=\"test\",name=\"test\",priority=\"-100\"} 0"));
+  // While it is worked on, and after a wait.
+  f.queue.add("a", kLowPriority);
+  f.queue.add("a");
+  f.queue.done("a");
+  CHECK(f.queue.get_with_priority()->priority == kNormalPriority);
+  f.queue.done("a");
+  f.queue.add_after("a", 1s, kLowPriority);
+  f.queue.add_after("a", 2s);
+  f.clock.advance(1s);
+  CHECK(f.queue.get_with_priority()->priority == kNormalPriority);
+  f.queue.done("a");
+  f.queue.add_rate_limited("a", kLowPriority);
+  f.clock.advance(1s);
+  CHECK(f.queue.get_with_priority()->priority == kLowPriority);
+}
+
+TEST_CASE("a key of low priority does not wait for ever") {
+  Fixture f;
+  f.queue.add("middle", kLowPriority / 2);
+  f.clock.advance(1s);
+  f.queue.add("low", kLowPriority);
+  f.clock.advance(1s);
+  std::vector<std::string> got;
+  for (int i = 0; i < 2 * WorkQueue::kFairEvery; ++i) {
+    f.queue.add("busy");
+    got.push_back(f.get());
+    f.queue.done(got.back());
+  }
+  CHECK(std::count(got.begin(), got.end(), "busy") == 2 * WorkQueue::kFairEvery - 2);
+  CHECK(got[WorkQueue::kFairEvery - 1] == "middle");
+  CHECK(got[2 * WorkQueue::kFairEvery - 1] == "low");
 }
 
 TEST_CASE("the backoff of a key doubles until it is forgotten") {
@@ -205,8 +256,8 @@ TEST_CASE("metrics may be read after their queue has gone, and two queues share 
     WorkQueue one(clock, {.name = "one"}, &metrics);
     WorkQueue two(clock, {.name = "two"}, &metrics);
     const std::string text = metrics.text();
-    CHECK(text.find("workqueue_unfinished_work_seconds{name=\"one\"} 0") != std::string::npos);
-    CHECK(text.find("workqueue_unfinished_work_seconds{name=\"two\"} 0") != std::string::npos);
+    CHECK(text.find("workqueue_unfinished_work_seconds{controller=\"one\",name=\"one\"} 0") != std::string::npos);
+    CHECK(text.find("workqueue_unfinished_work_seconds{controller=\"two\",name=\"two\"} 0") != std::string::npos);
     const std::string type = "# TYPE workqueue_unfinished_work_seconds";
     CHECK(text.find(type) == text.rfind(type));
   }
@@ -216,18 +267,18 @@ TEST_CASE("metrics may be read after their queue has gone, and two queues share 
 TEST_CASE("metrics are named as client-go names them") {
   Fixture f;
   f.queue.add("a");
-  CHECK(f.metric("workqueue_depth{name=\"test\"} 1"));
-  CHECK(f.metric("workqueue_adds_total{name=\"test\"} 1"));
-  CHECK(f.metric("workqueue_retries_total{name=\"test\"} 0"));
+  CHECK(f.metric("workqueue_depth{controller=\"test\",name=\"test\",priority=\"0\"} 1"));
+  CHECK(f.metric("workqueue_adds_total{controller=\"test\",name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_retries_total{controller=\"test\",name=\"test\"} 0"));
   CHECK(f.get() == "a");
   f.clock.advance(3s);
-  CHECK(f.metric("workqueue_depth{name=\"test\"} 0"));
-  CHECK(f.metric("workqueue_unfinished_work_seconds{name=\"test\"} 3"));
-  CHECK(f.metric("workqueue_longest_running_processor_seconds{name=\"test\"} 3"));
+  CHECK(f.metric("workqueue_depth{controller=\"test\",name=\"test\",priority=\"0\"} 0"));
+  CHECK(f.metric("workqueue_unfinished_work_seconds{controller=\"test\",name=\"test\"} 3"));
+  CHECK(f.metric("workqueue_longest_running_processor_seconds{controller=\"test\",name=\"test\"} 3"));
   f.queue.done("a");
-  CHECK(f.metric("workqueue_work_duration_seconds_count{name=\"test\"} 1"));
-  CHECK(f.metric("workqueue_queue_duration_seconds_count{name=\"test\"} 1"));
-  CHECK(f.metric("workqueue_unfinished_work_seconds{name=\"test\"} 0"));
+  CHECK(f.metric("workqueue_work_duration_seconds_count{controller=\"test\",name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_queue_duration_seconds_count{controller=\"test\",name=\"test\"} 1"));
+  CHECK(f.metric("workqueue_unfinished_work_seconds{controller=\"test\",name=\"test\"} 0"));
 }
 
 }  // namespace sluice::kube

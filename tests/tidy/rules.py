@@ -25,7 +25,7 @@ MAY_INCLUDE = {
 # files is for them alone. A test may include a library to make what it tests with (a certificate, a server that misbehaves).
 WRAPPERS = {
     "spdlog/": ("common/base/log.cc",),
-    "yaml-cpp/": ("common/base/config_file.cc", "common/kube/config.cc"),
+    "yaml-cpp/": ("common/base/config_file.cc", "common/kube/kubeconfig.cc", "common/kube/yaml_json.cc"),
     "prometheus/": ("common/base/metrics.cc",),
     "curl/": ("common/http/client.cc", "common/http/transfer.cc", "common/http/transfer.h"),
     "boost/": ("common/http/server.cc",),

@@ -214,7 +214,7 @@ def test_metrics_and_probes(operator, edge):
     assert operator.get("/healthz") == "ok\n"
     assert operator.get("/readyz") == "ok\n"
     assert operator.metric('controller_runtime_reconcile_errors_total{controller="realtimegateway"}') is not None
-    assert operator.metric('workqueue_depth{name="realtimegateway"}') is not None
+    assert operator.metric('workqueue_depth{controller="realtimegateway",name="realtimegateway",priority="0"}') is not None
     assert operator.metric('sluice_operator_drains_started_total{reason="ScaleDown"}') == 0
 
 
