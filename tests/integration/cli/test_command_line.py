@@ -91,11 +91,11 @@ def test_a_real_bash_completes(edge, rtgw):
         bash.wait_text("kubectl-rtgw status ")
         bash.press(f"-n {edge.namespace} ed\t")
         bash.wait_text(f"kubectl-rtgw status -n {edge.namespace} edge ")
-        bash.press("\x03kubectl-rtgw pause --namesp\t")
+        bash.press("\x15kubectl-rtgw pause --namesp\t")  # ctrl-U: another line
         bash.wait_text("kubectl-rtgw pause --namespace")
         bash.press("\b=kube-sys\t")
         bash.wait_text("=kube-system")
-        bash.press("\x03exit\n")
+        bash.press("\x15exit\n")
         bash.process.wait(timeout=30)
 
 
