@@ -90,7 +90,7 @@ class Parser {
       const bool equals = i + 1 < word.size() && word[i + 1] == '=';
       if (equals) return take(*flag, word.substr(i + 2), false);
       if (flag->is_switch()) {
-        if (const auto taken = take(*flag, "true", false); !taken) return taken;
+        if (auto taken = take(*flag, "true", false); !taken) return taken;
         continue;
       }
       if (i + 1 < word.size()) return take(*flag, word.substr(i + 1), false);
@@ -175,7 +175,7 @@ std::vector<std::string> Parsed::texts(const char* flag) const {
 const Flag* find_flag(std::string_view word, const Command* command, const std::vector<Flag>& globals) {
   const bool is_long = word.substr(0, 2) == "--";
   const std::string_view name =
-      is_long ? word.substr(2, word.find('=') == std::string_view::npos ? word.npos : word.find('=') - 2)
+      is_long ? word.substr(2, word.find('=') == std::string_view::npos ? std::string_view::npos : word.find('=') - 2)
               : std::string_view();
   const char letter = !is_long && word.size() > 1 && word[0] == '-' ? word[1] : '\0';
   const auto is_it = [&](const Flag& flag) {

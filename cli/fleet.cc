@@ -46,7 +46,7 @@ const Json& container_state(const Json& pod) {
 std::string trouble(const Json& pod) {
   const Json& state = container_state(pod);
   for (const char* where : {"/waiting/reason", "/terminated/reason"}) {
-    if (const std::string reason = kube::text_at(state, where); !reason.empty()) return reason;
+    if (std::string reason = kube::text_at(state, where); !reason.empty()) return reason;
   }
   const std::string phase = kube::text_at(pod, "/status/phase");
   return phase == "Running" ? "" : phase.empty() ? "Pending" : phase;
@@ -170,9 +170,9 @@ std::vector<ConditionView> view_conditions(const Json& gateway) {
 
 std::vector<std::string> notes_of(const Json& gateway) {
   std::vector<std::string> notes;
-  if (kube::is_deleting(gateway)) notes.push_back("it is being deleted: its pods are drained before it goes");
-  if (kube::bool_at(gateway, "/spec/paused", false)) notes.push_back("spec.paused: rollouts stand still");
-  if (kube::bool_at(gateway, "/spec/drainFreeze", false)) notes.push_back("spec.drainFreeze: drains stand still");
+  if (kube::is_deleting(gateway)) notes.emplace_back("it is being deleted: its pods are drained before it goes");
+  if (kube::bool_at(gateway, "/spec/paused", false)) notes.emplace_back("spec.paused: rollouts stand still");
+  if (kube::bool_at(gateway, "/spec/drainFreeze", false)) notes.emplace_back("spec.drainFreeze: drains stand still");
   const Json& asked = kube::at_pointer(gateway, "/spec/scaleDown/podsToDrain");
   if (asked.is_array() && !asked.empty()) {
     std::string names;
