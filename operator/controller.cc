@@ -303,6 +303,7 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   report_strangers(gateway, pods);
 
   const Templates templates = templates_of(key, gateway, spec, pods, outcome);
+  note_templates(key, templates);
   Problem problem = templates.problem;
   const Observed seen = look(key, gateway, templates, pods);
   if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
@@ -464,6 +465,26 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
   return seen;
 }
 
+void Controller::note_templates(const std::string& key, const Templates& templates) {
+  Templates noted{.newest = {.hash = templates.newest.hash}, .former = std::nullopt, .problem = templates.problem};
+  if (templates.former) noted.former = Revision{.hash = templates.former->hash};
+  const std::lock_guard lock(mutex_);
+  looked_by_[key] = std::move(noted);
+}
+
+std::optional<PlanBasis> Controller::look_again(const std::string& key) {
+  Templates templates;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = looked_by_.find(key);
+    if (found == looked_by_.end()) return std::nullopt;
+    templates = found->second;
+  }
+  const kube::Object gateway = newest_gateway(key);
+  if (!gateway) return std::nullopt;
+  return PlanBasis{parse_spec(*gateway), look(key, *gateway, templates, newest_pods(key, *gateway))};
+}
+
 std::optional<NodeView> Controller::node_named(const std::string& name) const {
   const kube::Object node = caches_.nodes.get(name);
   if (!node) return std::nullopt;
@@ -529,6 +550,8 @@ void Controller::forget(const std::string& key) {
   status_writer_.forget(key);
   budget_metrics_.forget(key);
   memory_.forget(key);
+  const std::lock_guard lock(mutex_);
+  looked_by_.erase(key);
 }
 
 }  // namespace sluice::op

@@ -25,6 +25,7 @@
 #include "operator/budget_metrics.h"
 #include "operator/caches.h"
 #include "operator/children.h"
+#include "operator/debug_plan.h"
 #include "operator/drain_news.h"
 #include "operator/event_latency.h"
 #include "operator/eviction_watch.h"
@@ -60,6 +61,10 @@ class Controller {
   /// Lets the reconciles under way finish and acts no more. The lease may be released after it.
   void stop();
 
+  /// What a reconcile of `key` ("namespace/name") would look at now, for questions (debug_plan.h); nothing where this
+  /// process has not reconciled it. Threads: any.
+  std::optional<PlanBasis> look_again(const std::string& key);
+
  private:
   struct Metrics;
   struct Outcome {
@@ -91,6 +96,7 @@ class Controller {
   };
   Templates templates_of(const std::string& key, const kube::Json& gateway, const GatewaySpec& spec,
                          const std::vector<kube::Object>& pods, Outcome& outcome);
+  void note_templates(const std::string& key, const Templates& templates);
   Observed look(const std::string& key, const kube::Json& gateway, const Templates& templates,
                 const std::vector<kube::Object>& pods);
   Problem carry_out(const Basis& basis, const Plan& plan, Outcome& outcome);
@@ -136,6 +142,7 @@ class Controller {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  std::map<std::string, Templates> looked_by_;  ///< By key: of the last reconcile, without the templates themselves.
   std::thread runner_;
   std::vector<std::thread> workers_;
 };

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,7 @@
 #include "operator/admin_client.h"
 #include "operator/caches.h"
 #include "operator/controller.h"
+#include "operator/debug_plan.h"
 #include "operator/options.h"
 
 namespace sluice::op {
@@ -47,6 +49,20 @@ std::string identity(Random& random) {
   return environment("POD_NAME").value_or(host) + "_" + unique;
 }
 
+/// One at a time: of the two workers the other one is for probes.
+http::ServerResponse serve_plan(const http::ServerRequest& request, Controller& controller, std::mutex& turns) {
+  if (request.method != "GET") return http::ServerResponse::text(405, "GET is what there is\n");
+  const std::unique_lock turn(turns, std::try_to_lock);
+  if (!turn) {
+    http::ServerResponse busy = http::ServerResponse::text(503, "another plan is being made; ask again\n");
+    busy.headers.emplace_back("Retry-After", "1");
+    return busy;
+  }
+  const auto look = [&controller](const std::string& key) { return controller.look_again(key); };
+  PlanAnswer answer = answer_plan(request.query, look, kSystemClock.wall());
+  return http::ServerResponse::json(answer.status, std::move(answer.body));
+}
+
 http::ServerResponse serve(const http::ServerRequest& request, const Caches& caches, const MetricsRegistry& metrics) {
   if (request.path == "/healthz") return http::ServerResponse::text(200, "ok\n");
   if (request.path == "/readyz") {
@@ -58,7 +74,7 @@ http::ServerResponse serve(const http::ServerRequest& request, const Caches& cac
     response.content_type = kMetricsContentType;
     return response;
   }
-  return http::ServerResponse::text(404, "there are /metrics, /healthz and /readyz\n");
+  return http::ServerResponse::text(404, "there are /metrics, /healthz, /readyz and /debug/v1/plan\n");
 }
 
 int fail(const Error& error) {
@@ -85,9 +101,13 @@ int run(const Options& options, StopSignal& stop) {
   auto controller = std::make_unique<Controller>(
       client, caches, admin, *events, clock, metrics,
       Controller::Options{.ns = ns, .watch_ns = options.watch_ns, .default_image = options.gateway_image});
+  std::mutex plan_turns;
   const auto server = http::Server::start(
       {.address = options.metrics_address, .port = options.metrics_port, .workers = 2, .connections_max = 64},
-      [&](const http::ServerRequest& request) { return serve(request, caches, metrics); });
+      [&](const http::ServerRequest& request) {
+        if (request.path == kDebugPlanPath) return serve_plan(request, *controller, plan_turns);
+        return serve(request, caches, metrics);
+      });
   if (!server) return fail(server.error());
   log_info("started", {{"version", SLUICE_VERSION},
                        {"namespace", ns},

@@ -325,6 +325,7 @@ Result<Json> Client::patch(const Resource& resource, std::string_view ns, std::s
                            const Json& body, const PatchOptions& options) {
   Query query;
   query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "");
+  query.add("dryRun", options.dry_run ? "All" : "");
   Call call{.method = "PATCH",
             .path = resource.path(ns, name, options.subresource),
             .query = query.text(),

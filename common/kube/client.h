@@ -43,6 +43,7 @@ struct PatchOptions {
   std::string subresource;    ///< "status", "scale" or "".
   std::string field_manager;  ///< Required for kApply.
   bool force = false;         ///< kApply: take over fields of other managers.
+  bool dry_run = false;       ///< All is checked and answered as if, and nothing is kept.
   Duration timeout{30'000};   ///< Of the call, its retries included.
 };
 

@@ -76,6 +76,20 @@ def _listed(path, lists):
     return False
 
 
+def test_what_kubectl_rtgw_decides_and_renders_does_no_io():
+    """Sources of sluice_cli_core include one another's headers, common/base and the names of objects, and nothing that calls a server."""
+    listed = re.search(r"add_library\(sluice_cli_core STATIC([^)]*)\)", read("cli/CMakeLists.txt"))[1].split()
+    core = {f"cli/{name[:-3]}" for name in listed}
+    files = [path for path in CPP if path.removesuffix(".cc").removesuffix(".h") in core]
+    foreign = [
+        f"{path}:{line}: {name}"
+        for path in files
+        for line, is_ours, name in rules.includes(read(path))
+        if is_ours and name.removesuffix(".h") not in core and not name.startswith("common/base/") and name != "common/kube/resource.h"
+    ]
+    assert len(files) > len(listed) and not foreign, foreign
+
+
 def test_every_header_is_included():
     """A header that nobody includes is a leftover."""
     included = {name for path in CPP for _, is_ours, name in rules.includes(read(path)) if is_ours}
