@@ -196,11 +196,11 @@ def test_the_capacity_guard_keeps_a_drain_from_beginning(edge, clients):
     edge.scale(2)
     (told,) = edge.wait_event("CapacityGuard")
     assert told.startswith("60 connections would be 30 on each of 2 remaining pods, and 27 is the most")
-    assert edge.condition("ScaleDownBlocked")["reason"] == "CapacityGuard"
+    eventually(lambda: edge.condition("ScaleDownBlocked")["reason"] == "CapacityGuard", "what blocks the scale-down")
     assert not edge.draining()
     fleets[0].leave(15)
     edge.wait_pods(2)
-    assert edge.condition("ScaleDownBlocked")["status"] == "False"
+    eventually(lambda: edge.condition("ScaleDownBlocked")["status"] == "False", "nothing to block any more")
 
 
 def test_drains_can_be_seen_in_the_metrics(edge, clients, operator):
