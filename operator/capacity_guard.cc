@@ -7,6 +7,12 @@
 
 namespace sluice::op {
 
+int carriers_of(const Observed& seen) {
+  return static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(), [](const PodView& pod) {
+    return is_live(pod) && pod.ready && !pod.offline();
+  }));
+}
+
 std::optional<std::string> capacity_objection(const GatewaySpec& spec, const Observed& seen, int leaving) {
   if (spec.replicas == 0) return std::nullopt;
   std::int64_t connections = 0;
@@ -14,7 +20,7 @@ std::optional<std::string> capacity_objection(const GatewaySpec& spec, const Obs
     if (pod.state && pod.container == ContainerState::kRunning) connections += pod.state->connections;
   }
   if (connections == 0) return std::nullopt;
-  const std::int64_t staying = std::max(0, receivers_of(seen) - leaving);
+  const std::int64_t staying = std::max(0, carriers_of(seen) - leaving);
   const std::int64_t most = spec.capacity.connections_per_pod * spec.scale_down.capacity_guard_percent / 100;
   if (connections <= staying * most) return std::nullopt;
   const std::string each =

@@ -125,7 +125,7 @@ Json blocks_json(const GatewaySpec& spec, const Observed& seen, const Forecast& 
   if (seen.deleting) blocks.push_back("the gateway is being deleted: spec.replicas does not matter any more");
   if (spec.drain_freeze) blocks.push_back("spec.drainFreeze: no drain begins, and running ones stand still");
   if (!seen.template_error.empty()) blocks.push_back("the template is refused, no pod is made: " + seen.template_error);
-  if (!future.objection.empty()) blocks.push_back("capacity guard: " + future.objection);
+  if (future.objection_reason == "CapacityGuard") blocks.push_back("capacity guard: " + future.objection);
   const auto unfinished = std::count_if(future.drains.begin(), future.drains.end(), [](const ForecastDrain& drain) {
     return !drain.outcome && drain.ends == Duration(0);
   });

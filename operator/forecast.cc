@@ -46,6 +46,7 @@ class Future {
       const Plan plan = plan_gateway(spec_, seen_, now_);
       seen_.canary = plan.canary.progress;
       out_.objection = plan.objection;
+      out_.objection_reason = plan.objection_reason;
       if (carry_out(plan)) {
         out_.duration = std::chrono::duration_cast<Duration>(now_ - begin_);
         idle = 0;

@@ -37,11 +37,12 @@ struct Forecast {
   std::vector<std::string> deleted;     ///< Pods that hold nothing: deleted without a drain.
   std::vector<std::string> taken_back;  ///< Pods whose drain ends with them serving again.
   int created = 0;
-  int live = 0;           ///< Pods that serve in the end.
-  int receivers = 0;      ///< Pods that take connections over in the end.
-  Duration duration{0};   ///< Until nothing is left to do that the forecast can see.
-  bool complete = false;  ///< Nothing was cut off by the bound on its work.
-  std::string objection;  ///< What keeps the next drain from beginning in the end (capacity_guard.h).
+  int live = 0;                  ///< Pods that serve in the end.
+  int receivers = 0;             ///< Pods that take connections over in the end.
+  Duration duration{0};          ///< Until nothing is left to do that the forecast can see.
+  bool complete = false;         ///< Nothing was cut off by the bound on its work.
+  std::string objection;         ///< What keeps the next drain from beginning in the end, ...
+  std::string objection_reason;  ///< ... and which of plan.h's reasons it is.
 };
 
 /// `seen` is taken as it is, however old its states are: victims are chosen as if they had just been heard.

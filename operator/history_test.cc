@@ -66,7 +66,7 @@ TEST_CASE("a revision whose name is there already is taken up, or counted as a c
     SystemClock clock;
     Random random{1};
     MetricsRegistry metrics;
-    const Caches caches(client, clock, random, metrics);
+    const Caches caches(client, clock, random, metrics, "");
     History history(client, caches, clock);
     RevisionPlan plan;
     plan.write =

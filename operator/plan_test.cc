@@ -413,6 +413,14 @@ TEST_CASE("no drain begins that would fill the others beyond the guard") {
   CHECK(words(refused) == "");
   CHECK(refused.objection.find("1100 connections") != std::string::npos);
   CHECK(words(plan_gateway(spec, fleet({serving("a", 600), serving("b", 300)}), kNoon)) == "start b:ScaleDown");
+  // A pod that has been replaced leaves as many as were asked for, however full they are.
+  CHECK(words(plan_gateway(spec, fleet({serving("a", 1200) | old_revision, serving("n", 0)}), kNoon)) ==
+        "start a:Rollout");
+  // And who lets a rollout take all pods at once has asked for that.
+  GatewaySpec at_once = spec;
+  at_once.rollout.surge = IntOrPercent::pods(0);
+  at_once.rollout.unavailable = IntOrPercent::pods(1);
+  CHECK(words(plan_gateway(at_once, fleet({serving("a", 600) | old_revision}), kNoon)) == "start a:Rollout");
 }
 
 }  // namespace sluice::op

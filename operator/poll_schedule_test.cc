@@ -67,11 +67,13 @@ class Plainly {
     }
     const std::string draining = first(now, PollUrgency::kDraining);
     std::string other = first(now, PollUrgency::kCandidate);
-    if (other.empty()) other = first(now, PollUrgency::kOther);
+    const bool calm = other.empty();
+    if (calm) other = calmly(now);
     const bool others_turn = draining.empty() || (last_draining_ && !other.empty());
     const std::string chosen = others_turn ? other : draining;
     if (chosen.empty()) return std::nullopt;
     last_draining_ = !others_turn;
+    if (calm && others_turn) last_canary_ = all_[chosen].target.urgency == PollUrgency::kCanary;
     last_ = now;
     all_[chosen].asked_at = now;
     all_[chosen].in_flight = true;
@@ -84,9 +86,19 @@ class Plainly {
     SteadyTime asked_at{};
     bool in_flight = false;
   };
+  std::string calmly(SteadyTime now) {
+    const std::string canary = first(now, PollUrgency::kCanary);
+    const std::string watched = first(now, PollUrgency::kWatched);
+    std::string other = first(now, PollUrgency::kOther);
+    const auto turn = [this](const std::string& uid) { return std::make_pair(all_[uid].asked_at, uid); };
+    if (other.empty() || (!watched.empty() && turn(watched) < turn(other))) other = watched;
+    return canary.empty() || (last_canary_ && !other.empty()) ? other : canary;
+  }
   std::string first(SteadyTime now, PollUrgency wanted) {
     const std::map<PollUrgency, Duration> periods = {{PollUrgency::kDraining, kPollDraining},
                                                      {PollUrgency::kCandidate, kPollCandidate},
+                                                     {PollUrgency::kCanary, kPollCanary},
+                                                     {PollUrgency::kWatched, kPollWatched},
                                                      {PollUrgency::kOther, kPollOther}};
     std::string best;
     for (const auto& [uid, one] : all_) {
@@ -104,6 +116,7 @@ class Plainly {
   std::string turn_of_;
   SteadyTime since_{}, last_{};
   bool last_draining_ = false;
+  bool last_canary_ = false;
 };
 
 }  // namespace
@@ -123,7 +136,7 @@ TEST_CASE("the queues choose as looking at all of them would") {
         const std::string key(1, static_cast<char>('a' + random.below(4)));
         std::vector<PollTarget> targets;
         for (int i = 0; i < 8; ++i) {
-          const auto urgency = static_cast<PollUrgency>(random.below(3));
+          const auto urgency = static_cast<PollUrgency>(random.below(5));
           if (random.below(3) != 0) targets.push_back(target(key + std::to_string(i), urgency, key));
         }
         schedule.set_targets(key, targets);

@@ -249,7 +249,7 @@ class Scaling {
       if (room_ <= 0) return;
       if (missed(*victim.pod) && spare-- <= 0) continue;
       if (victim.pod->ready) {
-        if (reason != DrainReason::kEviction && !capacity_allows()) return;
+        if (!capacity_allows(reason)) return;
         ++going_;
       }
       --room_;
@@ -270,12 +270,18 @@ class Scaling {
     }
     const bool serving =
         std::any_of(candidates.begin(), candidates.end(), [](const PodView* pod) { return pod->ready; });
-    if (!serving || reason == DrainReason::kEviction || capacity_allows()) return;
+    if (!serving || capacity_allows(reason)) return;
     std::erase_if(candidates, [](const PodView* pod) { return pod->ready; });
   }
 
-  /// An eviction comes whatever we say: better drained than not.
-  bool capacity_allows() {
+  /// An eviction comes whatever we say: better drained than not. A pod that has been replaced leaves as many as were
+  /// asked for: a full fleet must be able to roll, too. And who lets a rollout take all pods at once has asked for
+  /// that.
+  bool capacity_allows(DrainReason reason) {
+    if (reason == DrainReason::kEviction) return true;
+    const int staying = carriers_of(seen_) - going_ - 1;
+    const bool replaced = staying >= spec_.replicas || (staying <= 0 && target_.available_min == 0);
+    if (reason != DrainReason::kScaleDown && replaced) return true;
     if (!all_heard_) {  // What a pod holds that a new leader has not asked yet would be missing from the sum.
       plan_.wake_within(kAdminRetry);
       return false;
