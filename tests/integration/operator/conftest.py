@@ -1,8 +1,6 @@
 """A control plane and a node played by the tests, once for all of them; operators and a namespace for each."""
 
 import contextlib
-import os
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -10,7 +8,6 @@ from pathlib import Path
 
 import control_plane as control_planes
 import pytest
-from clusters import cluster
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -19,13 +16,11 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests" / "e2e")]
 
 from admin import Admin  # noqa: E402
 from clients import Fleet  # noqa: E402
-from operators import SYSTEM, Operators  # noqa: E402
+from operators import Operators  # noqa: E402
+from planes import BUILD, PORT_BASE, prepared  # noqa: E402
 from rtgw import GROUP, PLURAL, VERSION, Api, Gateway, url_of  # noqa: E402
 from stand_in_kubelet import Kubelet  # noqa: E402
 from waiting import eventually  # noqa: E402
-
-BUILD = Path(os.environ.get("SLUICE_BUILD_DIR", ROOT / "build" / "release"))
-PORT_BASE = int(os.environ.get("SLUICE_TEST_PORT_BASE", "29400"))
 
 
 @pytest.fixture(scope="session")
@@ -39,21 +34,6 @@ def control_plane(folder):
     """The kubeconfig of a real control plane with the CRD in it."""
     with control_planes.running(folder / "cluster", PORT_BASE) as own:
         yield prepared(own)
-
-
-def prepared(own):
-    """Puts the CRD and the operator's namespace into a control plane; answers its kubeconfig."""
-    run = [kubectl(), "--kubeconfig", own.kubeconfig]
-    subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
-    # At first the CRD has no conditions at all, which kubectl wait takes for an error.
-    wait = [*run, "wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds"]
-    eventually(lambda: subprocess.run(wait, check=False, capture_output=True).returncode == 0, "the CRD to be served")
-    subprocess.run([*run, "create", "namespace", SYSTEM], check=True, capture_output=True)
-    return own.kubeconfig
-
-
-def kubectl():
-    return Path(cluster("bin").stdout.splitlines()[-1]) / "kubectl"
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import control_plane as control_planes
 import kubernetes
 import pytest
-from conftest import BUILD, PORT_BASE, prepared
+from planes import BUILD, PORT_BASE, prepared
 from operators import Operators
 from rtgw import FREE, HELD, Api
 from stand_in_kubelet import Kubelet

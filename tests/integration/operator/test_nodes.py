@@ -4,7 +4,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, kubectl
+from planes import BUILD, kubectl
 from kubernetes.client.exceptions import ApiException
 from rtgw import HELD
 from stand_in_kubelet import Kubelet
