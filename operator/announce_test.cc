@@ -43,7 +43,6 @@ TEST_CASE("events tell the story of a drain") {
 
   DeletePod removed{.pod = {"edge-abcde", "u", "1", ""},
                     .reason = DeleteReason::kDrained,
-                    .only_this_version = false,
                     .record = kRecord,
                     .initial = 812,
                     .connections = 0};

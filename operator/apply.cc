@@ -160,10 +160,8 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   const auto object = std::find_if(basis.pods.begin(), basis.pods.end(),
                                    [&](const kube::Object& pod) { return kube::uid_of(*pod) == removal.pod.uid; });
   if (object == basis.pods.end()) return Status::success();
-  const auto removed = parts_.client.remove(
-      kube::kPods, basis.seen.ns, removal.pod.name,
-      {.uid = removal.pod.uid,
-       .resource_version = removal.only_this_version ? removal.pod.resource_version : std::string()});
+  const auto removed = parts_.client.remove(kube::kPods, basis.seen.ns, removal.pod.name,
+                                            {.uid = removal.pod.uid, .resource_version = removal.pod.resource_version});
   if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
   if (removed && kube::uid_of(*removed) == removal.pod.uid && kube::is_deleting(*removed)) {
     Json pod = *removed;

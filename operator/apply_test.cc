@@ -285,4 +285,14 @@ TEST_CASE("a pod whose write has failed is not told of") {
   CHECK(applied.peers.empty());
 }
 
+TEST_CASE("a pod that has changed since it was looked at is not deleted") {
+  Fixture fixture({answer(409, R"({"message":"the ResourceVersion in the precondition is not the one in record",
+                                   "reason":"Conflict"})")});
+  Plan plan;
+  plan.remove.push_back({.pod = fixture.pod, .reason = DeleteReason::kTimedOut});
+  const Applied applied = fixture.apply(plan);
+  CHECK(applied.status.error().code == ErrorCode::kConflict);
+  CHECK(Json::parse(fixture.api.body(0))["preconditions"] == Json{{"uid", "uid-a"}, {"resourceVersion", "7"}});
+}
+
 }  // namespace sluice::op

@@ -244,7 +244,7 @@ TEST_CASE("a pod that has been out for too long is replaced: made anew first, th
       {"then it goes, with the time of a drain for clients that may be there", spec, among({lost}, 4),
        "start a:Offline"},
       {"it has lost its container: nothing to wait for", spec,
-       among({lost | crashed | draining(20s, DrainReason::kOffline)}, 4), "delete a:stopped if unchanged"},
+       among({lost | crashed | draining(20s, DrainReason::kOffline)}, 4), "delete a:stopped"},
       {"its drain keeps no other from beginning", spec,
        among({lost | draining(20s, DrainReason::kOffline) | recorded(0), serving("b", 1)}, 4), "start b:ScaleDown"},
   });

@@ -79,11 +79,11 @@ enum class DeleteReason {
 };
 const char* to_string(DeleteReason reason);
 
+/// DELETE, conditional on the UID and the observed version: the reason holds only as long as nothing about the pod
+/// changes. A person may end its drain, the kubelet start its container, another leader have taken it back.
 struct DeletePod {
   PodRef pod;
   DeleteReason reason = DeleteReason::kDrained;
-  /// Also conditional on the observed version: the reason holds only as long as nothing about the pod changes.
-  bool only_this_version = false;
   std::optional<DrainRecord> record;        ///< Where a drain ended here.
   std::optional<std::int64_t> initial;      ///< Connections at its begin, where known.
   std::optional<std::int64_t> connections;  ///< Connections now, where known.

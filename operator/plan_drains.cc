@@ -46,7 +46,6 @@ DeletePod end_of(const PodView& pod, DrainPhase phase, WallTime now) {
     end.connections = cut_by_deadline(pod, now);
   } else if (pod.container != ContainerState::kRunning) {
     end.reason = DeleteReason::kStopped;
-    end.only_this_version = !pod.finished;  // The kubelet may start it again: then this is void.
   } else {
     end.reason = DeleteReason::kDrained;
     end.connections = 0;

@@ -63,7 +63,7 @@ TEST_CASE("plan_gateway drives a drain through its phases") {
        fleet({serving("a"), serving("b", 0) | draining(30min + 150ms) | evicting(200) | empty_for(200ms)}),
        "delete b:drained"},
       {"a crashed container has no connections, once its endpoints are gone", spec_of(1),
-       fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped if unchanged"},
+       fleet({serving("a"), serving("b", 700) | crashed | draining(16s)}), "delete b:stopped"},
       {"a crashed container may come back while endpoints still follow", spec_of(1),
        fleet({serving("a"), serving("b", 700) | crashed | draining(3s)}), ""},
       {"a failed pod's drain is over", spec_of(1), fleet({serving("a"), serving("b", 700) | failed | draining(3s)}),
@@ -246,7 +246,7 @@ TEST_CASE("onTimeout Wait goes on at its pace") {
       {"out of reach it stays", spec, fleet({a, late | unreachable | stale(5min)}), ""},
       {"nobody left: it goes", spec, fleet({a, serving("b", 0) | draining(31min) | evicting(200) | never}),
        "delete b:drained"},
-      {"its container has stopped", spec, fleet({a, late | crashed}), "delete b:stopped if unchanged"},
+      {"its container has stopped", spec, fleet({a, late | crashed}), "delete b:stopped"},
       {"a freeze stops it",
        [&] {
          GatewaySpec f = spec;

@@ -30,7 +30,6 @@ DeletePod without_drain(const PodView& pod) {
   const bool never = pod.container == ContainerState::kNeverStarted && !pod.finished;
   return {.pod = ref_to(pod),
           .reason = never ? DeleteReason::kNeverStarted : DeleteReason::kStopped,
-          .only_this_version = never,
           .record = std::nullopt,
           .initial = std::nullopt,
           .connections = std::nullopt};

@@ -208,7 +208,7 @@ inline std::string words(const Plan& plan) {
   if (plan.add_finalizer) say("add finalizer");
   if (plan.remove_finalizer) say("remove finalizer");
   for (const auto& a : plan.remove) {
-    say("delete " + a.pod.name + ":" + to_string(a.reason) + (a.only_this_version ? " if unchanged" : ""));
+    say("delete " + a.pod.name + ":" + to_string(a.reason));
   }
   for (const auto& a : plan.cancel) say("take back " + a.pod.name + (a.tell_gateway ? " and tell it" : ""));
   for (const auto& a : plan.start) say("start " + a.pod.name + ":" + to_string(a.record.reason));

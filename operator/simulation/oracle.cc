@@ -50,7 +50,9 @@ void Oracle::look() {
   // Rates in effect, wherever an order may have come from, add up to no more than the budget.
   double in_effect = 0;
   for (const auto& [name, pod] : world_.pods()) {
-    if (runs(pod) && pod.process.drain && !is_terminating(pod)) in_effect += pod.process.drain->rate;
+    if (!runs(pod) || is_terminating(pod)) continue;
+    if (pod.process.drain) in_effect += pod.process.drain->rate;
+    if (pod.process.shed && pod.process.shed->remaining > 0) in_effect += pod.process.shed->rate;
   }
   const double budget = std::max_element(past_.begin(), past_.end(), [](const Past& a, const Past& b) {
                           return a.budget < b.budget;
@@ -98,6 +100,26 @@ void Oracle::deleting(const std::string& name, const std::string& uid, const std
   if (!record) return violated(name + " is deleted with connections and without a drain");
   if (world_.clock.wall() < record->deadline) {
     violated(name + " is deleted with " + std::to_string(pod.process.connections) + " connections before its deadline");
+  }
+}
+
+/// Never more than healing.maxKickedPercent of the fleet, one at least where there are two.
+void Oracle::kicking(const SetHealth& change) {
+  if (!change.record || change.record->phase != HealthPhase::kOffline) return;
+  const auto found = world_.pods().find(change.pod.name);
+  if (found == world_.pods().end() || kube::label_of(found->second.object, kStateLabel) == "offline") return;
+  if (kube::resource_version_of(found->second.object) != change.pod.resource_version) return;
+  int out = 0;
+  int all = 0;
+  for (const auto& [name, pod] : world_.pods()) {
+    if (!live(pod)) continue;
+    ++all;
+    out += kube::label_of(pod.object, kStateLabel) == "offline" ? 1 : 0;
+  }
+  const int most = std::max(1, all * world_.spec().healing.kicked_percent_max / 100);
+  if (out + 1 > most + lost_lately()) {
+    violated("a kick of " + change.pod.name + " leaves " + std::to_string(out + 1) + " of " + std::to_string(all) +
+             " pods out, " + std::to_string(most) + " may be");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "operator/drain_record.h"
+#include "operator/plan.h"
 #include "operator/simulation/world.h"
 
 namespace sluice::op::simulation {
@@ -19,6 +20,7 @@ class Oracle {
   void starting_drain(const std::string& pod, const std::string& version, DrainReason reason);
   void deleting(const std::string& pod, const std::string& uid, const std::string& version);
   void creating();
+  void kicking(const SetHealth& change);
   /// At every moment.
   void look();
   /// Pods were lost, or stopped serving, for a reason that is not the operator's.

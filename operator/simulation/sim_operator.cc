@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "operator/health_record.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/plan_drains.h"
+#include "operator/releases.h"
 #include "operator/render.h"
 #include "operator/status.h"
 
@@ -49,8 +51,16 @@ kube::Object SimOperator::newest_gateway() {
 Observed SimOperator::look(const Json& gateway, const std::vector<kube::Object>& pods) {
   const GatewaySpec spec = parse_spec(gateway);
   const std::string newest = revision_of(spec.pod_template, kImage);
-  const auto former = former_revision(world_.revisions(), newest, kube::text_at(gateway, "/status/currentRevision"));
+  std::map<std::string, int> pods_of;
+  for (const kube::Object& pod : pods) ++pods_of[std::string(kube::label_of(*pod, kRevisionLabel))];
+  const auto former =
+      former_revision(world_.revisions(), newest, kube::text_at(gateway, "/status/currentRevision"), pods_of);
   const Memory::Notes notes = memory_.of(kKey);
+  PollTally polls;
+  for (const auto& [uid, answered] : last_answered_) {
+    ++polls.heard;
+    if (!answered) ++polls.failing;
+  }
   std::set<std::string> taken = notes.taken_names;
   std::set<std::string> uids;
   for (const kube::Object& pod : pods) {
@@ -58,21 +68,37 @@ Observed SimOperator::look(const Json& gateway, const std::vector<kube::Object>&
     uids.insert(std::string(kube::uid_of(*pod)));
   }
   states_.set_pods(kKey, uids);
-  return observe({.gateway = gateway,
-                  .pods = pods,
-                  .heard = [this](const std::string& uid) { return states_.get(uid); },
-                  .taken_names = taken,
-                  .revision = newest,
-                  .former_revision = former ? former->hash : std::string(),
-                  .template_error = {},
-                  .node = {},
-                  .asked_to_evict = {},
-                  .choosing_for = notes.choosing_for,
-                  .orphaned = false,
-                  .unsure = !notes.unsure.empty(),
-                  .creates_held = notes.creates_held,
-                  .reversed_ago = notes.reversed_ago},
-                 {.wall = world_.clock.wall(), .steady = world_.clock.steady()});
+  std::erase_if(probes_, [&](const auto& entry) { return !uids.contains(entry.first); });
+  std::erase_if(last_answered_, [&](const auto& entry) { return !uids.contains(entry.first); });
+  Observed seen = observe({.gateway = gateway,
+                           .pods = pods,
+                           .heard = [this](const std::string& uid) { return states_.get(uid); },
+                           .taken_names = taken,
+                           .revision = newest,
+                           .former_revision = former ? former->hash : std::string(),
+                           .template_error = {},
+                           .progress = notes.progress,
+                           .progress_age = notes.progress_age,
+                           .node = {},
+                           .asked_to_evict = {},
+                           .choosing_for = notes.choosing_for,
+                           .orphaned = false,
+                           .unsure = !notes.unsure.empty(),
+                           .creates_held = notes.creates_held,
+                           .reversed_ago = notes.reversed_ago,
+                           .polls = polls,
+                           .probed =
+                               [this](const std::string& uid) {
+                                 const auto found = probes_.find(uid);
+                                 return found == probes_.end() ? ProbeCount{} : found->second;
+                               },
+                           .rebalancing_for = notes.rebalancing_for,
+                           .rebalanced_ago = notes.rebalanced_ago},
+                          {.wall = world_.clock.wall(), .steady = world_.clock.steady()});
+  seen.samples = sum_samples(seen.pods, seen.canary, seen.former_revision, notes.baseline);
+  const double aim = throttle_aim(spec.budget.handshake_p99_max, receivers_handshake_p99(seen));
+  seen.throttle = memory_.step_throttle(kKey, aim, !releases_of(spec, seen, world_.clock.wall()).empty());
+  return seen;
 }
 
 void SimOperator::keep_revision(const Json& gateway) {
@@ -96,7 +122,7 @@ void SimOperator::reconcile() {
   std::vector<kube::Object> pods = newest_pods();
   const Observed seen = look(*gateway, pods);
   const Plan plan = plan_gateway(spec, seen, world_.clock.wall());
-  memory_.note_choosing(kKey, !plan.states_wanted.empty());
+  remember(seen, plan);
   wanted_ = {plan.states_wanted.begin(), plan.states_wanted.end()};
   apply(plan, pods);
   if (plan.wake_after) wake_at_ = world_.clock.steady() + *plan.wake_after;
@@ -116,10 +142,35 @@ void SimOperator::poll(const std::string& uid) {
                                   [&](const auto& entry) { return kube::uid_of(entry.second.object) == uid; });
   const bool reachable = found != world_.pods().end() && found->second.process.reachable;
   const auto state = reachable && world_.random.unit() >= faults_.call_failed ? world_.state_of(uid) : std::nullopt;
+  last_answered_[uid] = state.has_value();
   if (state) {
     (void)states_.heard(uid, asked_at, *state);
   } else {
-    states_.failed(uid, asked_at, 0);
+    states_.failed(uid, asked_at, 0, ErrorCode::kUnavailable);
+  }
+}
+
+/// TCP and HTTP reach a pod whose process is there and ready.
+void SimOperator::probe(const ProbePod& pod) {
+  ProbeCount& count = probes_[pod.uid];
+  count.last = world_.clock.steady();
+  const auto found = std::find_if(world_.pods().begin(), world_.pods().end(),
+                                  [&](const auto& entry) { return kube::uid_of(entry.second.object) == pod.uid; });
+  const bool there = found != world_.pods().end() && runs(found->second) && found->second.process.reachable;
+  count.successes = there && is_ready(found->second) ? count.successes + 1 : 0;
+}
+
+/// As Controller::remember and Controller::heal.
+void SimOperator::remember(const Observed& seen, const Plan& plan) {
+  memory_.note_choosing(kKey, !plan.states_wanted.empty());
+  const CanaryProgress& canary = plan.canary.progress;
+  if (canary.phase == CanaryPhase::kHolding) {
+    memory_.note_baseline(kKey, take_baseline(seen.pods, canary, memory_.of(kKey).baseline));
+  }
+  memory_.note_progress(kKey, plan.progress);
+  (void)memory_.note_rebalanced(kKey, plan.rebalanced);
+  for (const SetHealth& change : plan.health) {
+    if (change.record && change.record->phase == HealthPhase::kOffline) probes_.erase(change.pod.uid);
   }
 }
 
@@ -140,6 +191,13 @@ void SimOperator::apply(const Plan& plan, const std::vector<kube::Object>& pods)
     patch(start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
           {{kDrainAnnotation, encode_drain_record(start.record)}});
   }
+  for (const SetHealth& change : plan.health) {
+    oracle_.kicking(change);
+    const std::string state = state_of(change.record);
+    patch(change.pod, {{kStateLabel, state}, {kTrafficLabel, state == "offline" ? "off" : "on"}},
+          {{kHealthAnnotation, change.record ? Json(encode_health_record(*change.record)) : Json()},
+           {kRateAnnotation, nullptr}});
+  }
   for (const Relabel& one : plan.relabel) {
     patch(one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
           one.state == "draining" ? Json() : Json{{kRateAnnotation, nullptr}});
@@ -152,12 +210,17 @@ void SimOperator::apply(const Plan& plan, const std::vector<kube::Object>& pods)
   }
   for (const DrainOrder& order : plan.orders) {
     const auto answer = call(order.pod, order.rate_per_second, [&] {
-      return world_.order_drain(order.pod.uid, to_string(order.record.reason), order.record.deadline,
-                                order.rate_per_second);
+      return world_.order_drain(order.pod.uid, order.terms.reason, order.terms.deadline, order.rate_per_second);
     });
-    if (answer) states_.ordered(order.pod.uid, order.record.deadline);
+    if (answer) states_.ordered(order.pod.uid, order.terms);
   }
   for (const PodRef& pod : plan.undrain) (void)call(pod, 0, [&] { return world_.end_drain(pod.uid); });
+  for (const ShedOrder& order : plan.sheds) {
+    (void)call(order.pod, order.rate_per_second,
+               [&] { return world_.order_shed(order.pod.uid, order.id, order.count, order.rate_per_second); });
+  }
+  for (const PodRef& pod : plan.unshed) (void)call(pod, 0, [&] { return world_.end_shed(pod.uid); });
+  for (const ProbePod& pod : plan.probes) probe(pod);
   bool created = true;
   for (const NewPod& pod : plan.create) {
     created = create(pod);
@@ -181,7 +244,7 @@ std::optional<GatewayState> SimOperator::call(const PodRef& pod, double rate,
   if (state) {
     (void)states_.heard(pod.uid, asked_at, *state);
   } else {
-    states_.failed(pod.uid, asked_at, rate);
+    states_.failed(pod.uid, asked_at, rate, ErrorCode::kUnavailable);
   }
   return state;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "operator/observe.h"
 #include "operator/own_writes.h"
 #include "operator/plan.h"
+#include "operator/probe_counts.h"
 #include "operator/simulation/cache.h"
 #include "operator/simulation/oracle.h"
 #include "operator/state_store.h"
@@ -60,6 +62,8 @@ class SimOperator {
   void keep_revision(const kube::Json& gateway);
   std::optional<GatewayState> call(const PodRef& pod, double rate,
                                    const std::function<std::optional<GatewayState>()>& make);
+  void probe(const ProbePod& pod);
+  void remember(const Observed& seen, const Plan& plan);
   std::vector<kube::Object> newest_pods();
   kube::Object newest_gateway();
   Observed look(const kube::Json& gateway, const std::vector<kube::Object>& pods);
@@ -71,7 +75,9 @@ class SimOperator {
   OwnWrites gateway_writes_;
   StateStore states_;
   Memory memory_;
-  std::set<std::string> wanted_;  ///< UIDs whose states a choice waits for.
+  std::map<std::string, ProbeCount> probes_;   ///< By UID.
+  std::map<std::string, bool> last_answered_;  ///< By UID: whether the last poll was answered.
+  std::set<std::string> wanted_;               ///< UIDs whose states a choice waits for.
   std::optional<SteadyTime> wake_at_;
 };
 

@@ -176,6 +176,8 @@ std::optional<GatewayState> World::state_of(const std::string& uid) {
   state.connections = pod->process.connections;
   state.drain = pod->process.drain;
   if (state.drain) state.drain->remaining = state.connections;
+  state.shed = pod->process.shed;
+  if (state.shed) state.shed->rate = 0;  // As the gateway, which does not say.
   state.handshake_p99_seconds = 0.01;
   return state;
 }
@@ -205,6 +207,23 @@ std::optional<GatewayState> World::end_drain(const std::string& uid) {
   Pod* pod = find_by_uid(uid);
   if (pod == nullptr || !pod->process.running) return std::nullopt;
   if (!is_terminating(*pod)) pod->process.drain.reset();
+  return state_of(uid);
+}
+
+std::optional<GatewayState> World::order_shed(const std::string& uid, const std::string& id, std::int64_t count,
+                                              double rate) {
+  Pod* pod = find_by_uid(uid);
+  if (pod == nullptr || !pod->process.running || pod->process.drain) return std::nullopt;
+  auto& shed = pod->process.shed;
+  if (!shed || shed->id != id) shed = GatewayShed{.id = id, .remaining = std::min(count, pod->process.connections)};
+  shed->rate = rate;
+  return state_of(uid);
+}
+
+std::optional<GatewayState> World::end_shed(const std::string& uid) {
+  Pod* pod = find_by_uid(uid);
+  if (pod == nullptr || !pod->process.running) return std::nullopt;
+  pod->process.shed.reset();
   return state_of(uid);
 }
 
@@ -262,7 +281,18 @@ void World::run_kubelet(Pod& pod) {
 
 void World::release(Pod& pod, Duration time) {
   Process& process = pod.process;
-  if (!process.running || !process.drain) return;
+  if (!process.running) return;
+  if (process.drain) process.shed.reset();
+  if (process.shed) {
+    process.tokens += process.shed->rate * std::chrono::duration<double>(time).count();
+    const auto released = std::min<std::int64_t>(std::min(process.connections, process.shed->remaining),
+                                                 static_cast<std::int64_t>(process.tokens));
+    process.tokens -= static_cast<double>(released);
+    process.connections -= released;
+    process.shed->remaining -= released;
+    waiting_ += released;
+  }
+  if (!process.drain) return;
   if (clock.wall() >= process.drain->deadline) {
     waiting_ += std::exchange(process.connections, 0);
     return;

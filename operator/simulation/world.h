@@ -33,6 +33,7 @@ struct Process {
   bool reachable = true;  ///< By the operator; its clients do not care.
   std::int64_t connections = 0;
   std::optional<GatewayDrain> drain;
+  std::optional<GatewayShed> shed;
   double tokens = 0;       ///< Connections that it may release now.
   SteadyTime starts_at{};  ///< When the kubelet starts it, where it does not run.
   SteadyTime ready_at{};   ///< When its probe succeeds, where it runs.
@@ -77,6 +78,9 @@ class World {
   std::optional<GatewayState> order_drain(const std::string& uid, const std::string& reason, WallTime deadline,
                                           double rate);
   std::optional<GatewayState> end_drain(const std::string& uid);
+  std::optional<GatewayState> order_shed(const std::string& uid, const std::string& id, std::int64_t count,
+                                         double rate);
+  std::optional<GatewayState> end_shed(const std::string& uid);
 
   // What happens to a cluster.
   void crash(Pod& pod);  ///< Its container ends; the kubelet starts it again.
