@@ -217,7 +217,9 @@ void Controller::finish(const std::string& key, const Outcome& outcome) {
 /// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something; counts of
 /// the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
-  if (target.urgency != PollUrgency::kOther) {
+  if (target.urgency == PollUrgency::kWatched) {
+    queue_.add_after(target.key, kWatchedLook);
+  } else if (target.urgency != PollUrgency::kOther) {
     queue_.add(target.key);
   } else if (changed) {
     queue_.add_after(target.key, kStatusCountsEvery);
