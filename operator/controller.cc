@@ -279,6 +279,8 @@ void Controller::evicted(const std::string& ns, const std::string& pod) {
 void Controller::heard(const PollTarget& target, bool changed) {
   if (target.urgency == PollUrgency::kCanary) {
     queue_.add_after(target.key, kPollCanary);
+  } else if (target.urgency == PollUrgency::kWatched) {
+    queue_.add_after(target.key, kWatchedLook);
   } else if (target.urgency != PollUrgency::kOther) {
     queue_.add(target.key);
   } else if (changed) {

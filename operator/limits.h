@@ -19,6 +19,8 @@ inline constexpr Duration kPollCandidate{100};
 inline constexpr Duration kPollCanary{1'000};
 /// Once a pod does not answer, or is on its way back into the fleet, or is being relieved of connections.
 inline constexpr Duration kPollWatched{1'000};
+/// Answers of pods that are watched are looked at together, once in this time.
+inline constexpr Duration kWatchedLook{200};
 inline constexpr Duration kPollOther{5'000};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};
@@ -54,7 +56,8 @@ inline constexpr std::int64_t kNearlyDone = 10;
 /// The cache normally shows our own write within milliseconds; after this long it is believed over our memory.
 inline constexpr Duration kOwnWriteMemory{300'000};
 
-/// Pods of one RealtimeGateway that are asked for their states more often because something may be the matter.
+/// Pods of one RealtimeGateway that are asked for their states more often because something may be the matter with
+/// them.
 inline constexpr int kWatchedMax = 16;
 /// So many missed polls are worth severity 2.
 inline constexpr int kMissedPolls = 3;
@@ -75,8 +78,7 @@ inline constexpr std::size_t kBroadcastsWaitingMax = 65'536;
 /// `status.offline` lists so many at most; the schema says the same.
 inline constexpr std::size_t kStatusOfflineMax = 16;
 
-/// A rebalance begins by states no older than this, and not so soon after the last one.
-inline constexpr Duration kRebalanceFresh{15'000};
+/// No rebalance begins so soon after the last one.
 inline constexpr Duration kRebalanceHold{30'000};
 /// An excess below this part of what a pod carries is not worth a move.
 inline constexpr int kRebalanceExcessPercent = 1;

@@ -34,7 +34,9 @@ class Rebalance {
     for (const PodView* pod : out_) {
       plan_.rebalanced.insert(pod->uid);
       plan_.traffic_off.insert(pod->uid);
-      if (plan_.watched.size() < static_cast<std::size_t>(kWatchedMax)) plan_.watched.insert(pod->uid);
+    }
+    if (known_ && (!out_.empty() || any_full())) {
+      for (const PodView* pod : pods_) plan_.watched.insert(pod->uid);
     }
     if (known_ && spec_.rebalance.type == RebalanceType::kMove) move();
   }
@@ -42,9 +44,13 @@ class Rebalance {
  private:
   static bool is_out(const PodView& pod) { return pod.traffic_label == "off"; }
 
-  /// A large fleet is asked at kPollsPerSecondMax.
+  /// Counts of different moments show a skew where there is none, while clients come in numbers: where one shows, every
+  /// pod is watched, and counts of about one moment decide. A large fleet is asked at kPollsPerSecondMax.
   [[nodiscard]] Duration fresh_max() const {
-    return std::max(kRebalanceFresh, kPollSpacing * 2 * static_cast<int>(pods_.size()));
+    return std::max(kStateFresh, kPollSpacing * 2 * static_cast<int>(pods_.size()));
+  }
+  [[nodiscard]] bool any_full() const {
+    return std::any_of(pods_.begin(), pods_.end(), [&](const PodView* pod) { return full(*pod); });
   }
   [[nodiscard]] double excess(const PodView& pod) const { return static_cast<double>(pod.state->connections) - mean_; }
   [[nodiscard]] double excess_min() const {
@@ -60,7 +66,7 @@ class Rebalance {
   bool may_begin() {
     if (!fresh_ || cut_off(seen_)) return false;
     if (!out_.empty() || !seen_.rebalanced_ago || *seen_.rebalanced_ago >= kRebalanceHold) return true;
-    if (std::any_of(pods_.begin(), pods_.end(), [&](const PodView* pod) { return full(*pod); })) {
+    if (any_full()) {
       plan_.wake_within(kRebalanceHold - *seen_.rebalanced_ago);
     }
     return false;
@@ -132,7 +138,7 @@ class Rebalance {
   Pods out_;
   double mean_ = 0;
   bool known_ = true;  ///< Every gateway has answered this process.
-  bool fresh_ = true;  ///< And lately.
+  bool fresh_ = true;  ///< And at about one moment.
 };
 
 }  // namespace

@@ -86,7 +86,8 @@ TEST_CASE("full pods leave the endpoints after a scale-up, and come back") {
       row("also a pod that has just come", at_rest({a | off, b | off, c | young, d}),
           "relabel a active, relabel b active"),
       row("not while one is out of the fleet", at_rest({a, b, c, d | out(HealthPhase::kGrayTraffic, 1s, 10)}), ""),
-      row("nor by old states", at_rest({a, b, c, d | stale(16s)}), ""),
+      row("nor by counts of different moments, which show a skew while clients come", at_rest({a, b, c, d | stale(3s)}),
+          ""),
       row("though those that are out stay", at_rest({a | off, b | off, c, d | stale(16s)}) | rebalancing_for(1s), ""),
       row("nor right after the last time", scaled_up | rebalanced_ago(29s), ""),
       row("later again", scaled_up | rebalanced_ago(30s), "relabel a active off, relabel b active off"),
@@ -107,6 +108,14 @@ TEST_CASE("full pods leave the endpoints after a scale-up, and come back") {
       {"a drain puts them back", spec_for(3), at_rest({a | off, b, c, d | draining(5s)}) | rebalancing_for(1s),
        "relabel a active"},
   });
+}
+
+TEST_CASE("where a skew shows, every pod is asked anew before anything begins") {
+  const Observed seen = at_rest({serving("a", 100), serving("b") | stale(4s)});
+  const Plan plan = plan_gateway(spec_for(2), seen, kNoon);
+  CHECK(plan.rebalanced.empty());
+  CHECK(plan.watched == std::set<std::string>{"uid-a", "uid-b"});
+  CHECK(plan_gateway(spec_for(2), at_rest({serving("a", 60), serving("b", 50) | stale(4s)}), kNoon).watched.empty());
 }
 
 TEST_CASE("with Move full pods release what they have above the mean, once") {

@@ -123,7 +123,8 @@ void SimOperator::reconcile() {
   const Observed seen = look(*gateway, pods);
   const Plan plan = plan_gateway(spec, seen, world_.clock.wall());
   remember(seen, plan);
-  wanted_ = {plan.states_wanted.begin(), plan.states_wanted.end()};
+  wanted_ = plan.watched;
+  wanted_.insert(plan.states_wanted.begin(), plan.states_wanted.end());
   apply(plan, pods);
   if (plan.wake_after) wake_at_ = world_.clock.steady() + *plan.wake_after;
   pods = newest_pods();

@@ -1,9 +1,9 @@
-"""A Service without kube-proxy: each new connection goes to one of the pods that the Service selects now, ready and not going, as its
+"""A Service without kube-proxy: new connections go in turn to the pods that the Service selects now, ready and not going, as its
 EndpointSlices would say (the API server takes no loopback addresses in those). Connections that are there stay where they are."""
 
 import asyncio
 import contextlib
-import random
+import itertools
 import threading
 
 import kubernetes
@@ -13,10 +13,10 @@ from rtgw import is_ready
 class Proxy:
     """Listens on `url`, in a thread of its own."""
 
-    def __init__(self, kubeconfig, namespace, service, port=8080, seed=1):
+    def __init__(self, kubeconfig, namespace, service, port=8080):
         self._core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(kubeconfig)))
         self._namespace, self._service, self._port = namespace, service, port
-        self._random = random.Random(seed)
+        self._turn = itertools.count()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server = None
@@ -61,7 +61,7 @@ class Proxy:
             endpoints = await asyncio.to_thread(self.endpoints)
             if not endpoints:
                 return
-            there_reader, there_writer = await asyncio.open_connection(self._random.choice(endpoints), self._port)
+            there_reader, there_writer = await asyncio.open_connection(endpoints[next(self._turn) % len(endpoints)], self._port)
             with contextlib.closing(there_writer):
                 await asyncio.gather(_pipe(reader, there_writer), _pipe(there_reader, writer))
 
