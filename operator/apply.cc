@@ -253,7 +253,7 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
                               {"traffic", one.traffic},
                               {"why", one.why}});
     Json annotations;
-    if (one.state != "draining") annotations[kRateAnnotation] = nullptr;
+    if (one.drop_rate) annotations[kRateAnnotation] = nullptr;
     if (one.state == "active") annotations[kHealthAnnotation] = nullptr;
     note(applied, patch_pod(basis, one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
                             std::move(annotations), applied.unsure));

@@ -32,10 +32,9 @@ void Applier::set_health(const Basis& basis, const std::vector<SetHealth>& chang
     const auto& record = change.record;
     const std::string state = state_of(record);
     const bool traffic = state != "offline";
-    const Status written = patch_pod(
-        basis, change.pod, {{kStateLabel, state}, {kTrafficLabel, traffic ? "on" : "off"}},
-        {{kHealthAnnotation, record ? Json(encode_health_record(*record)) : Json()}, {kRateAnnotation, nullptr}},
-        applied.unsure);
+    const Status written =
+        patch_pod(basis, change.pod, {{kStateLabel, state}, {kTrafficLabel, traffic ? "on" : "off"}},
+                  {{kHealthAnnotation, record ? Json(encode_health_record(*record)) : Json()}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("a pod's health has changed", {{"gateway", basis.key},

@@ -84,6 +84,7 @@ void read_figures(const Json& json, GatewayState& state) {
   if (const auto shed = json.find("shed"); shed != json.end() && shed->is_object()) {
     GatewayShed& read = state.shed.emplace();
     if (const auto id = shed->find("id"); id != shed->end() && id->is_string()) read.id = id->get<std::string>();
+    read_count(*shed, "initial", read.initial);
     read_count(*shed, "remaining", read.remaining);
     read_number(*shed, "rate", read.rate);
   }

@@ -24,7 +24,8 @@ struct GatewayDrain {
 /// Connections that a gateway releases while it goes on taking new ones.
 struct GatewayShed {
   std::string id;              ///< Of the order.
-  std::int64_t remaining = 0;  ///< Connections that are still to go.
+  std::int64_t initial = 0;    ///< Connections that it found to release: those that understand hints.
+  std::int64_t remaining = 0;  ///< Of them, those that are still to go.
   double rate = 0;             ///< Connections released a second.
 };
 

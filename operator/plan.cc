@@ -55,7 +55,7 @@ void repair(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan&
     const bool leftover = pod->rate_recorded > 0 && pod->state && !pod->state->drain && !pod->state->shed &&
                           !plan.rebalanced.contains(pod->uid);
     if (pod->state_label != state || pod->traffic_label != (traffic ? "on" : "off") || leftover || unreadable) {
-      plan.relabel.push_back({ref_to(*pod), state, traffic, traffic ? kEdited : "left the endpoints"});
+      plan.relabel.push_back({ref_to(*pod), state, traffic, traffic ? kEdited : "left the endpoints", leftover});
     }
     const bool stray = pod->container == ContainerState::kRunning && pod->state && pod->state->drain &&
                        parse_drain_reason(pod->state->drain->reason);

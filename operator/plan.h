@@ -89,12 +89,14 @@ struct DeletePod {
   std::optional<std::int64_t> connections;  ///< Connections now, where known.
 };
 
-/// Write the two labels. A pod that does not drain also loses a recorded rate.
+/// Write the two labels.
 struct Relabel {
   PodRef pod;
   std::string state;     ///< sluice.dev/state.
   bool traffic = false;  ///< sluice.dev/traffic.
   const char* why = "";  ///< For the log.
+  /// Also forget the recorded rate: its gateway has said that it releases nobody. Before that it stays reserved.
+  bool drop_rate = false;
 };
 
 /// A pod to make.

@@ -86,6 +86,13 @@ class Rebalance {
     }
   }
 
+  /// It has released what it was told to, and is full all the same: others have lost clients meanwhile. It is told anew
+  /// once it has forgotten that order. One that found nobody to release is left to arrivals.
+  [[nodiscard]] bool has_shed_too_little(const PodView& pod) const {
+    return pod.state->shed && pod.state->shed->initial > 0 && pod.state->shed->remaining == 0 && !pod.failure_age &&
+           pod.state_fresh(kStateFresh) && excess(pod) >= 1;
+  }
+
   /// Whether it is time to tell the pod what to release: everybody has stopped sending it clients, and nothing was told
   /// yet.
   bool ready_to_shed(const PodView& pod) {
@@ -102,6 +109,7 @@ class Rebalance {
     std::vector<BudgetShare> shares;
     double reserved = 0;
     for (const PodView* pod : out_) {
+      if (has_shed_too_little(*pod)) plan_.unshed.push_back(ref_to(*pod));
       if (!ready_to_shed(*pod)) continue;
       shedding.push_back(pod);
       shares.push_back({.left = excess(*pod), .rate = pod->rate_possible, .reachable = true});

@@ -317,6 +317,21 @@ TEST_CASE("a fleet evens out and then stays as it is") {
   }
 }
 
+TEST_CASE("a pod that is full all the same after its release is told anew") {
+  const auto released = [](std::int64_t initial) {
+    return [initial](PodView& pod) {
+      pod.state->shed = GatewayShed{.id = "rebalance-6", .initial = initial, .remaining = 0};
+      pod.rate_recorded = 40;
+    };
+  };
+  const Observed lost =
+      at_rest({serving("a", 90) | off | released(30), serving("b", 20), serving("c", 20)}) | rebalancing_for(1min);
+  CHECK(words(plan_gateway(spec_for(3), lost, kNoon)) == "unshed a");
+  const Observed nobody =
+      at_rest({serving("a", 90) | off | released(0), serving("b", 20), serving("c", 20)}) | rebalancing_for(1min);
+  CHECK(words(plan_gateway(spec_for(3), nobody, kNoon)) == "");
+}
+
 TEST_CASE("clients that understand no hints are left to arrivals, and one order is all that is given") {
   GatewaySpec spec = spec_for(4);
   World world({20'000, 20'000, 0, 0}, spec);

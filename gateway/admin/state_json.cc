@@ -29,7 +29,7 @@ json drain_json(const GatewaySnapshot& snapshot) {
 
 json shed_json(const std::optional<ShedReport>& shed) {
   if (!shed) return nullptr;
-  return {{"id", shed->id}, {"initial", shed->initial}, {"remaining", shed->remaining}};
+  return {{"id", shed->id}, {"initial", shed->initial}, {"remaining", shed->remaining}, {"rate", shed->rate}};
 }
 
 json terminating_json(const std::optional<WallTime>& deadline) {

@@ -154,8 +154,10 @@ std::optional<ShedReport> DrainController::shed_report(std::size_t able, std::si
   if (!shed_) return std::nullopt;
   // Counters of several shards are not of one moment: `released` may be ahead of `able` for an instant.
   const std::size_t candidates = able - std::min(able, released);
-  return ShedReport{
-      .id = shed_->request.id, .initial = shed_->initial, .remaining = std::min(shed_->left, candidates) + released};
+  return ShedReport{.id = shed_->request.id,
+                    .initial = shed_->initial,
+                    .remaining = std::min(shed_->left, candidates) + released,
+                    .rate = shed_->request.rate};
 }
 
 double drain_eta_seconds(std::size_t remaining, std::size_t waiting, double rate, Duration spread,

@@ -65,6 +65,7 @@ struct ShedReport {
   std::string id;
   std::size_t initial = 0;    ///< As many as were asked for, or as there were that understand hints.
   std::size_t remaining = 0;  ///< Of them: not released yet, or released and still here.
+  double rate = 0;            ///< Connections released a second, as last granted.
 };
 
 class DrainController {

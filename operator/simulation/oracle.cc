@@ -50,7 +50,8 @@ void Oracle::look() {
   // Rates in effect, wherever an order may have come from, add up to no more than the budget.
   double in_effect = 0;
   for (const auto& [name, pod] : world_.pods()) {
-    if (!runs(pod) || is_terminating(pod)) continue;
+    // One that has nobody left, and takes nobody in, releases nobody.
+    if (!runs(pod) || is_terminating(pod) || pod.process.connections == 0) continue;
     if (pod.process.drain) in_effect += pod.process.drain->rate;
     if (pod.process.shed && pod.process.shed->remaining > 0) in_effect += pod.process.shed->rate;
   }

@@ -196,12 +196,11 @@ void SimOperator::apply(const Plan& plan, const std::vector<kube::Object>& pods)
     oracle_.kicking(change);
     const std::string state = state_of(change.record);
     patch(change.pod, {{kStateLabel, state}, {kTrafficLabel, state == "offline" ? "off" : "on"}},
-          {{kHealthAnnotation, change.record ? Json(encode_health_record(*change.record)) : Json()},
-           {kRateAnnotation, nullptr}});
+          {{kHealthAnnotation, change.record ? Json(encode_health_record(*change.record)) : Json()}});
   }
   for (const Relabel& one : plan.relabel) {
     patch(one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
-          one.state == "draining" ? Json() : Json{{kRateAnnotation, nullptr}});
+          one.drop_rate ? Json{{kRateAnnotation, nullptr}} : Json());
   }
   for (const RewriteDrain& rewrite : plan.rewrite) {
     patch(rewrite.pod, nullptr, {{kDrainAnnotation, encode_drain_record(rewrite.record)}});

@@ -215,7 +215,10 @@ std::optional<GatewayState> World::order_shed(const std::string& uid, const std:
   Pod* pod = find_by_uid(uid);
   if (pod == nullptr || !pod->process.running || pod->process.drain) return std::nullopt;
   auto& shed = pod->process.shed;
-  if (!shed || shed->id != id) shed = GatewayShed{.id = id, .remaining = std::min(count, pod->process.connections)};
+  if (!shed || shed->id != id) {
+    const std::int64_t found = std::min(count, pod->process.connections);
+    shed = GatewayShed{.id = id, .initial = found, .remaining = found};
+  }
   shed->rate = rate;
   return state_of(uid);
 }
