@@ -31,8 +31,7 @@ class ProxiedKubelet(Kubelet):
 
     def __init__(self, kubeconfig, program, folder, network):
         super().__init__(kubeconfig, program, folder)
-        self._network = network
-        self._next_host = 10
+        self._addresses = (f"{network}.{host}" for host in range(10, 255))
 
 
 class OperatorPods(Operators):

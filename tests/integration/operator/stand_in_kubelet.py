@@ -52,8 +52,9 @@ class Kubelet:
         self._core = kubernetes.client.CoreV1Api(client)
         self._leases = kubernetes.client.CoordinationV1Api(client)
         self._containers = {}
-        self._network = f"127.{random.randint(1, 250)}.{random.randint(0, 250)}"
-        self._next_host = 1
+        # More pods are made in a session than the last number counts.
+        network = f"127.{random.randint(1, 250)}"
+        self._addresses = (f"{network}.{block}.{host}" for block in range(random.randint(0, 200), 255) for host in range(1, 255))
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -164,8 +165,7 @@ class Kubelet:
                 container.process.wait()
 
     def _start(self, pod):
-        address = f"{self._network}.{self._next_host}"
-        self._next_host += 1
+        address = next(self._addresses)
         folder = self._folder / pod.metadata.uid
         keys = folder / "keys"
         keys.mkdir(parents=True)
