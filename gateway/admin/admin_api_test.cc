@@ -243,7 +243,8 @@ TEST_CASE("a shed is started, reported and ended; a drain refuses it") {
   CHECK(fixture.control.shed->rate == 10);
   CHECK(fixture.control.shed->close_code == 1013);
   CHECK(fixture.control.shed->hint_jitter == 2s);
-  CHECK(json::parse(started.body).at("shed") == json({{"id", "r-1"}, {"initial", 30}, {"remaining", 12}, {"rate", 0.0}}));
+  CHECK(json::parse(started.body).at("shed") ==
+        json({{"id", "r-1"}, {"initial", 30}, {"remaining", 12}, {"rate", 0.0}}));
   const HttpResponse ended = fixture.call("DELETE", "/admin/v1/shed", token);
   CHECK(ended.status == 200);
   CHECK(json::parse(ended.body).at("shed").is_null());
