@@ -176,6 +176,9 @@ def test_answers_and_refusals_are_the_same(make):
     for wrong in ({"reason": 7}, {"deadline": "soon"}, {"deadline": None}, {"ratePerSecond": -1}, {"ratePerSecond": "1"}, {"closeCode": 1000}, {"hintJitterMs": -1}, {"hintJitterMs": 1.5}):
         calls.append(("PUT", "/admin/v1/drain", json.dumps({**GOOD, **wrong})))
     calls += [("DELETE", "/admin/v1/drain", None), ("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("DELETE", "/admin/v1/drain", None)]
+    shed = json.dumps({"id": "s-1", "count": 2, "ratePerSecond": 1.0, "closeCode": 1012, "hintJitterMs": 0})
+    calls += [("PUT", "/admin/v1/shed", shed), ("DELETE", "/admin/v1/shed", None)]
+    calls += [("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("PUT", "/admin/v1/shed", shed), ("DELETE", "/admin/v1/drain", None)]
     for call in calls:
         (status, expected), (found_status, found) = real.call(*call), scripted.call(*call)
         assert found_status == status, call

@@ -8,6 +8,8 @@ SPEC = {
     "reconnectBudget": {"perSecondPerReceiver": 40, "perSecondMax": 40},
     "drain": {"propagationDelay": "300ms", "hintJitter": "0s", "timeout": "20s"},
     "template": {"spec": {"terminationGracePeriodSeconds": 30}},
+    # A pod whose gateway has ended and is back takes its full part again within seconds.
+    "healing": {"observe": "1s"},
 }
 # A budget under which a drain is still under way when a scenario acts on it.
 SLOW = {"perSecondPerReceiver": 4, "perSecondMax": 4}

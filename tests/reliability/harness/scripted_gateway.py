@@ -55,7 +55,9 @@ class ScriptedGateway:
         self._waiting = 0
         self._leaving = []  # Times at which released ones go.
         self._drain = None
-        self._terminating = False
+        self._shed = None
+        self._opened = 0
+        self._terminating = None  # Until when, in seconds of the wall clock.
         self._timer = None
         self._servers = []
 
@@ -77,15 +79,16 @@ class ScriptedGateway:
         if self._drain is not None or not self.running:
             return False
         self._waiting += count
+        self._opened += count
         return True
 
     def terminate(self, grace):
         """SIGTERM: drains by itself within the grace period, and ends."""
         if self._terminating or not self.running:
             return
-        self._terminating = True
         now = time.monotonic()
         rate, window = pacing.termination(self.connections(), grace)
+        self._terminating = time.time() + window
         if self._drain is None:
             order = {"reason": "Terminating", "deadline": time.time() + window, "rate": rate, "jitter": 0.0, "code": 1012}
             self._drain = Drain(order, self._waiting, now)
@@ -182,6 +185,10 @@ class ScriptedGateway:
             if method != "GET":
                 raise Refused(405, "the state is read with GET")
             return self.state()
+        if path == "/admin/v1/shed":
+            return self._answer_shed(method, body)
+        if path == "/admin/v1/node-status" and method == "POST":
+            return {}
         if path != "/admin/v1/drain":
             raise Refused(404, "nothing is served at this path")
         if method == "PUT":
@@ -192,7 +199,16 @@ class ScriptedGateway:
             raise Refused(405, "a drain is started with PUT and taken back with DELETE")
         return self.state()
 
+    def _answer_shed(self, method, body):
+        """Its clients understand no hints: it finds nobody to release."""
+        if method == "PUT" and self._drain is not None:
+            raise Refused(409, "a drain runs, which lets everyone go: nothing is left to shed")
+        given = json.loads(body) if method == "PUT" else None
+        self._shed = given and {"id": given["id"], "initial": 0, "remaining": 0, "rate": given["ratePerSecond"]}
+        return self.state()
+
     def _start_drain(self, order):
+        self._shed = None
         now = time.monotonic()
         if self._drain is None:
             self._drain = Drain(order, self.connections(), now)
@@ -228,9 +244,23 @@ class ScriptedGateway:
         return {
             "connections": {"total": total, "byState": {"idle": 0, "active": total, "dormant": 0, "closing": 0}, "byProtocol": {"ws": total}},
             "drain": drain,
+            "shed": self._shed,
+            "terminating": {"deadline": _rfc3339(self._terminating)} if self._terminating else None,
             "handshakeP99": 0.001,
             "memory": {"rssBytes": 10_000_000, "kernelBytes": 4096 * total},
+            "bytesPerConnection": 0,
+            "sessionCost": 1.0,
             "acceptPerSecond": 0.0,
+            "opened": self._opened,
+            "totals": {
+                "handshakesOk": self._opened,
+                "handshakesFailed": 0,
+                "closesClean": len(self.account.closed),
+                "closesAbnormal": 0,
+                "resumesOk": 0,
+                "resumesFailed": 0,
+            },
+            "limits": {"descriptors": 20000, "somaxconn": 4096, "conntrackMax": 0, "memoryBytes": 0},
             "tasks": {"queued": 0, "inFlight": 0},
         }
 
