@@ -24,6 +24,7 @@ test: ## everything CI runs: style, unit, sanitizers, integration, end to end on
 test-reliability: ## the operator's whole reliability campaigns (docs/RELIABILITY.md): crashes, stale caches, errors, every field; an hour
 	@scripts/setup
 	@scripts/build release
+	@build/release/operator/operator-simulation --seeds 2000 --steps 2000
 	@scripts/with-root build/venv/bin/python -B tests/reliability/campaign run
 
 build: ## release build into build/release

@@ -8,7 +8,7 @@ from gateway import KIND, manifest
 from node import ROOT
 from tasks import TaskBurst, digest_of_one_megabyte
 
-COLUMNS = ["NAME", "DESIRED", "READY", "UPDATED", "DRAINING", "CONNS", "AVAILABLE", "AGE"]
+COLUMNS = ["NAME", "DESIRED", "READY", "UPDATED", "DRAINING", "CONNS", "ROLLOUT", "AVAILABLE", "AGE"]
 
 
 def test_apply_makes_ready_pods_that_clients_reach_through_the_service(gateways):
