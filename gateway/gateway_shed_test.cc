@@ -60,7 +60,8 @@ TEST_CASE("a shed hints as many as were asked for, at its rate, and nobody else;
   TestGateway gateway([](Config& config) { config.shards = 4; });
   const Clients able = connect(gateway, 100, kHints);
   const Clients deaf = connect(gateway, 50, "/echo");
-  CHECK(shed(gateway, "r-1", 30, 100, 1h) == json({{"id", "r-1"}, {"initial", 30}, {"remaining", 30}}));
+  CHECK(shed(gateway, "r-1", 30, 100, 1h) ==
+        json({{"id", "r-1"}, {"initial", 30}, {"remaining", 30}, {"rate", 100.0}}));
   for (int i = 0; i < 2; ++i) gateway.advance(50ms);
   CHECK(gateway.connect(kHints).status() == 101);
   CHECK(gateway.metric("rtgw_draining") == 0);
