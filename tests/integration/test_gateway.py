@@ -343,7 +343,7 @@ def test_a_shed_moves_some_of_those_who_understand_hints(start):
             able = [await stack.enter_async_context(gateway.open("/echo", subprotocols=["sluice.v1"])) for _ in range(10)]
             deaf = [await stack.enter_async_context(gateway.open("/echo")) for _ in range(5)]
             state = await asyncio.to_thread(gateway.admin, "PUT", "/admin/v1/shed", json.dumps(order))
-            assert state["shed"] == {"id": "r-1", "initial": 6, "remaining": 6}
+            assert state["shed"] == {"id": "r-1", "initial": 6, "remaining": 6, "rate": 1000}
             # The first one that is told to go moves over, make before break; the others stay until they are closed.
             waiting = {asyncio.create_task(websocket.recv()): websocket for websocket in able}
             done, _ = await asyncio.wait(waiting, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)

@@ -81,7 +81,10 @@ TEST_CASE("a plugin that mints tokens is asked once, and again after a refusal")
   config.exec = minting_plugin(folder, ns, "carol", "[ $(wc -l < runs) -gt 1 ] || token=spoilt");
   ManualClock clock;
   Client client(config, "test", nullptr, clock);
-  CHECK(who_am_i(client).find("nauthorized") != std::string::npos);
+  const std::string refusal = who_am_i(client);
+  CAPTURE(refusal);
+  // The words are the server's, the number ours where the end of its answer did not come through.
+  CHECK((refusal.find("nauthorized") != std::string::npos || refusal.find("401") != std::string::npos));
   clock.advance(1s);
   for (int i = 0; i < 3; ++i) CHECK(who_am_i(client) == "system:serviceaccount:" + ns.name() + ":carol");
   CHECK(*read_small_file(folder.path("runs")) == "run\nrun\n");
