@@ -43,7 +43,6 @@ struct WorkQueue::Impl {
 
   const Clock& clock;
   const Options options;
-  MetricsRegistry* const registry;
   const std::optional<Metrics> metrics;
 
   mutable Mutex mutex;
@@ -55,16 +54,13 @@ struct WorkQueue::Impl {
   std::set<std::pair<SteadyTime, std::string>> due GUARDED_BY(mutex);        // add_after, earliest first
   std::unordered_map<std::string, Due> due_of GUARDED_BY(mutex);             // the same by key: one wait a key
   std::unordered_map<std::string, int> failures GUARDED_BY(mutex);
-  std::map<int, Gauge> depths GUARDED_BY(mutex);  // by priority
+  std::map<int, int> depths GUARDED_BY(mutex){{kNormalPriority, 0}};  // keys ready, by priority
   std::uint64_t next_number GUARDED_BY(mutex) = 0;
   int gets GUARDED_BY(mutex) = 0;
   bool shutting_down GUARDED_BY(mutex) = false;
 
   Impl(const Clock& c, Options o, MetricsRegistry* r)
-      : clock(c), options(std::move(o)), registry(r), metrics(make_metrics(r, options.name)) {
-    const MutexLock lock(mutex);
-    change_depth(kNormalPriority, 0);
-  }
+      : clock(c), options(std::move(o)), metrics(make_metrics(r, options.name)) {}
 
   static MetricLabels labels(const std::string& name) { return {{"controller", name}, {"name", name}}; }
   static std::optional<Metrics> make_metrics(MetricsRegistry* registry, const std::string& name) {
@@ -89,15 +85,19 @@ struct WorkQueue::Impl {
     return longest_only ? longest : sum;
   }
 
-  void change_depth(int priority, int by) REQUIRES(mutex) {
-    if (registry == nullptr) return;
-    auto found = depths.find(priority);
-    if (found == depths.end()) {
+  /// Only counted here: whoever scrapes holds the registry and then asks us, so we never ask the registry while we are
+  /// locked.
+  void change_depth(int priority, int by) REQUIRES(mutex) { depths[priority] += by; }
+
+  std::vector<MetricSample> depth_samples() const {
+    const MutexLock lock(mutex);
+    std::vector<MetricSample> samples;
+    for (const auto& [priority, keys] : depths) {
       MetricLabels own = labels(options.name);
       own.emplace_back("priority", std::to_string(priority));
-      found = depths.emplace(priority, registry->gauge("workqueue_depth", "Keys that wait.", own)).first;
+      samples.push_back({std::move(own), static_cast<double>(keys)});
     }
-    found->second.add(by);
+    return samples;
   }
 
   void make_ready(const std::string& key, const Waiting& waiting) REQUIRES(mutex) {
@@ -172,6 +172,10 @@ WorkQueue::WorkQueue(const Clock& clock, Options options, MetricsRegistry* metri
     if (!impl) return std::vector<MetricSample>{};
     return std::vector<MetricSample>{{Impl::labels(impl->options.name), impl->unfinished_seconds(longest_only)}};
   };
+  metrics->add_collector("workqueue_depth", "Keys that wait.", MetricType::kGauge, [weak = std::weak_ptr<Impl>(impl_)] {
+    const std::shared_ptr<Impl> impl = weak.lock();
+    return impl ? impl->depth_samples() : std::vector<MetricSample>{};
+  });
   metrics->add_collector("workqueue_unfinished_work_seconds", "Seconds that keys under way have taken, summed.",
                          MetricType::kGauge, [collect] { return collect(false); });
   metrics->add_collector("workqueue_longest_running_processor_seconds",

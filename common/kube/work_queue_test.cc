@@ -281,4 +281,15 @@ TEST_CASE("metrics are named as client-go names them") {
   CHECK(f.metric("workqueue_unfinished_work_seconds{controller=\"test\",name=\"test\"} 0"));
 }
 
+TEST_CASE("a scrape while keys of another priority are first added does not lock both out") {
+  MetricsRegistry metrics;
+  WorkQueue queue(kSystemClock, {.name = "q"}, &metrics);
+  std::thread scraper([&] {
+    for (int i = 0; i < 200; ++i) (void)metrics.text();
+  });
+  for (int priority = 0; priority < 200; ++priority) queue.add("key" + std::to_string(priority), priority);
+  scraper.join();
+  CHECK(metrics.text().find(R"(priority="199"} 1)") != std::string::npos);
+}
+
 }  // namespace sluice::kube
