@@ -16,8 +16,6 @@ namespace {
 
 /// Rates this close to each other are the same.
 constexpr double kSameRate = 0.001;
-/// A record may be off by this much, since each one is a write to the API server.
-constexpr double kRecordTolerance = 0.05;
 
 /// Whether the gateway had no connection left before the deadline, as it said itself.
 bool empty_before_deadline(const PodView& pod, WallTime now) {

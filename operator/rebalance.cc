@@ -6,14 +6,10 @@
 #include "operator/budget.h"
 #include "operator/healing.h"
 #include "operator/limits.h"
+#include "operator/releases.h"
 
 namespace sluice::op {
 namespace {
-
-/// Below this a rate is no rate: the pod waits for its share.
-constexpr double kRateMin = 0.001;
-/// A record may be off by this much, since each one is a write to the API server.
-constexpr double kRecordTolerance = 0.05;
 
 class Rebalance {
  public:
@@ -126,7 +122,7 @@ class Rebalance {
 
   /// Recorded first, as a drain's rate is, so that a new leader reserves it.
   void order(const PodView& pod, double rate) {
-    if (rate < kRateMin) return plan_.wake_within(kPollWatched);
+    if (rate < kRateLeast) return plan_.wake_within(kPollWatched);
     if (rate > pod.rate_recorded * (1 + kRecordTolerance)) {
       plan_.record_rates.push_back({ref_to(pod), rate});
       return;

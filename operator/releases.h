@@ -12,6 +12,8 @@ namespace sluice::op {
 
 /// Connections/s; below this a rate is no rate: the pod waits for its share.
 inline constexpr double kRateLeast = 0.001;
+/// A recorded rate may be off by this part, since each record is a write to the API server.
+inline constexpr double kRecordTolerance = 0.05;
 
 /// Whether the rate of a pod that is not being deleted counts, though it be given no order: its drain was just taken
 /// back (its gateway may not hear of it), its record cannot be read, propagation was made longer under way, or its
