@@ -23,6 +23,13 @@ constexpr double kResyncJitter = 0.1;
 
 using Kind = ReflectorStep::Kind;
 
+std::vector<Digest> digests_of(const std::vector<Held>& held) {
+  std::vector<Digest> out;
+  out.reserve(held.size());
+  for (const Held& object : held) out.push_back(object.digest());
+  return out;
+}
+
 }  // namespace
 
 struct Informer::Impl {
@@ -62,7 +69,7 @@ struct Informer::Impl {
         random(r),
         resource(std::move(what)),
         options(std::move(o)),
-        store({.packed = options.packed, .index = options.index}) {
+        store({.packed = options.packed, .index = options.index, .digest = options.digest}) {
     if (metrics == nullptr) return;
     const MetricLabels name{{"name", resource.plural}};
     lists = metrics->counter("reflector_lists_total", "States read as a whole, by list or by WatchList.", name);
@@ -342,6 +349,21 @@ std::vector<Object> Informer::list_indexed(std::string_view value) const {
     held = impl_->store.held_indexed(value);
   }
   return impl_->recent.get(held);
+}
+
+Digest Informer::digest(std::string_view key) const {
+  const ReadLock lock(impl_->cache_mutex);
+  return impl_->store.held(key).digest();
+}
+
+std::vector<Digest> Informer::digests() const {
+  const ReadLock lock(impl_->cache_mutex);
+  return digests_of(impl_->store.held());
+}
+
+std::vector<Digest> Informer::digests_indexed(std::string_view value) const {
+  const ReadLock lock(impl_->cache_mutex);
+  return digests_of(impl_->store.held_indexed(value));
 }
 
 std::size_t Informer::size() const {

@@ -13,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/kube/client.h"
 #include "common/kube/resource.h"
+#include "common/kube/store.h"
 
 namespace sluice::kube {
 
@@ -40,6 +41,9 @@ class Informer {
     bool packed = false;
     /// What list_indexed() finds an object by; see Store::Options.
     std::function<std::string(const Json&)> index{};
+    /// What digest() and its like answer of an object: what is read at every look need not be decoded at every look.
+    /// Runs on the informer's thread.
+    std::function<Digest(const Json&)> digest{};
   };
 
   /// All references live longer than the informer. Nothing runs before start().
@@ -67,6 +71,10 @@ class Informer {
   [[nodiscard]] std::vector<Object> list_namespace(std::string_view ns) const;
   /// Those for which Options::index answers `value`.
   [[nodiscard]] std::vector<Object> list_indexed(std::string_view value) const;
+  // The same without the objects: what Options::digest made of them.
+  [[nodiscard]] Digest digest(std::string_view key) const;  ///< Null where there is no such object.
+  [[nodiscard]] std::vector<Digest> digests() const;
+  [[nodiscard]] std::vector<Digest> digests_indexed(std::string_view value) const;
   [[nodiscard]] std::size_t size() const;
   /// The version that the cache has reached, as the server wrote it: never newer than what get() and list() answer. ""
   /// before the first list.

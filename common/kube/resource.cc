@@ -107,6 +107,17 @@ const Json& at_pointer(const Json& object, const char* pointer) {
   return *at;
 }
 
+const Json& entry_named(const Json& list, std::string_view key, std::string_view name) {
+  static const Json kNull;
+  if (!list.is_array()) return kNull;
+  for (const Json& entry : list) {
+    if (!entry.is_object()) continue;
+    const auto it = entry.find(key);
+    if (it != entry.end() && it->is_string() && it->get_ref<const std::string&>() == name) return entry;
+  }
+  return kNull;
+}
+
 std::int64_t integer_at(const Json& object, const char* pointer, std::int64_t otherwise) {
   const Json& value = at_pointer(object, pointer);
   return value.is_number_integer() ? value.get<std::int64_t>() : otherwise;

@@ -82,6 +82,9 @@ std::string_view label_of(const Json& object, std::string_view label);
 std::string_view annotation_of(const Json& object, std::string_view annotation);
 /// The value at a JSON pointer ("/spec/replicas"), or a null that lives for ever.
 const Json& at_pointer(const Json& object, const char* pointer);
+/// The first object of `list` whose member `key` is `name` (a condition by its type, a container by its name), or a
+/// null that lives for ever.
+const Json& entry_named(const Json& list, std::string_view key, std::string_view name);
 std::int64_t integer_at(const Json& object, const char* pointer, std::int64_t otherwise);
 std::string text_at(const Json& object, const char* pointer, std::string_view otherwise = {});
 bool bool_at(const Json& object, const char* pointer, bool otherwise);

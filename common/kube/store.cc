@@ -73,7 +73,8 @@ std::vector<Change> Store::apply(WatchEvent event) {
     add_step(changes, before, after);
     erase(known, *before);
   }
-  put(key, names_ ? Held(*after, names_) : Held(after), *after);
+  Digest digest = options_.digest ? options_.digest(*after) : nullptr;
+  put(key, names_ ? Held(*after, names_, std::move(digest)) : Held(after, std::move(digest)), *after);
   return changes;
 }
 

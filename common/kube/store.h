@@ -26,14 +26,20 @@ struct Change {
   Object after;
 };
 
+/// What a user of the cache reads of an object time and again, made once when the object comes in. Of the user's own
+/// type, to be had back by std::static_pointer_cast.
+using Digest = std::shared_ptr<const void>;
+
 /// An object as it is kept: as it came, or packed (common/kube/packed.h) and decoded each time it is read. Cheap to
 /// copy.
 class Held {
  public:
   Held() = default;
-  explicit Held(Object object) : object_(std::move(object)) {}
-  Held(const Json& object, std::shared_ptr<NameTable> names)
-      : packed_(std::make_shared<const std::string>(pack(object, *names))), names_(std::move(names)) {}
+  explicit Held(Object object, Digest digest = nullptr) : object_(std::move(object)), digest_(std::move(digest)) {}
+  Held(const Json& object, std::shared_ptr<NameTable> names, Digest digest = nullptr)
+      : digest_(std::move(digest)),
+        packed_(std::make_shared<const std::string>(pack(object, *names))),
+        names_(std::move(names)) {}
 
   /// Null where nothing is held.
   [[nodiscard]] Object get() const {
@@ -41,6 +47,8 @@ class Held {
   }
   explicit operator bool() const { return packed_ != nullptr || object_ != nullptr; }
   [[nodiscard]] bool is_packed() const { return packed_ != nullptr; }
+  /// Null where none is made.
+  [[nodiscard]] const Digest& digest() const { return digest_; }
   /// What tells one packed version from another as long as it is held.
   [[nodiscard]] const void* identity() const { return packed_.get(); }
   /// Whether both are one version of one object.
@@ -48,6 +56,7 @@ class Held {
 
  private:
   Object object_;
+  Digest digest_;
   std::shared_ptr<const std::string> packed_;
   std::shared_ptr<NameTable> names_;
 };
@@ -85,6 +94,8 @@ class Store {
     bool packed = false;
     /// What list_indexed() finds an object by, such as the value of a label; null for no index.
     std::function<std::string(const Json&)> index;
+    /// What is kept beside each object; null for nothing.
+    std::function<Digest(const Json&)> digest;
   };
   Store() = default;
   explicit Store(Options options)

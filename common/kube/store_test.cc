@@ -168,6 +168,29 @@ TEST_CASE("an index finds objects by what they say now") {
   }
 }
 
+TEST_CASE("a digest is made once of each version, and kept where nothing has changed") {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    int made = 0;
+    Store store({.packed = packed, .index = {}, .digest = [&made](const Json& o) -> Digest {
+                   ++made;
+                   return std::make_shared<const std::string>(resource_version_of(o));
+                 }});
+    const auto digest = [&] { return *std::static_pointer_cast<const std::string>(store.held("a").digest()); };
+    store.add(object("a@1"));
+    CHECK(digest() == "1");
+    CHECK(store.held("b").digest() == nullptr);
+    store.apply({Type::kModified, object("a@2")});
+    CHECK(digest() == "2");
+    CHECK(made == 2);
+    const Digest before = store.held("a").digest();
+    Store state = store.like();
+    state.add(object("a@2"));
+    store.replace(std::move(state));
+    CHECK(store.held("a").digest() == before);
+  }
+}
+
 TEST_CASE("what was decoded last is decoded once, and many at a time leave no trace") {
   RecentObjects recent;
   const auto names = std::make_shared<NameTable>();
