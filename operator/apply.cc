@@ -8,6 +8,7 @@
 #include "operator/eviction.h"
 #include "operator/limits.h"
 #include "operator/names.h"
+#include "operator/ownership.h"
 #include "operator/parallel.h"
 #include "operator/plan_drains.h"
 #include "operator/render.h"
@@ -54,14 +55,13 @@ const char* outcome_of(DeleteReason reason) {
 
 }  // namespace
 
-Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
+Status read_pod(kube::Client& client, PodWrites& pod_writes, const std::string& key, const std::string& ns,
                 const std::string& name) {
   Result<Json> pod = client.get(kube::kPods, ns, name);
   if (!pod && pod.error().code == ErrorCode::kNotFound) return Status::success();
   if (!pod) return pod.error();
   if (kube::label_of(*pod, kGatewayLabel) != kube::split_key(key).name) return Status::success();
-  slim_pod(*pod);
-  pod_writes.wrote(key, *pod);
+  pod_writes.wrote(key, facts_of(*pod));
   return Status::success();
 }
 
@@ -158,15 +158,13 @@ void Applier::remove_pods(const Basis& basis, const std::vector<DeletePod>& remo
 
 Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   const auto object = std::find_if(basis.pods.begin(), basis.pods.end(),
-                                   [&](const kube::Object& pod) { return kube::uid_of(*pod) == removal.pod.uid; });
+                                   [&](const PodPtr& pod) { return pod->uid == removal.pod.uid; });
   if (object == basis.pods.end()) return Status::success();
   const auto removed = parts_.client.remove(kube::kPods, basis.seen.ns, removal.pod.name,
                                             {.uid = removal.pod.uid, .resource_version = removal.pod.resource_version});
   if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
   if (removed && kube::uid_of(*removed) == removal.pod.uid && kube::is_deleting(*removed)) {
-    Json pod = *removed;
-    slim_pod(pod);
-    parts_.pod_writes.wrote(basis.key, pod);
+    parts_.pod_writes.wrote(basis.key, facts_of(*removed));
   } else {
     parts_.pod_writes.removed(basis.key, **object);
   }
@@ -195,9 +193,7 @@ Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Js
     }
     return written.error();
   }
-  Json object = *written;
-  slim_pod(object);
-  parts_.pod_writes.wrote(basis.key, object);
+  parts_.pod_writes.wrote(basis.key, facts_of(*written));
   return Status::success();
 }
 
@@ -376,8 +372,7 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
     made = std::move(there);
   }
   if (!made) return made.error();
-  slim_pod(*made);
-  parts_.pod_writes.wrote(basis.key, *made);
+  parts_.pod_writes.wrote(basis.key, facts_of(*made));
   log_info("pod made", {{"gateway", basis.key}, {"pod", name}, {"revision", wanted.revision}});
   return Status::success();
 }

@@ -29,7 +29,7 @@ struct Basis {
   const kube::Json& gateway;
   const GatewaySpec& spec;
   const Observed& seen;
-  const std::vector<kube::Object>& pods;  ///< The objects behind seen.pods.
+  const std::vector<PodPtr>& pods;  ///< What is behind seen.pods.
   const Revision& newest;
   const std::optional<Revision>& former;  ///< Set where seen.former_revision names one.
   bool evictions = false;                 ///< The API server has Evictions: new pods name us as their responder.
@@ -49,7 +49,7 @@ struct Applied {
 
 /// Reads a pod from the API server into what counts as observed, since the cache may not show yet what was written to
 /// it. A pod that is gone, or whose name a stranger has by now, is no failure.
-Status read_pod(kube::Client& client, OwnWrites& pod_writes, const std::string& key, const std::string& ns,
+Status read_pod(kube::Client& client, PodWrites& pod_writes, const std::string& key, const std::string& ns,
                 const std::string& name);
 
 /// Threads: any; one key at a time.
@@ -59,8 +59,8 @@ class Applier {
     kube::Client& client;
     AdminApi& admin;
     StateStore& states;
-    OwnWrites& pod_writes;
-    OwnWrites& gateway_writes;
+    PodWrites& pod_writes;
+    ObjectWrites& gateway_writes;
     kube::EventRecorder& events;
     const Clock& clock;
     MetricsRegistry& metrics;

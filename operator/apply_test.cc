@@ -61,8 +61,8 @@ struct Fixture {
   MetricsRegistry metrics;
   ScriptedAdmin admin;
   StateStore states;
-  OwnWrites pod_writes{clock};
-  OwnWrites gateway_writes{clock};
+  PodWrites pod_writes{clock};
+  ObjectWrites gateway_writes{clock};
   kube::EventRecorder events{events_client, clock, random, "test", "test", nullptr};
   Applier applier{{client, admin, states, pod_writes, gateway_writes, events, clock, metrics}};
 
@@ -74,7 +74,7 @@ struct Fixture {
   Revision newest{.hash = "new", .pod_template = Json::object(), .default_image = "image"};
   std::optional<Revision> former;
   Observed seen;
-  std::vector<kube::Object> pods{std::make_shared<const Json>(cached)};
+  std::vector<PodPtr> pods{std::make_shared<const PodFacts>(facts_of(cached))};
 
   explicit Fixture(std::deque<std::string> answers, ScriptedAdmin::Script script = obeys)
       : api(std::move(answers)),
@@ -92,7 +92,7 @@ struct Fixture {
     return config;
   }
   Applied apply(const Plan& plan) { return applier.apply({key, kGateway, spec, seen, pods, newest, former}, plan); }
-  Json newest_pod() { return *pod_writes.newest(key, pods, "7").front(); }
+  PodFacts newest_pod() { return *pod_writes.newest(key, pods, "7").front(); }
 };
 
 Plan start_of(const PodRef& pod) {
@@ -145,7 +145,7 @@ TEST_CASE("a drain that began though its answer was lost counts") {
     CHECK_FALSE(applied.status);
     CHECK(applied.unsure.empty());
     CHECK(f.api.requests().size() == (row.read_back ? 2 : 1));
-    CHECK(kube::annotation_of(f.newest_pod(), kDrainAnnotation).empty() != row.read_back);
+    CHECK(f.newest_pod().drain_annotated == row.read_back);
   }
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("where the pod cannot be read back nobody is sure until it can") {
   CHECK_FALSE(read_pod(f.client, f.pod_writes, f.key, "live", "a"));
   CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));
   CHECK(f.api.asked(3) == "GET /api/v1/namespaces/live/pods/a");
-  CHECK_FALSE(kube::annotation_of(f.newest_pod(), kDrainAnnotation).empty());
+  CHECK(f.newest_pod().drain_annotated);
   CHECK(read_pod(f.client, f.pod_writes, f.key, "live", "a"));  // 404: gone, and so certain.
 }
 
@@ -173,7 +173,8 @@ TEST_CASE("a promotion that has had its effect is taken off the gateway as it wa
 TEST_CASE("a stranger that has the name by now is not taken for the pod") {
   Fixture f({answer(500, "{}"), answer(200, draining_pod("8", "another"))});
   CHECK(f.apply(start_of(f.pod)).unsure.empty());
-  CHECK(f.newest_pod() == f.cached);
+  CHECK(f.newest_pod().resource_version == "7");
+  CHECK_FALSE(f.newest_pod().drain_annotated);
 }
 
 TEST_CASE("an order that the plan would repeat does not wake it at once") {
@@ -233,7 +234,7 @@ TEST_CASE("a rate is written on the pod, and the order waits for the next round"
   CHECK(f.admin.calls() == 0);
   CHECK(Json::parse(f.api.body(0)) ==
         Json::parse(R"({"metadata":{"resourceVersion":"7","annotations":{"sluice.dev/drain-rate":"66.667"}}})"));
-  CHECK(kube::annotation_of(f.newest_pod(), kRateAnnotation) == "66.667");
+  CHECK(f.newest_pod().rate_recorded == 66.667);
 }
 
 TEST_CASE("what is taken back loses its decision and its rate, once its gateway has said so") {
@@ -255,7 +256,9 @@ TEST_CASE("what is taken back loses its decision and its rate, once its gateway 
 TEST_CASE("what is the matter with a pod, and its labels, are one conditional write") {
   const HealthRecord record{.severity = 4, .since = kNow, .phase = HealthPhase::kOffline, .phase_since = kNow};
   Fixture fixture({answer(200, draining_pod("8"))});
-  fixture.seen.pods.push_back({.name = "a", .uid = "uid-a"});
+  PodView& pod = fixture.seen.pods.emplace_back();
+  pod.name = "a";
+  pod.uid = "uid-a";
   Plan plan;
   plan.health.push_back({fixture.pod, record, HealthNews::kKicked, "no answer for 12s"});
   const Applied applied = fixture.apply(plan);
@@ -277,7 +280,9 @@ TEST_CASE("what is the matter with a pod, and its labels, are one conditional wr
 
 TEST_CASE("a pod whose write has failed is not told of") {
   Fixture fixture({answer(409, "{}"), answer(200, draining_pod("8"))});
-  fixture.seen.pods.push_back({.name = "a", .uid = "uid-a"});
+  PodView& pod = fixture.seen.pods.emplace_back();
+  pod.name = "a";
+  pod.uid = "uid-a";
   Plan plan;
   plan.health.push_back({fixture.pod, std::nullopt, HealthNews::kBack, "it held"});
   const Applied applied = fixture.apply(plan);

@@ -5,7 +5,7 @@
 
 #include "operator/names.h"
 #include "operator/node_view.h"
-#include "operator/observe.h"
+#include "operator/pod_facts.h"
 
 namespace sluice::op {
 namespace {
@@ -20,7 +20,30 @@ kube::Informer::Options our_pods(const std::string& ns) {
   options.transform = slim_pod;
   options.packed = true;
   options.index = key_of_owner;
+  options.digest = [](const kube::Json& pod) { return std::make_shared<const PodFacts>(facts_of(pod)); };
   return options;
+}
+
+kube::Informer::Options our_revisions(const std::string& ns) {
+  kube::Informer::Options options = ours(ns);
+  options.index = key_of_owner;
+  return options;
+}
+
+kube::Informer::Options all_nodes() {
+  return {.transform = slim_node,
+          .digest = [](const kube::Json& node) { return std::make_shared<const NodeView>(view_node(node)); }};
+}
+
+PodPtr as_pod(const kube::Digest& digest) {
+  return std::static_pointer_cast<const PodFacts>(digest);
+}
+
+std::vector<PodPtr> as_pods(const std::vector<kube::Digest>& digests) {
+  std::vector<PodPtr> pods;
+  pods.reserve(digests.size());
+  for (const kube::Digest& digest : digests) pods.push_back(as_pod(digest));
+  return pods;
 }
 
 std::array<kube::Informer*, 7> all_of(Caches& caches) {
@@ -37,8 +60,8 @@ Caches::Caches(kube::Client& client, const Clock& clock, Random& random, Metrics
       services(client, clock, random, kube::kServices, ours(ns), &metrics),
       pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(ns), &metrics),
       config_maps(client, clock, random, kube::kConfigMaps, ours(ns), &metrics),
-      revisions(client, clock, random, kube::kControllerRevisions, ours(ns), &metrics),
-      nodes(client, clock, random, kube::kNodes, {.transform = slim_node}, &metrics),
+      revisions(client, clock, random, kube::kControllerRevisions, our_revisions(ns), &metrics),
+      nodes(client, clock, random, kube::kNodes, all_nodes(), &metrics),
       client_(client),
       clock_(clock),
       random_(random),
@@ -46,6 +69,24 @@ Caches::Caches(kube::Client& client, const Clock& clock, Random& random, Metrics
 
 std::unique_ptr<kube::Informer> Caches::informer(const kube::Resource& resource, kube::Informer::Options options) {
   return std::make_unique<kube::Informer>(client_, clock_, random_, resource, std::move(options), &metrics_);
+}
+
+std::vector<PodPtr> Caches::pods_of(std::string_view key) const {
+  return as_pods(pods.digests_indexed(key));
+}
+
+std::vector<PodPtr> Caches::all_pods() const {
+  return as_pods(pods.digests());
+}
+
+PodPtr Caches::pod(std::string_view key) const {
+  return as_pod(pods.digest(key));
+}
+
+std::optional<NodeView> Caches::node(std::string_view name) const {
+  const kube::Digest digest = nodes.digest(name);
+  if (!digest) return std::nullopt;
+  return *std::static_pointer_cast<const NodeView>(digest);
 }
 
 void Caches::start() {

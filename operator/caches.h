@@ -2,8 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/kube/informer.h"
+#include "operator/node_view.h"
+#include "operator/pod_facts.h"
 
 namespace sluice::op {
 
@@ -21,6 +27,12 @@ struct Caches {
 
   /// Another informer, over the same connection. The caller starts and stops it.
   std::unique_ptr<kube::Informer> informer(const kube::Resource& resource, kube::Informer::Options options);
+
+  /// Those with the label of the RealtimeGateway `key`, whoever owns them.
+  [[nodiscard]] std::vector<PodPtr> pods_of(std::string_view key) const;
+  [[nodiscard]] std::vector<PodPtr> all_pods() const;
+  [[nodiscard]] PodPtr pod(std::string_view key) const;  ///< Null where there is none.
+  [[nodiscard]] std::optional<NodeView> node(std::string_view name) const;
 
   void start();
   void stop();

@@ -2,7 +2,7 @@
 
 #include "common/base/log.h"
 #include "operator/names.h"
-#include "operator/observe.h"
+#include "operator/ownership.h"
 #include "operator/render.h"
 
 namespace sluice::op {

@@ -30,7 +30,7 @@ class Children {
 
   kube::Client& client_;
   const Caches& caches_;
-  OwnWrites writes_;
+  ObjectWrites writes_;
 };
 
 }  // namespace sluice::op

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "operator/limits.h"
 #include "operator/names.h"
+#include "operator/ownership.h"
 #include "operator/releases.h"
 #include "operator/render.h"
 #include "operator/rollout_news.h"
@@ -125,8 +126,8 @@ void Controller::watch_caches() {
   caches_.nodes.add_handler([this](const kube::Object& before, const kube::Object& after) {
     if (before && after && view_node(*before) == view_node(*after)) return;
     const std::string name(kube::name_of(after ? *after : *before));
-    for (const kube::Object& pod : caches_.pods.list()) {
-      if (kube::text_at(*pod, "/spec/nodeName") == name) queue_.add(key_of_owner(*pod));
+    for (const PodPtr& pod : caches_.all_pods()) {
+      if (pod->node == name) queue_.add(gateway_key_of(*pod));
     }
   });
   for (kube::Informer* informer :
@@ -202,23 +203,28 @@ bool Controller::prepare() {
 /// counts like a write of our own; what is not there any more is gone, whatever a cache behind it still shows. Else a
 /// drain that had just begun, or ended, could be joined by a second one, or begun for a spec that is no more.
 Status Controller::read_newest() {
-  const auto gateways = client_.list(kube::kRealtimeGateways, options_.watch_ns);
-  if (!gateways) return gateways.error();
   std::set<std::string, std::less<>> uids;
-  for (const Json& gateway : (*gateways)["items"]) {
-    uids.emplace(kube::uid_of(gateway));
-    gateway_writes_.wrote(kube::key_of(gateway), gateway);
-  }
-  gateway_writes_.listed(kube::text_at(*gateways, "/metadata/resourceVersion"), std::exchange(uids, {}));
-  const auto pods = client_.list(kube::kPods, options_.watch_ns, {.label_selector = kGatewayLabel});
-  if (!pods) return pods.error();
-  for (Json pod : (*pods)["items"]) {
-    slim_pod(pod);
-    uids.emplace(kube::uid_of(pod));
-    pod_writes_.wrote(key_of_owner(pod), pod);
-  }
-  pod_writes_.listed(kube::text_at(*pods, "/metadata/resourceVersion"), std::move(uids));
-  return Status::success();
+  const auto read = [&](const kube::Resource& resource, const kube::ListOptions& options, auto& writes,
+                        const std::function<void(const Json&)>& take) -> Status {
+    const auto on_object = [&](const Json& object) {
+      uids.emplace(kube::uid_of(object));
+      take(object);
+    };
+    const auto list = client_.list_each(resource, options_.watch_ns, options,
+                                        {.on_object = on_object, .on_restart = [&] { uids.clear(); }});
+    if (!list) return list.error();
+    writes.listed(std::string(kube::resource_version_of(*list)), std::exchange(uids, {}));
+    return Status::success();
+  };
+  const Status gateways = read(kube::kRealtimeGateways, {}, gateway_writes_,
+                               [&](const Json& gateway) { gateway_writes_.wrote(kube::key_of(gateway), gateway); });
+  if (!gateways) return gateways;
+  return read(kube::kPods, {.label_selector = kGatewayLabel}, pod_writes_, [&](const Json& pod) {
+    // Of thousands nearly all are in the cache as they are.
+    const PodPtr cached = caches_.pod(kube::key_of(pod));
+    if (cached && cached->resource_version == kube::resource_version_of(pod)) return;
+    pod_writes_.wrote(key_of_owner(pod), facts_of(pod));
+  });
 }
 
 bool Controller::pause(Duration time) {
@@ -270,8 +276,7 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
 
 /// An Eviction of a pod has changed: that pod's gateway may care.
 void Controller::evicted(const std::string& ns, const std::string& pod) {
-  const kube::Object object = caches_.pods.get(kube::make_key(ns, pod));
-  if (object) queue_.add(key_of_owner(*object));
+  if (const PodPtr known = caches_.pod(kube::make_key(ns, pod))) queue_.add(gateway_key_of(*known));
 }
 
 /// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something, and a
@@ -301,13 +306,13 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
   Outcome outcome;
   outcome.status = settle_writes(key);
   const GatewaySpec spec = parse_spec(gateway);
-  std::vector<kube::Object> pods = newest_pods(key, gateway);
+  const std::vector<PodPtr> pods = newest_pods(key);
   report_strangers(gateway, pods);
 
   const Templates templates = templates_of(key, gateway, spec, pods, outcome);
   note_templates(key, templates);
   Problem problem = templates.problem;
-  const Observed seen = look(key, gateway, templates, pods);
+  const Observed seen = look(key, gateway, spec, templates, pods);
   if (seen.orphaned) memory_.note_orphaned(key, seen.uid);
   if (keeps_children(seen)) keep(outcome.status, children_.ensure(key, gateway, public_pems_, problem));
 
@@ -319,8 +324,9 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
 
   report_problem(key, gateway, problem);
   // Once more, with what was just written: status and polls are about the present.
-  pods = newest_pods(key, gateway);
-  const Observed after = look(key, gateway, templates, pods);
+  std::optional<Observed> again;
+  if (acts(plan)) again = look(key, gateway, spec, templates, newest_pods(key));
+  const Observed& after = again ? *again : seen;
   poll_for(key, spec, after, plan);
   evictions_.report(spec, after);
   const kube::Object newest = newest_gateway(key);
@@ -339,10 +345,10 @@ Controller::Outcome Controller::reconcile_gateway(const std::string& key, const 
 
 /// The newest template, kept as a ControllerRevision before a pod is made of it, and the one it replaces.
 Controller::Templates Controller::templates_of(const std::string& key, const Json& gateway, const GatewaySpec& spec,
-                                               const std::vector<kube::Object>& pods, Outcome& outcome) {
+                                               const std::vector<PodPtr>& pods, Outcome& outcome) {
   const std::string current = kube::text_at(gateway, "/status/currentRevision");
   std::map<std::string, int> pods_of;
-  for (const kube::Object& pod : pods) ++pods_of[std::string(kube::label_of(*pod, kRevisionLabel))];
+  for (const PodPtr& pod : pods) ++pods_of[pod->revision];
   Templates templates;
   Revision& newest = templates.newest;
   newest.pod_template = spec.pod_template;
@@ -357,9 +363,9 @@ Controller::Templates Controller::templates_of(const std::string& key, const Jso
   templates.former = former_revision(known, newest.hash, current, pods_of);
   if (kube::is_deleting(gateway) || !has_finalizer(gateway, kFinalizer)) return templates;
 
-  const std::string refusal =
-      template_check_.refusal(std::string(kube::uid_of(gateway)) + "/" + newest.hash,
-                              render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", newest));
+  const std::string refusal = template_check_.refusal(std::string(kube::uid_of(gateway)) + "/" + newest.hash, [&] {
+    return render_pod(gateway, std::string(kube::name_of(gateway)) + "-check", newest);
+  });
   if (!refusal.empty()) {
     templates.problem = {"TemplateRefused", refusal};
     outcome.requeue_after = kTemplateRecheck;
@@ -421,23 +427,24 @@ kube::Object Controller::newest_gateway(const std::string& key) {
 }
 
 /// The pods that carry this gateway's label, whoever owns them.
-std::vector<kube::Object> Controller::newest_pods(const std::string& key, const Json& gateway) {
-  const std::string version = caches_.pods.resource_version();
-  return pod_writes_.newest(key, caches_.pods.list_indexed(kube::key_of(gateway)), version);
+std::vector<PodPtr> Controller::newest_pods(const std::string& key) {
+  const std::string version = caches_.pods.resource_version();  // Before the pods, likewise.
+  return pod_writes_.newest(key, caches_.pods_of(key), version);
 }
 
-Observed Controller::look(const std::string& key, const Json& gateway, const Templates& templates,
-                          const std::vector<kube::Object>& pods) {
+Observed Controller::look(const std::string& key, const Json& gateway, const GatewaySpec& spec,
+                          const Templates& templates, const std::vector<PodPtr>& pods) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   Memory::Notes notes = memory_.of(key);
   std::set<std::string> uids;
-  for (const kube::Object& pod : pods) {
-    notes.taken_names.insert(std::string(kube::name_of(*pod)));
-    if (owned_by(*pod, kube::uid_of(gateway))) uids.insert(std::string(kube::uid_of(*pod)));
+  for (const PodPtr& pod : pods) {
+    notes.taken_names.insert(pod->name);
+    if (pod->owned_by(kube::uid_of(gateway))) uids.insert(pod->uid);
   }
   states_.set_pods(key, uids);
   prober_.set_pods(key, uids);
   Observed seen = observe({.gateway = gateway,
+                           .spec = spec,
                            .pods = pods,
                            .heard = [this](const std::string& uid) { return states_.get(uid); },
                            .taken_names = std::move(notes.taken_names),
@@ -446,7 +453,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .template_error = templates.problem.message,
                            .progress = notes.progress,
                            .progress_age = notes.progress_age,
-                           .node = [this](const std::string& name) { return node_named(name); },
+                           .node = [this](const std::string& name) { return caches_.node(name); },
                            .asked_to_evict = evictions_.asked(kube::split_key(key).ns),
                            .evictions_known = evictions_.knows(),
                            .choosing_for = notes.choosing_for,
@@ -461,7 +468,6 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Tem
                            .rebalanced_ago = notes.rebalanced_ago},
                           now);
   seen.samples = sum_samples(seen.pods, seen.canary, seen.former_revision, notes.baseline);
-  const GatewaySpec spec = parse_spec(gateway);
   const double aim = throttle_aim(spec.budget.handshake_p99_max, receivers_handshake_p99(seen));
   seen.throttle = memory_.step_throttle(key, aim, !releases_of(spec, seen, now.wall).empty());
   return seen;
@@ -484,21 +490,17 @@ std::optional<PlanBasis> Controller::look_again(const std::string& key) {
   }
   const kube::Object gateway = newest_gateway(key);
   if (!gateway) return std::nullopt;
-  return PlanBasis{parse_spec(*gateway), look(key, *gateway, templates, newest_pods(key, *gateway))};
-}
-
-std::optional<NodeView> Controller::node_named(const std::string& name) const {
-  const kube::Object node = caches_.nodes.get(name);
-  if (!node) return std::nullopt;
-  return view_node(*node);
+  GatewaySpec spec = parse_spec(*gateway);
+  Observed seen = look(key, *gateway, spec, templates, newest_pods(key));
+  return PlanBasis{std::move(spec), std::move(seen)};
 }
 
 /// Pods with our label but another owner are left alone. They are told of, once: the Service selects them too.
-void Controller::report_strangers(const Json& gateway, const std::vector<kube::Object>& pods) {
-  for (const kube::Object& pod : pods) {
-    if (owned_by(*pod, kube::uid_of(gateway)) || !memory_.is_new_stranger(std::string(kube::uid_of(*pod)))) continue;
+void Controller::report_strangers(const Json& gateway, const std::vector<PodPtr>& pods) {
+  for (const PodPtr& pod : pods) {
+    if (pod->owned_by(kube::uid_of(gateway)) || !memory_.is_new_stranger(pod->uid)) continue;
     events_.record(gateway, kube::EventType::kWarning, "StrangePod", "Observe",
-                   std::string(kube::name_of(*pod)) + " carries the label " + kGatewayLabel +
+                   pod->name + " carries the label " + kGatewayLabel +
                        " of this gateway but is not owned by it: it is left alone, yet the Service may select it");
   }
 }

@@ -86,7 +86,7 @@ class Controller {
   Outcome reconcile(const std::string& key);
   Outcome reconcile_gateway(const std::string& key, const kube::Json& gateway);
   kube::Object newest_gateway(const std::string& key);
-  std::vector<kube::Object> newest_pods(const std::string& key, const kube::Json& gateway);
+  std::vector<PodPtr> newest_pods(const std::string& key);
   Status settle_writes(const std::string& key);
   /// What pods are made of.
   struct Templates {
@@ -95,14 +95,13 @@ class Controller {
     Problem problem;                 ///< Why none is made of the newest.
   };
   Templates templates_of(const std::string& key, const kube::Json& gateway, const GatewaySpec& spec,
-                         const std::vector<kube::Object>& pods, Outcome& outcome);
+                         const std::vector<PodPtr>& pods, Outcome& outcome);
   void note_templates(const std::string& key, const Templates& templates);
-  Observed look(const std::string& key, const kube::Json& gateway, const Templates& templates,
-                const std::vector<kube::Object>& pods);
+  Observed look(const std::string& key, const kube::Json& gateway, const GatewaySpec& spec, const Templates& templates,
+                const std::vector<PodPtr>& pods);
   Problem carry_out(const Basis& basis, const Plan& plan, Outcome& outcome);
   void remember(const std::string& key, const Observed& seen, const Plan& plan, const Applied& applied);
-  [[nodiscard]] std::optional<NodeView> node_named(const std::string& name) const;
-  void report_strangers(const kube::Json& gateway, const std::vector<kube::Object>& pods);
+  void report_strangers(const kube::Json& gateway, const std::vector<PodPtr>& pods);
   void report_problem(const std::string& key, const kube::Json& gateway, const Problem& problem);
   void heal(const Basis& basis, const Plan& plan, const Applied& applied);
   void tell_rollout(const kube::Json& gateway, const kube::Json& status, const Plan& plan, const GatewaySpec& spec);
@@ -122,8 +121,8 @@ class Controller {
   kube::WorkQueue queue_;
   EventLatency event_latency_;
   StateStore states_;
-  OwnWrites pod_writes_;
-  OwnWrites gateway_writes_;
+  PodWrites pod_writes_;
+  ObjectWrites gateway_writes_;
   Memory memory_;
   StatePoller poller_;
   EvictionWatch evictions_;

@@ -2,7 +2,7 @@
 
 #include "common/base/log.h"
 #include "operator/names.h"
-#include "operator/observe.h"
+#include "operator/ownership.h"
 #include "operator/render.h"
 
 namespace sluice::op {
@@ -11,12 +11,8 @@ using kube::Json;
 
 std::vector<Revision> History::known(const std::string& key, const Json& gateway) {
   const std::string version = caches_.revisions.resource_version();
-  std::vector<kube::Object> objects = caches_.revisions.list_namespace(kube::namespace_of(gateway));
-  std::erase_if(objects, [&](const kube::Object& object) {
-    return kube::label_of(*object, kGatewayLabel) != kube::name_of(gateway);
-  });
   std::vector<Revision> revisions;
-  for (const kube::Object& object : writes_.newest(key, std::move(objects), version)) {
+  for (const kube::Object& object : writes_.newest(key, caches_.revisions.list_indexed(key), version)) {
     if (!owned_by(*object, kube::uid_of(gateway)) || kube::is_deleting(*object)) continue;
     if (auto revision = read_revision(*object)) revisions.push_back(*std::move(revision));
   }

@@ -35,7 +35,7 @@ class History {
 
   kube::Client& client_;
   const Caches& caches_;
-  OwnWrites writes_;
+  ObjectWrites writes_;
 };
 
 }  // namespace sluice::op

@@ -10,58 +10,24 @@
 
 #include "common/base/clock.h"
 #include "operator/canary.h"
-#include "operator/drain_record.h"
 #include "operator/gateway_state.h"
-#include "operator/health_record.h"
+#include "operator/pod_facts.h"
 #include "operator/progress.h"
 
 namespace sluice::op {
 
-/// What the kubelet says of the container "gateway".
-enum class ContainerState {
-  kNeverStarted,  ///< No process of it has run yet: it cannot hold a connection.
-  kRunning,
-  kStopped,  ///< It ran and is not running now (crash, back-off); its connections died with it.
-};
-
 /// One pod that the RealtimeGateway owns (controller reference with its UID).
-struct PodView {
-  std::string name;
-  std::string uid;
-  std::string resource_version;
-  std::string revision;  ///< Label sluice.dev/revision.
-  std::string state_label = "active";
-  std::string traffic_label = "on";
-  std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
-  std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
-  std::string wss_address;      ///< "10.0.0.7:8443", likewise.
-  std::string metrics_address;  ///< "10.0.0.7:9902"; empty likewise.
-  std::string node;             ///< Where it runs; empty until it is scheduled.
-  std::string domain;           ///< The zone of that node, or the node itself where it names no zone.
-  bool node_known = false;      ///< That node was read: that it does not go is certain then.
-  WallTime created{};
+struct PodView : PodFacts {
+  PodView() = default;
+  explicit PodView(const PodFacts& facts) : PodFacts(facts) {}
 
-  ContainerState container = ContainerState::kRunning;
-  std::string waits_for;  ///< Why it does not run, in the kubelet's word ("ImagePullBackOff"); empty where it does.
-  bool ready = false;
-  WallTime ready_since{};    ///< Only where ready.
-  bool node_ready = true;    ///< What is known of the node says that its kubelet is alive.
-  bool backing_off = false;  ///< The container keeps ending: the kubelet waits before it starts it again.
-  bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
-  WallTime killed_at{};      ///< Only where terminating: its grace period is over then.
-  Duration grace{0};         ///< Of that, as the deletion asked for it.
-  bool finished = false;     ///< Phase Failed or Succeeded: no container of it will ever run again.
+  std::string domain;       ///< The zone of its node, or the node itself where it names no zone.
+  bool node_known = false;  ///< That node was read: that it does not go is certain then.
+  bool node_ready = true;   ///< What is known of the node says that its kubelet is alive.
 
   /// Why it is to be replaced although it serves: its node goes (kNodeDrain), the eviction API asks for it (kEviction),
   /// or spec.scaleDown.podsToDrain names it (kRequested).
   std::optional<DrainReason> asked_to_go;
-
-  std::optional<double> session_cost;  ///< Annotation sluice.dev/session-cost; counts instead of what the gateway says.
-  bool session_cost_bad = false;       ///< The annotation is there but no number >= 0: it is ignored.
-
-  bool drain_annotated = false;      ///< The annotation is there, readable or not.
-  std::optional<DrainRecord> drain;  ///< The annotation, where it can be read.
-  double rate_recorded = 0;          ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
 
   std::optional<GatewayState> state;    ///< The newest one that was answered.
   Duration state_age{0};                ///< Since that call began. Only where `state` is set.
@@ -73,8 +39,6 @@ struct PodView {
   double rate_possible = 0;
   std::optional<DrainTerms> ordered;  ///< In the last drain order that it answered to this process.
 
-  bool health_annotated = false;        ///< The annotation is there, readable or not.
-  std::optional<HealthRecord> health;   ///< The annotation, where it can be read.
   int failures = 0;                     ///< Calls that had no answer, in a row.
   std::optional<Duration> failing_for;  ///< Since the first of them.
   bool refused = false;                 ///< The last of them was refused or cut: somebody was there to do that.

@@ -8,8 +8,10 @@
 #include "common/kube/resource.h"
 #include "operator/model.h"
 #include "operator/node_view.h"
+#include "operator/pod_facts.h"
 #include "operator/poll_schedule.h"
 #include "operator/probe_counts.h"
+#include "operator/spec.h"
 #include "operator/state_store.h"
 
 namespace sluice::op {
@@ -20,24 +22,12 @@ struct Now {
   SteadyTime steady{};
 };
 
-/// Drops what observe() does not read, so that a cache of thousands of pods stays small.
-void slim_pod(kube::Json& pod);
-
-/// The UID in `object`'s controller reference; empty where nobody controls it.
-std::string controller_uid(const kube::Json& object);
-/// Whether `finalizer` stands in its metadata.
-bool has_finalizer(const kube::Json& object, const char* finalizer);
-/// Whether `object`'s controller reference is `owner_uid`. Labels alone make no pod ours.
-bool owned_by(const kube::Json& object, std::string_view owner_uid);
-/// Whether `object`, which stands beside the pods, may be written and so becomes `gateway`'s: it controls it, or nobody
-/// does and the label hands it over. What somebody else has made must not go with the gateway.
-bool may_take(const kube::Json& object, const kube::Json& gateway);
-
-PodView view_pod(const kube::Json& pod, const HeardState& heard, Now now);
+PodView view_pod(const PodFacts& facts, const HeardState& heard, Now now);
 
 struct Sources {
   const kube::Json& gateway;
-  std::vector<kube::Object> pods;  ///< In any order; those of other owners are left out of the result.
+  const GatewaySpec& spec;   ///< Of that.
+  std::vector<PodPtr> pods;  ///< In any order; those of other owners are left out of the result.
   std::function<HeardState(const std::string& uid)> heard;
   std::set<std::string> taken_names;
   std::string revision;

@@ -4,6 +4,7 @@
 
 #include "common/base/duration_text.h"
 #include "operator/names.h"
+#include "operator/ownership.h"
 
 namespace sluice::op {
 namespace {
@@ -33,6 +34,14 @@ Json running_pod() {
 Json changed(Json pod, const char* merge_patch) {
   pod.merge_patch(Json::parse(merge_patch));
   return pod;
+}
+
+PodView view_pod(const Json& pod, const HeardState& heard, Now now) {
+  return view_pod(facts_of(pod), heard, now);
+}
+
+PodPtr shared(const Json& pod) {
+  return std::make_shared<const PodFacts>(facts_of(pod));
 }
 
 }  // namespace
@@ -208,7 +217,8 @@ TEST_CASE("a pod whose node goes is asked to go, unless the node went before the
   for (const Row& row : rows) {
     CAPTURE(row.name);
     const Observed seen = observe({.gateway = gateway,
-                                   .pods = {std::make_shared<const Json>(pod)},
+                                   .spec = parse_spec(gateway),
+                                   .pods = {shared(pod)},
                                    .heard = [](const std::string&) { return HeardState{}; },
                                    .taken_names = {},
                                    .revision = "new",
@@ -303,15 +313,16 @@ TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are
     Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"}})");
     gateway["metadata"]["finalizers"] = Json::parse(row.finalizers);
     if (row.deleting) gateway["metadata"]["deletionTimestamp"] = "2026-11-23T09:59:00Z";
-    std::vector<kube::Object> pods;
+    std::vector<PodPtr> pods;
     if (*row.pod != '\0') {
       Json patch;
       patch["metadata"] = Json::parse(row.pod);
       Json pod = running_pod();
       pod.merge_patch(patch);
-      pods.push_back(std::make_shared<const Json>(std::move(pod)));
+      pods.push_back(shared(pod));
     }
     const Observed seen = observe({.gateway = gateway,
+                                   .spec = parse_spec(gateway),
                                    .pods = pods,
                                    .heard = [](const std::string&) { return HeardState{}; },
                                    .taken_names = {},
@@ -330,11 +341,10 @@ TEST_CASE("how a gateway is deleted, and whether the objects beside its pods are
 TEST_CASE("observe takes only pods that the gateway owns, in name order") {
   const Json gateway =
       Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1","finalizers":["sluice.dev/drain"]}})");
-  const auto pod = [](const char* merge_patch) {
-    return std::make_shared<const Json>(changed(running_pod(), merge_patch));
-  };
+  const auto pod = [](const char* merge_patch) { return shared(changed(running_pod(), merge_patch)); };
   const Observed seen = observe(
       {.gateway = gateway,
+       .spec = parse_spec(gateway),
        .pods = {pod(R"({"metadata":{"name":"edge-b"}})"), pod(R"({"metadata":{"name":"edge-a"}})"),
                 pod(R"({"metadata":{"name":"edge-orphan","ownerReferences":null}})"),
                 pod(R"({"metadata":{"name":"edge-other","ownerReferences":[{"uid":"u-2","controller":true}]}})"),
@@ -380,7 +390,8 @@ TEST_CASE("what is known of a pod's health") {
                                  "spec":{"healing":{"replaceAfter":"5m"}}})");
   const auto look = [&] {
     return observe({.gateway = gateway,
-                    .pods = {std::make_shared<const Json>(pod)},
+                    .spec = parse_spec(gateway),
+                    .pods = {shared(pod)},
                     .heard = [&](const std::string&) { return heard; },
                     .node = [](const std::string&) { return NodeView{.name = "n1", .domain = "z", .ready = false}; },
                     .polls = {.heard = 9, .failing = 4},

@@ -1,9 +1,50 @@
 #include "operator/own_writes.h"
 
+#include <utility>
+
 #include "common/base/duration_text.h"
 #include "operator/limits.h"
 
 namespace sluice::op {
+namespace {
+
+std::string key_of(const kube::Json& object) {
+  return kube::key_of(object);
+}
+std::string key_of(const PodFacts& pod) {
+  return kube::make_key(pod.ns, pod.name);
+}
+
+std::string_view uid_of(const kube::Json& object) {
+  return kube::uid_of(object);
+}
+std::string_view uid_of(const PodFacts& pod) {
+  return pod.uid;
+}
+
+std::string_view version_of(const kube::Json& object) {
+  return kube::resource_version_of(object);
+}
+std::string_view version_of(const PodFacts& pod) {
+  return pod.resource_version;
+}
+
+bool is_deleting(const kube::Json& object) {
+  return kube::is_deleting(object);
+}
+bool is_deleting(const PodFacts& pod) {
+  return pod.terminating;
+}
+
+void set_deleting(kube::Json& object, WallTime now) {
+  object["metadata"]["deletionTimestamp"] = format_rfc3339(now);
+}
+void set_deleting(PodFacts& pod, WallTime now) {
+  pod.terminating = true;
+  pod.killed_at = now;
+}
+
+}  // namespace
 
 bool version_reached(std::string_view a, std::string_view b) {
   if (b.empty()) return true;
@@ -11,63 +52,67 @@ bool version_reached(std::string_view a, std::string_view b) {
   return order && *order >= 0;
 }
 
-void OwnWrites::wrote(std::string_view scope, const kube::Json& object) {
-  keep(scope, object, false);
+template <class Object>
+void OwnWrites<Object>::wrote(std::string_view scope, Object object) {
+  keep(scope, std::move(object), false);
 }
 
-void OwnWrites::removed(std::string_view scope, const kube::Json& object) {
-  kube::Json gone = object;
-  if (!kube::is_deleting(gone)) gone["metadata"]["deletionTimestamp"] = format_rfc3339(clock_.wall());
-  keep(scope, std::move(gone), true);
+template <class Object>
+void OwnWrites<Object>::removed(std::string_view scope, Object object) {
+  if (!is_deleting(object)) set_deleting(object, clock_.wall());
+  keep(scope, std::move(object), true);
 }
 
-void OwnWrites::keep(std::string_view scope, kube::Json object, bool removed) {
+template <class Object>
+void OwnWrites<Object>::keep(std::string_view scope, Object object, bool removed) {
   const std::lock_guard lock(mutex_);
-  std::string key = kube::key_of(object);
   Entries& entries = scopes_.try_emplace(std::string(scope)).first->second;
-  Entry& entry = entries[std::move(key)];
+  Entry& entry = entries[key_of(object)];
   // Calls may end in another order than the server served them in; the newer object stays.
-  if (!removed && entry.object &&
-      version_reached(kube::resource_version_of(*entry.object), kube::resource_version_of(object)) &&
-      kube::uid_of(*entry.object) == kube::uid_of(object)) {
+  if (!removed && entry.object && version_reached(version_of(*entry.object), version_of(object)) &&
+      uid_of(*entry.object) == uid_of(object)) {
     return;
   }
-  entry = {std::make_shared<const kube::Json>(std::move(object)), removed, clock_.steady()};
+  entry = {std::make_shared<const Object>(std::move(object)), removed, clock_.steady()};
 }
 
-void OwnWrites::listed(std::string version, std::set<std::string, std::less<>> uids) {
+template <class Object>
+void OwnWrites<Object>::listed(std::string version, std::set<std::string, std::less<>> uids) {
   const std::lock_guard lock(mutex_);
   listed_version_ = std::move(version);
   listed_uids_ = std::move(uids);
 }
 
-void OwnWrites::drop_gone(std::vector<kube::Object>& cached, std::string_view cache_version) {
+template <class Object>
+void OwnWrites<Object>::drop_gone(std::vector<Pointer>& cached, std::string_view cache_version) {
   if (listed_version_.empty()) return;
   if (version_reached(cache_version, listed_version_)) {
     listed_version_.clear();
     listed_uids_.clear();
     return;
   }
-  std::erase_if(cached, [&](const kube::Object& object) {
-    return version_reached(listed_version_, kube::resource_version_of(*object)) &&
-           !listed_uids_.contains(kube::uid_of(*object));
+  std::erase_if(cached, [&](const Pointer& object) {
+    return version_reached(listed_version_, version_of(*object)) && !listed_uids_.contains(uid_of(*object));
   });
 }
 
-bool OwnWrites::outdated(const Entry& entry, const kube::Object& cached, std::string_view cache_version) const {
+template <class Object>
+bool OwnWrites<Object>::outdated(const Entry& entry, const Pointer& cached, std::string_view cache_version) const {
   if (clock_.steady() - entry.at > kOwnWriteMemory) return true;
-  if (!version_reached(cache_version, kube::resource_version_of(*entry.object))) {
+  if (!version_reached(cache_version, version_of(*entry.object))) {
     // The cache as a whole is behind, yet this object may already be newer in it.
-    return cached && kube::uid_of(*cached) == kube::uid_of(*entry.object) && !entry.removed &&
-           version_reached(kube::resource_version_of(*cached), kube::resource_version_of(*entry.object));
+    return cached && uid_of(*cached) == uid_of(*entry.object) && !entry.removed &&
+           version_reached(version_of(*cached), version_of(*entry.object));
   }
   if (!entry.removed || !cached) return true;
   // A deletion without grace does not change the object before it is gone: the cache may show it alive a while longer.
-  return kube::uid_of(*cached) != kube::uid_of(*entry.object) || kube::is_deleting(*cached);
+  return uid_of(*cached) != uid_of(*entry.object) || is_deleting(*cached);
 }
 
-std::vector<kube::Object> OwnWrites::newest(std::string_view scope, std::vector<kube::Object> cached,
-                                            std::string_view cache_version) {
+template <class Object>
+std::vector<typename OwnWrites<Object>::Pointer> OwnWrites<Object>::newest(std::string_view scope,
+                                                                           std::vector<Pointer> cached,
+                                                                           std::string_view cache_version) {
   const std::lock_guard lock(mutex_);
   drop_gone(cached, cache_version);
   const auto found = scopes_.find(scope);
@@ -75,7 +120,7 @@ std::vector<kube::Object> OwnWrites::newest(std::string_view scope, std::vector<
   Entries& entries = found->second;
 
   std::map<std::string, std::size_t, std::less<>> index_of;
-  for (std::size_t i = 0; i < cached.size(); ++i) index_of.emplace(kube::key_of(*cached[i]), i);
+  for (std::size_t i = 0; i < cached.size(); ++i) index_of.emplace(key_of(*cached[i]), i);
   for (auto it = entries.begin(); it != entries.end();) {
     const auto index = index_of.find(it->first);
     const bool known = index != index_of.end();
@@ -94,10 +139,14 @@ std::vector<kube::Object> OwnWrites::newest(std::string_view scope, std::vector<
   return cached;
 }
 
-void OwnWrites::forget(std::string_view scope) {
+template <class Object>
+void OwnWrites<Object>::forget(std::string_view scope) {
   const std::lock_guard lock(mutex_);
   const std::string below = std::string(scope) + "/";
   std::erase_if(scopes_, [&](const auto& entry) { return entry.first == scope || entry.first.starts_with(below); });
 }
+
+template class OwnWrites<kube::Json>;
+template class OwnWrites<PodFacts>;
 
 }  // namespace sluice::op

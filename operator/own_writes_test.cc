@@ -29,7 +29,7 @@ TEST_CASE("resource versions compare as numbers") {
 
 TEST_CASE("a pod just made counts until the cache has caught up") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   writes.wrote("live/edge", pod("a", "u1", "20"));
   CHECK(writes.newest("live/edge", {}, "19").size() == 1);
   CHECK(writes.newest("live/other", {}, "19").empty());
@@ -40,7 +40,7 @@ TEST_CASE("a pod just made counts until the cache has caught up") {
 
 TEST_CASE("our newer version is laid over the cache's older one, and the cache's newer one wins") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   writes.wrote("k", pod("a", "u1", "20", "ours"));
   auto seen = writes.newest("k", {shared(pod("a", "u1", "15", "old")), shared(pod("b", "u2", "16", "b"))}, "16");
   REQUIRE(seen.size() == 2);
@@ -52,7 +52,7 @@ TEST_CASE("our newer version is laid over the cache's older one, and the cache's
 
 TEST_CASE("a pod that was gone when the operator began is gone, though the cache still shows it") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   writes.wrote("k", pod("a", "u1", "20"));
   writes.listed("30", {"u1"});
   const auto cached = [] {
@@ -71,7 +71,7 @@ TEST_CASE("a pod that was gone when the operator began is gone, though the cache
 
 TEST_CASE("answers that come in another order do not turn time back") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   writes.wrote("k", pod("a", "u1", "22", "second"));
   writes.wrote("k", pod("a", "u1", "21", "first"));
   CHECK((*writes.newest("k", {}, "5").front())["mark"] == "second");
@@ -79,7 +79,7 @@ TEST_CASE("answers that come in another order do not turn time back") {
 
 TEST_CASE("a deleted pod counts as terminating until the cache shows what became of it") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   const Json alive = pod("a", "u1", "20");
   Json terminating = pod("a", "u1", "25");
   terminating["metadata"]["deletionTimestamp"] = "2026-11-23T09:30:00Z";
@@ -97,9 +97,31 @@ TEST_CASE("a deleted pod counts as terminating until the cache shows what became
   CHECK((*writes.newest("k", {shared(terminating)}, "25").front())["metadata"]["resourceVersion"] == "25");
 }
 
+TEST_CASE("pods are kept as facts in the same way") {
+  ManualClock clock;
+  PodWrites writes(clock);
+  const auto facts = [](const char* version) {
+    PodFacts pod;
+    pod.ns = "live";
+    pod.name = "a";
+    pod.uid = "u1";
+    pod.resource_version = version;
+    return pod;
+  };
+  const auto cached = [&](const char* version) { return std::make_shared<const PodFacts>(facts(version)); };
+  writes.wrote("k", facts("20"));
+  CHECK(writes.newest("k", {cached("15")}, "16").front()->resource_version == "20");
+  CHECK(writes.newest("k", {cached("21")}, "18").front()->resource_version == "21");
+  writes.removed("k", facts("20"));
+  const PodPtr gone = writes.newest("k", {cached("20")}, "20").front();
+  CHECK(gone->terminating);
+  CHECK(gone->killed_at == clock.wall());
+  CHECK(writes.newest("k", {}, "26").empty());
+}
+
 TEST_CASE("a write is not remembered for ever") {
   ManualClock clock;
-  OwnWrites writes(clock);
+  ObjectWrites writes(clock);
   writes.wrote("k", pod("a", "u1", "20"));
   clock.advance(kOwnWriteMemory + 1s);
   CHECK(writes.newest("k", {}, "5").empty());

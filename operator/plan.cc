@@ -156,6 +156,13 @@ void Plan::wake_within(Duration time) {
   wake_after = wake_after ? std::min(*wake_after, time) : time;
 }
 
+bool acts(const Plan& plan) {
+  const auto any = [](const auto&... lists) { return (!lists.empty() || ...); };
+  return plan.add_finalizer || plan.remove_finalizer || plan.canary.drop_promotion ||
+         any(plan.remove, plan.cancel, plan.start, plan.relabel, plan.rewrite, plan.record_rates, plan.orders,
+             plan.undrain, plan.create, plan.health, plan.sheds, plan.unshed);
+}
+
 std::set<std::string> touched_by(const Plan& plan) {
   std::set<std::string> uids;
   for (const auto& action : plan.remove) uids.insert(action.pod.uid);

@@ -181,6 +181,8 @@ struct Plan {
   void wake_within(Duration time);
 };
 
+/// Whether carrying it out writes anything or calls a gateway; what waits or only watches does not.
+bool acts(const Plan& plan);
 /// UIDs of pods that `plan` writes to already: a second write in the same round could only conflict with the first.
 std::set<std::string> touched_by(const Plan& plan);
 

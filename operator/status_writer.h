@@ -17,7 +17,7 @@ namespace sluice::op {
 class StatusWriter {
  public:
   /// References outlive this. What is written is also told to `gateway_writes`.
-  StatusWriter(kube::Client& client, OwnWrites& gateway_writes, const Clock& clock)
+  StatusWriter(kube::Client& client, ObjectWrites& gateway_writes, const Clock& clock)
       : client_(client), gateway_writes_(gateway_writes), clock_(clock) {}
 
   /// Answers after how long the rest should be tried again, where counts have to wait. A gateway that is gone is no
@@ -33,7 +33,7 @@ class StatusWriter {
   std::optional<Duration> wait_for(const std::string& key, const kube::Json& gateway, const kube::Json& status);
 
   kube::Client& client_;
-  OwnWrites& gateway_writes_;
+  ObjectWrites& gateway_writes_;
   const Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, Written> written_;

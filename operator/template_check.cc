@@ -5,13 +5,13 @@
 
 namespace sluice::op {
 
-std::string TemplateCheck::refusal(const std::string& id, const kube::Json& pod) {
+std::string TemplateCheck::refusal(const std::string& id, const std::function<kube::Json()>& render) {
   {
     const std::lock_guard lock(mutex_);
     const auto known = verdicts_.find(id);
     if (known != verdicts_.end() && holds(known->second)) return known->second.refusal;
   }
-  Verdict verdict = ask(pod);
+  Verdict verdict = ask(render());
   const std::lock_guard lock(mutex_);
   if (verdicts_.size() >= kTemplateVerdictsMax) verdicts_.clear();
   return (verdicts_[id] = std::move(verdict)).refusal;

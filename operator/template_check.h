@@ -1,6 +1,7 @@
 // Asks the API server, by a dry run, whether it would take a pod of a template: it knows best, and says it best.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -16,10 +17,11 @@ class TemplateCheck {
   /// References outlive this.
   TemplateCheck(kube::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
 
-  /// The API server's sentence where it refuses `pod` as invalid; empty where it takes it, or where it could not be
-  /// asked (the create will say). What came of it is remembered by `id` (owner and revision): a refusal for
-  /// kTemplateRecheck, an acceptance for good, and for kTemplateRetry that there is no verdict.
-  std::string refusal(const std::string& id, const kube::Json& pod);
+  /// The API server's sentence where it refuses the pod that `render` makes as invalid; empty where it takes it, or
+  /// where it could not be asked (the create will say). What came of it is remembered by `id` (owner and revision), and
+  /// nothing is rendered as long as it is: a refusal for kTemplateRecheck, an acceptance for good, and for
+  /// kTemplateRetry that there is no verdict.
+  std::string refusal(const std::string& id, const std::function<kube::Json()>& render);
 
  private:
   struct Verdict {

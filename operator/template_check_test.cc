@@ -35,16 +35,22 @@ TEST_CASE("what the API server said of a template is remembered for as long as i
     kube::Client client(api.config(), "test", nullptr);
     ManualClock clock;
     TemplateCheck check(client, clock);
-    for (int event = 0; event < 5; ++event) CHECK(check.refusal("u/r1", kPod) == row.refusal);
+    int rendered = 0;
+    const auto render = [&] {
+      ++rendered;
+      return kPod;
+    };
+    for (int event = 0; event < 5; ++event) CHECK(check.refusal("u/r1", render) == row.refusal);
+    CHECK(rendered == 1);
     CHECK(api.requests().size() == 1);
     CHECK(api.asked(0) == "POST /api/v1/namespaces/live/pods?dryRun=All");
     clock.advance(row.asked_again_after.value_or(24h) - 1ms);
-    (void)check.refusal("u/r1", kPod);
+    (void)check.refusal("u/r1", render);
     CHECK(api.requests().size() == 1);
     clock.advance(1ms);
-    (void)check.refusal("u/r1", kPod);
+    (void)check.refusal("u/r1", render);
     CHECK(api.requests().size() == (row.asked_again_after ? 2 : 1));
-    (void)check.refusal("u/r2", kPod);  // Another revision is another question.
+    (void)check.refusal("u/r2", render);  // Another revision is another question.
     CHECK(api.requests().size() == (row.asked_again_after ? 3 : 2));
   }
 }
@@ -56,7 +62,7 @@ TEST_CASE("an API server that cannot be asked is not asked with every event") {
   kube::Client client(nobody, "test", &metrics);
   ManualClock clock;
   TemplateCheck check(client, clock);
-  for (int event = 0; event < 5; ++event) CHECK(check.refusal("u/r1", kPod).empty());
+  for (int event = 0; event < 5; ++event) CHECK(check.refusal("u/r1", [] { return kPod; }).empty());
   const MetricLabels refused{{"code", "<error>"}, {"method", "POST"}, {"host", "127.0.0.1:1"}};
   CHECK(metrics.counter("rest_client_requests_total", "", refused).value() == 1);
 }

@@ -1,15 +1,13 @@
 #include "operator/simulation/cache.h"
 
-#include "operator/observe.h"
-
 namespace sluice::op::simulation {
 
 namespace {
 
-kube::Object slim(const kube::Json& pod) {
-  kube::Json copy = pod;
-  slim_pod(copy);
-  return std::make_shared<const kube::Json>(std::move(copy));
+PodPtr kept(const kube::Json& pod) {
+  kube::Json slim = pod;
+  slim_pod(slim);
+  return std::make_shared<const PodFacts>(facts_of(slim));
 }
 
 }  // namespace
@@ -25,7 +23,7 @@ bool Cache::deliver(Duration lag) {
     if (change.name.empty()) {
       gateway_ = change.object;
     } else if (change.object) {
-      pods_[change.name] = slim(*change.object);
+      pods_[change.name] = kept(*change.object);
     } else {
       pods_.erase(change.name);
     }
@@ -35,14 +33,14 @@ bool Cache::deliver(Duration lag) {
 
 void Cache::relist() {
   pods_.clear();
-  for (const auto& [name, pod] : world_.pods()) pods_[name] = slim(pod.object);
+  for (const auto& [name, pod] : world_.pods()) pods_[name] = kept(pod.object);
   gateway_ = std::make_shared<const kube::Json>(world_.gateway());
   version_ = world_.version();
   next_ = world_.first_change() + static_cast<std::int64_t>(world_.changes().size());
 }
 
-std::vector<kube::Object> Cache::pods() const {
-  std::vector<kube::Object> all;
+std::vector<PodPtr> Cache::pods() const {
+  std::vector<PodPtr> all;
   all.reserve(pods_.size());
   for (const auto& [name, pod] : pods_) all.push_back(pod);
   return all;

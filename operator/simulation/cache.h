@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "operator/pod_facts.h"
 #include "operator/simulation/world.h"
 
 namespace sluice::op::simulation {
@@ -21,14 +22,14 @@ class Cache {
   /// Jumps to the present: what was in between is never seen.
   void relist();
 
-  [[nodiscard]] std::vector<kube::Object> pods() const;
+  [[nodiscard]] std::vector<PodPtr> pods() const;
   [[nodiscard]] kube::Object gateway() const { return gateway_; }
   [[nodiscard]] std::string version() const { return std::to_string(version_); }
   [[nodiscard]] std::int64_t next_change() const { return next_; }
 
  private:
   const World& world_;
-  std::map<std::string, kube::Object> pods_;  ///< By name.
+  std::map<std::string, PodPtr> pods_;  ///< By name.
   kube::Object gateway_;
   std::int64_t version_ = 0;
   std::int64_t next_ = 0;  ///< Index of the next change to let in.

@@ -24,9 +24,7 @@ SimOperator::SimOperator(World& world, Oracle& oracle, const Faults& faults)
       gateway_writes_(world.clock),
       memory_(world.clock) {
   for (const auto& [name, pod] : world_.pods()) {
-    Json slim = pod.object;
-    slim_pod(slim);
-    pod_writes_.wrote(kKey, slim);
+    pod_writes_.wrote(kKey, facts_of(pod.object));
   }
 }
 
@@ -40,7 +38,7 @@ void SimOperator::maybe_crash() {
   if (faults_.crash > 0 && world_.random.unit() < faults_.crash) throw Crashed{};
 }
 
-std::vector<kube::Object> SimOperator::newest_pods() {
+std::vector<PodPtr> SimOperator::newest_pods() {
   return pod_writes_.newest(kKey, cache.pods(), cache.version());
 }
 
@@ -48,11 +46,11 @@ kube::Object SimOperator::newest_gateway() {
   return gateway_writes_.newest(kKey, {cache.gateway()}, cache.version()).front();
 }
 
-Observed SimOperator::look(const Json& gateway, const std::vector<kube::Object>& pods) {
+Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods) {
   const GatewaySpec spec = parse_spec(gateway);
   const std::string newest = revision_of(spec.pod_template, kImage);
   std::map<std::string, int> pods_of;
-  for (const kube::Object& pod : pods) ++pods_of[std::string(kube::label_of(*pod, kRevisionLabel))];
+  for (const PodPtr& pod : pods) ++pods_of[pod->revision];
   const auto former =
       former_revision(world_.revisions(), newest, kube::text_at(gateway, "/status/currentRevision"), pods_of);
   const Memory::Notes notes = memory_.of(kKey);
@@ -63,14 +61,15 @@ Observed SimOperator::look(const Json& gateway, const std::vector<kube::Object>&
   }
   std::set<std::string> taken = notes.taken_names;
   std::set<std::string> uids;
-  for (const kube::Object& pod : pods) {
-    taken.insert(std::string(kube::name_of(*pod)));
-    uids.insert(std::string(kube::uid_of(*pod)));
+  for (const PodPtr& pod : pods) {
+    taken.insert(pod->name);
+    uids.insert(pod->uid);
   }
   states_.set_pods(kKey, uids);
   std::erase_if(probes_, [&](const auto& entry) { return !uids.contains(entry.first); });
   std::erase_if(last_answered_, [&](const auto& entry) { return !uids.contains(entry.first); });
   Observed seen = observe({.gateway = gateway,
+                           .spec = spec,
                            .pods = pods,
                            .heard = [this](const std::string& uid) { return states_.get(uid); },
                            .taken_names = taken,
@@ -119,7 +118,7 @@ void SimOperator::reconcile() {
   const kube::Object gateway = newest_gateway();
   keep_revision(*gateway);
   const GatewaySpec spec = parse_spec(*gateway);
-  std::vector<kube::Object> pods = newest_pods();
+  std::vector<PodPtr> pods = newest_pods();
   const Observed seen = look(*gateway, pods);
   const Plan plan = plan_gateway(spec, seen, world_.clock.wall());
   remember(seen, plan);
@@ -175,7 +174,7 @@ void SimOperator::remember(const Observed& seen, const Plan& plan) {
   }
 }
 
-void SimOperator::apply(const Plan& plan, const std::vector<kube::Object>& pods) {
+void SimOperator::apply(const Plan& plan, const std::vector<PodPtr>& pods) {
   actions += static_cast<std::int64_t>(plan.remove.size() + plan.cancel.size() + plan.start.size() +
                                        plan.relabel.size() + plan.orders.size() + plan.create.size());
   if (plan.add_finalizer) write_finalizer(true);
@@ -262,9 +261,7 @@ bool SimOperator::patch(const PodRef& pod, const Json& labels, const Json& annot
   if (written) ++writes;
   maybe_crash();
   if (fate == Fate::kDone && written) {
-    Json object = *written;
-    slim_pod(object);
-    pod_writes_.wrote(kKey, object);
+    pod_writes_.wrote(kKey, facts_of(*written));
     return true;
   }
   if (!written && written.error().code == ErrorCode::kNotFound) return false;
@@ -276,17 +273,14 @@ bool SimOperator::patch(const PodRef& pod, const Json& labels, const Json& annot
 void SimOperator::settle(const std::string& pod) {
   if (world_.random.unit() < faults_.read_failed) return;
   Result<Json> there = world_.get_pod(pod);
-  if (there) {
-    slim_pod(*there);
-    pod_writes_.wrote(kKey, *there);
-  }
+  if (there) pod_writes_.wrote(kKey, facts_of(*there));
   memory_.note_sure(kKey, pod);
 }
 
-void SimOperator::remove(const DeletePod& removal, const std::vector<kube::Object>& pods) {
+void SimOperator::remove(const DeletePod& removal, const std::vector<PodPtr>& pods) {
   maybe_crash();
-  const auto object = std::find_if(pods.begin(), pods.end(),
-                                   [&](const kube::Object& pod) { return kube::uid_of(*pod) == removal.pod.uid; });
+  const auto object =
+      std::find_if(pods.begin(), pods.end(), [&](const PodPtr& pod) { return pod->uid == removal.pod.uid; });
   const Fate fate = draw();
   if (object == pods.end() || fate == Fate::kRefused) return;
   oracle_.deleting(removal.pod.name, removal.pod.uid, removal.pod.resource_version);
@@ -295,9 +289,7 @@ void SimOperator::remove(const DeletePod& removal, const std::vector<kube::Objec
   maybe_crash();
   if (fate == Fate::kLost || (!removed && removed.error().code != ErrorCode::kNotFound)) return;
   if (removed && kube::is_deleting(*removed)) {
-    Json slim = *removed;
-    slim_pod(slim);
-    pod_writes_.wrote(kKey, slim);
+    pod_writes_.wrote(kKey, facts_of(*removed));
   } else {
     pod_writes_.removed(kKey, **object);
   }
@@ -320,8 +312,7 @@ bool SimOperator::create(const NewPod& pod) {
   if (fate == Fate::kLost) return false;
   if (!made) made = world_.get_pod(pod.name);
   if (!made) return false;
-  slim_pod(*made);
-  pod_writes_.wrote(kKey, *made);
+  pod_writes_.wrote(kKey, facts_of(*made));
   return true;
 }
 

@@ -53,9 +53,9 @@ class SimOperator {
 
   Fate draw();
   void maybe_crash();
-  void apply(const Plan& plan, const std::vector<kube::Object>& pods);
+  void apply(const Plan& plan, const std::vector<PodPtr>& pods);
   bool patch(const PodRef& pod, const kube::Json& labels, const kube::Json& annotations);
-  void remove(const DeletePod& removal, const std::vector<kube::Object>& pods);
+  void remove(const DeletePod& removal, const std::vector<PodPtr>& pods);
   bool create(const NewPod& pod);
   void settle(const std::string& pod);
   void write_finalizer(bool ours);
@@ -64,15 +64,15 @@ class SimOperator {
                                    const std::function<std::optional<GatewayState>()>& make);
   void probe(const ProbePod& pod);
   void remember(const Observed& seen, const Plan& plan);
-  std::vector<kube::Object> newest_pods();
+  std::vector<PodPtr> newest_pods();
   kube::Object newest_gateway();
-  Observed look(const kube::Json& gateway, const std::vector<kube::Object>& pods);
+  Observed look(const kube::Json& gateway, const std::vector<PodPtr>& pods);
 
   World& world_;
   Oracle& oracle_;
   const Faults& faults_;
-  OwnWrites pod_writes_;
-  OwnWrites gateway_writes_;
+  PodWrites pod_writes_;
+  ObjectWrites gateway_writes_;
   StateStore states_;
   Memory memory_;
   std::map<std::string, ProbeCount> probes_;   ///< By UID.

@@ -1,0 +1,158 @@
+#include "operator/pod_facts.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+#include "common/base/duration_text.h"
+#include "operator/names.h"
+#include "operator/ownership.h"
+
+namespace sluice::op {
+namespace {
+
+using kube::entry_named;
+using kube::Json;
+
+WallTime time_at(const Json& object, const char* pointer) {
+  return parse_rfc3339(kube::text_at(object, pointer)).value_or(WallTime{});
+}
+
+/// Source: k8s.io/kubernetes, pkg/kubelet/images and kuberuntime, ErrCrashLoopBackOff.
+constexpr const char* kBackOff = "CrashLoopBackOff";
+
+/// In doubt a container runs: only what surely holds no connection may be taken for empty.
+ContainerState container_state(const Json& pod) {
+  const bool pending = kube::text_at(pod, "/status/phase", "Pending") == "Pending";
+  const Json& status = entry_named(kube::at_pointer(pod, "/status/containerStatuses"), "name", kContainerName);
+  if (status.is_null()) return pending ? ContainerState::kNeverStarted : ContainerState::kRunning;
+  const Json& state = kube::at_pointer(status, "/state");
+  if (state.contains("terminated")) return ContainerState::kStopped;
+  if (!state.contains("waiting")) return ContainerState::kRunning;
+  const bool ran =
+      kube::integer_at(status, "/restartCount", 0) > 0 || status.contains("/lastState/terminated"_json_pointer);
+  return ran ? ContainerState::kStopped : ContainerState::kNeverStarted;
+}
+
+/// A pod that no node has taken yet waits for the scheduler.
+std::string waits_for(const Json& pod) {
+  if (kube::text_at(pod, "/spec/nodeName").empty()) return "Unscheduled";
+  const Json& status = entry_named(kube::at_pointer(pod, "/status/containerStatuses"), "name", kContainerName);
+  return kube::text_at(status, "/state/waiting/reason");
+}
+
+/// Where the gateway container's port of that name is reached; empty until the pod has an address.
+std::string address_of(const Json& pod, const char* name, int otherwise) {
+  const std::string ip = kube::text_at(pod, "/status/podIP");
+  if (ip.empty()) return {};
+  const Json& container = entry_named(kube::at_pointer(pod, "/spec/containers"), "name", kContainerName);
+  const Json& port = entry_named(kube::at_pointer(container, "/ports"), "name", name);
+  const auto number = kube::integer_at(port, "/containerPort", otherwise);
+  const bool v6 = ip.find(':') != std::string::npos;
+  return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(number);
+}
+
+/// A number >= 0 and nothing else.
+std::optional<double> parse_session_cost(std::string_view text) {
+  double cost = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cost);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || !std::isfinite(cost) || cost < 0) return std::nullopt;
+  return cost;
+}
+
+void keep_only(Json& object, std::initializer_list<std::string_view> fields) {
+  if (!object.is_object()) return;
+  for (auto it = object.begin(); it != object.end();) {
+    const bool kept = std::find(fields.begin(), fields.end(), it.key()) != fields.end();
+    it = kept ? std::next(it) : object.erase(it);
+  }
+}
+
+void keep_entries(Json& parent, const char* list, const char* key, std::string_view name,
+                  std::initializer_list<std::string_view> fields) {
+  const auto it = parent.find(list);
+  if (it == parent.end()) return;
+  Json entry = entry_named(*it, key, name);
+  if (entry.is_null()) {
+    parent.erase(it);
+    return;
+  }
+  keep_only(entry, fields);
+  *it = Json::array({std::move(entry)});
+}
+
+}  // namespace
+
+void slim_pod(Json& pod) {
+  if (!pod.is_object()) return;
+  keep_only(pod, {"apiVersion", "kind", "metadata", "spec", "status"});
+  if (pod.contains("metadata")) {
+    Json& metadata = pod["metadata"];
+    keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
+                         "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"});
+    if (metadata.contains("annotations"))
+      keep_only(metadata["annotations"],
+                {kDrainAnnotation, kRateAnnotation, kSessionCostAnnotation, kHealthAnnotation});
+  }
+  if (pod.contains("spec")) {
+    keep_only(pod["spec"], {"nodeName", "containers"});
+    keep_entries(pod["spec"], "containers", "name", kContainerName, {"name", "ports"});
+  }
+  if (pod.contains("status")) {
+    keep_only(pod["status"], {"phase", "podIP", "conditions", "containerStatuses"});
+    keep_entries(pod["status"], "conditions", "type", "Ready", {"type", "status", "lastTransitionTime"});
+    keep_entries(pod["status"], "containerStatuses", "name", kContainerName,
+                 {"name", "state", "lastState", "restartCount"});
+  }
+}
+
+PodFacts facts_of(const Json& pod) {
+  const Json& ready = entry_named(kube::at_pointer(pod, "/status/conditions"), "type", "Ready");
+  const std::string phase = kube::text_at(pod, "/status/phase");
+  const Json& annotations = kube::at_pointer(pod, "/metadata/annotations");
+  const auto annotated = [&](const char* name) { return annotations.is_object() && annotations.contains(name); };
+
+  PodFacts facts;
+  facts.ns = kube::namespace_of(pod);
+  facts.name = kube::name_of(pod);
+  facts.uid = kube::uid_of(pod);
+  facts.resource_version = kube::resource_version_of(pod);
+  facts.gateway_label = kube::label_of(pod, kGatewayLabel);
+  facts.owner_uid = controller_uid(pod);
+  facts.revision = kube::label_of(pod, kRevisionLabel);
+  facts.state_label = kube::label_of(pod, kStateLabel);
+  facts.traffic_label = kube::label_of(pod, kTrafficLabel);
+  facts.address = address_of(pod, "admin", kAdminPort);
+  facts.ws_address = address_of(pod, "ws", kWebSocketPort);
+  facts.wss_address = address_of(pod, "wss", kWebSocketTlsPort);
+  facts.metrics_address = address_of(pod, "metrics", kMetricsPort);
+  facts.node = kube::text_at(pod, "/spec/nodeName");
+  facts.created = time_at(pod, "/metadata/creationTimestamp");
+  facts.container = container_state(pod);
+  facts.waits_for = waits_for(pod);
+  facts.backing_off = facts.waits_for == kBackOff;
+  facts.ready = kube::text_at(ready, "/status") == "True";
+  facts.ready_since = time_at(ready, "/lastTransitionTime");
+  facts.terminating = kube::is_deleting(pod);
+  facts.killed_at = time_at(pod, "/metadata/deletionTimestamp");
+  facts.grace = std::chrono::seconds(kube::integer_at(pod, "/metadata/deletionGracePeriodSeconds", 0));
+  facts.finished = phase == "Failed" || phase == "Succeeded";
+  facts.drain_annotated = annotated(kDrainAnnotation);
+  facts.drain = decode_drain_record(kube::annotation_of(pod, kDrainAnnotation));
+  facts.rate_recorded = decode_drain_rate(kube::annotation_of(pod, kRateAnnotation));
+  facts.health_annotated = annotated(kHealthAnnotation);
+  facts.health = decode_health_record(kube::annotation_of(pod, kHealthAnnotation));
+  if (annotated(kSessionCostAnnotation)) {
+    facts.session_cost = parse_session_cost(kube::annotation_of(pod, kSessionCostAnnotation));
+    facts.session_cost_bad = !facts.session_cost;
+  }
+  return facts;
+}
+
+std::string gateway_key_of(const PodFacts& pod) {
+  return kube::make_key(pod.ns, pod.gateway_label);
+}
+
+}  // namespace sluice::op

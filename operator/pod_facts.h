@@ -1,0 +1,72 @@
+// What a Pod says of itself, as far as the operator reads it: made once, when the cache takes the object in or a write
+// is answered, and read at every look. Pure. Source: core/v1 Pod.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/kube/resource.h"
+#include "operator/drain_record.h"
+#include "operator/health_record.h"
+
+namespace sluice::op {
+
+/// What the kubelet says of the container "gateway".
+enum class ContainerState {
+  kNeverStarted,  ///< No process of it has run yet: it cannot hold a connection.
+  kRunning,
+  kStopped,  ///< It ran and is not running now (crash, back-off); its connections died with it.
+};
+
+struct PodFacts {
+  std::string ns;
+  std::string name;
+  std::string uid;
+  std::string resource_version;
+  std::string gateway_label;  ///< Label sluice.dev/gateway.
+  std::string owner_uid;      ///< Of its controller reference; empty where nobody controls it.
+  std::string revision;       ///< Label sluice.dev/revision.
+  std::string state_label = "active";
+  std::string traffic_label = "on";
+  std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
+  std::string wss_address;      ///< "10.0.0.7:8443", likewise.
+  std::string metrics_address;  ///< "10.0.0.7:9902"; empty likewise.
+  std::string node;             ///< Where it runs; empty until it is scheduled.
+  WallTime created{};
+
+  ContainerState container = ContainerState::kRunning;
+  std::string waits_for;  ///< Why it does not run, in the kubelet's word ("ImagePullBackOff"); empty where it does.
+  bool ready = false;
+  WallTime ready_since{};    ///< Only where ready.
+  bool backing_off = false;  ///< The container keeps ending: the kubelet waits before it starts it again.
+  bool terminating = false;  ///< metadata.deletionTimestamp is set: it goes, whoever asked for it.
+  WallTime killed_at{};      ///< Only where terminating: its grace period is over then.
+  Duration grace{0};         ///< Of that, as the deletion asked for it.
+  bool finished = false;     ///< Phase Failed or Succeeded: no container of it will ever run again.
+
+  std::optional<double> session_cost;  ///< Annotation sluice.dev/session-cost; counts instead of what the gateway says.
+  bool session_cost_bad = false;       ///< The annotation is there but no number >= 0: it is ignored.
+
+  bool drain_annotated = false;        ///< The annotation is there, readable or not.
+  std::optional<DrainRecord> drain;    ///< The annotation, where it can be read.
+  double rate_recorded = 0;            ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
+  bool health_annotated = false;       ///< The annotation is there, readable or not.
+  std::optional<HealthRecord> health;  ///< The annotation, where it can be read.
+
+  /// Whether `owner`'s UID is in its controller reference. Labels alone make no pod ours.
+  [[nodiscard]] bool owned_by(std::string_view owner) const { return !owner.empty() && owner_uid == owner; }
+};
+
+/// As the caches and own_writes.h hand it out.
+using PodPtr = std::shared_ptr<const PodFacts>;
+
+/// Drops what facts_of() does not read, so that a cache of thousands of pods stays small.
+void slim_pod(kube::Json& pod);
+PodFacts facts_of(const kube::Json& pod);
+/// "namespace/name" of the RealtimeGateway that its label names.
+std::string gateway_key_of(const PodFacts& pod);
+
+}  // namespace sluice::op
