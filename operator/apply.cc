@@ -150,6 +150,7 @@ void Applier::remove_finalizer(const Basis& basis, Applied& applied) {
 void Applier::remove_pods(const Basis& basis, const std::vector<DeletePod>& removals, Applied& applied) {
   std::mutex mutex;
   run_parallel(static_cast<int>(removals.size()), kWritesInParallelMax, [&](int index) {
+    if (parts_.stopping && parts_.stopping()) return;
     const Status removed = remove_pod(basis, removals[static_cast<std::size_t>(index)]);
     const std::lock_guard lock(mutex);
     note(applied, removed);
@@ -343,6 +344,7 @@ std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vecto
 void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied) {
   std::mutex mutex;
   slow_start(static_cast<int>(pods.size()), kWritesInParallelMax, [&](int index) {
+    if (parts_.stopping && parts_.stopping()) return false;
     std::set<std::string> taken;
     const Status created = create_pod(basis, pods[static_cast<std::size_t>(index)], taken);
     const std::lock_guard lock(mutex);

@@ -3,6 +3,7 @@
 // can cost a retry but never act twice.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,6 +65,8 @@ class Applier {
     kube::EventRecorder& events;
     const Clock& clock;
     MetricsRegistry& metrics;
+    /// Asked before each pod is made or deleted: who waits for us to end must not wait for hundreds of them.
+    std::function<bool()> stopping;
   };
   explicit Applier(Parts parts);
 

@@ -64,7 +64,9 @@ struct Fixture {
   PodWrites pod_writes{clock};
   ObjectWrites gateway_writes{clock};
   kube::EventRecorder events{events_client, clock, random, "test", "test", nullptr};
-  Applier applier{{client, admin, states, pod_writes, gateway_writes, events, clock, metrics}};
+  bool stopping = false;
+  Applier applier{
+      {client, admin, states, pod_writes, gateway_writes, events, clock, metrics, [this] { return stopping; }}};
 
   const std::string key = "live/edge";
   const PodRef pod{"a", "uid-a", "7", "127.0.0.1:9901"};
@@ -251,6 +253,16 @@ TEST_CASE("what is taken back loses its decision and its rate, once its gateway 
   Fixture silent({}, [](const AdminCall&) { return Error{ErrorCode::kUnavailable, "nobody there", std::nullopt}; });
   CHECK(silent.apply(plan).wake_after == kAdminRetry);
   CHECK(silent.api.requests().empty());
+}
+
+TEST_CASE("an operator that is told to end makes and deletes no more pods") {
+  Fixture f({});
+  f.stopping = true;
+  Plan plan;
+  for (const char* name : {"b", "c", "d"}) plan.create.push_back({name, f.newest.hash});
+  plan.remove.push_back({.pod = f.pod, .record = {}, .initial = {}, .connections = {}});
+  (void)f.apply(plan);
+  CHECK(f.api.requests().empty());
 }
 
 TEST_CASE("what is the matter with a pod, and its labels, are one conditional write") {

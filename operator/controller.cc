@@ -108,7 +108,8 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       status_writer_(client, gateway_writes_, clock),
       budget_metrics_(metrics),
       drain_news_(memory_, events),
-      applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics}) {
+      applier_({client, admin, states_, pod_writes_, gateway_writes_, events, clock, metrics,
+                [this] { return !pause(Duration(0)); }}) {
   watch_caches();
 }
 

@@ -22,6 +22,10 @@ inline constexpr Duration kPollWatched{1'000};
 /// Answers of pods that are watched are looked at together, once in this time.
 inline constexpr Duration kWatchedLook{200};
 inline constexpr Duration kPollOther{5'000};
+/// A fleet whose pods have all said once more what they had said before rests: of all fleets at rest together no more
+/// states than these are asked for a second, one of each fleet in turn, until an answer differs.
+inline constexpr int kRestingPollsPerSecondMax = 5;
+inline constexpr Duration kRestingSpacing{1000 / kRestingPollsPerSecondMax};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};
 /// Calls to admin APIs under way at once; more wait. Polls that hang must not keep drains from their turn.
@@ -101,6 +105,7 @@ inline constexpr Duration kEvictionsRecheck{600'000};
 inline constexpr std::size_t kStrangersMax = 1024;
 
 static_assert(kPollSpacing.count() * kPollsPerSecondMax >= 1000, "the spacing keeps to the rate");
+static_assert(kRestingPollsPerSecondMax < kPollsPerSecondMax, "what rests leaves room for what does not");
 static_assert(kPollCandidate < kStateFresh, "a candidate asked in its turn is still fresh when the victim is chosen");
 static_assert(kPollSpacing * 2 * kVictimCandidatesMax < kStateFresh,
               "all candidates of one gateway are asked before the first one's state is stale, though every second poll "

@@ -33,6 +33,7 @@ PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
 }
 
 PollSchedule::Queue& PollSchedule::queue_of(const Entry& entry) {
+  if (entry.fleet->resting) return entry.fleet->queue;
   return queues_[static_cast<std::size_t>(urgency_of(entry))];
 }
 
@@ -46,6 +47,7 @@ PollSchedule::Entry* PollSchedule::first_due(PollUrgency urgency, SteadyTime now
 /// Those that neither drain nor are candidates. Many that are watched must not keep the others waiting for ever: what
 /// those say shows whether it is us. Neither must a canary's pods.
 PollSchedule::Entry* PollSchedule::calm_due(SteadyTime now) {
+  if (Entry* resting = resting_due(now)) return resting;  // They are few.
   Entry* canary = first_due(PollUrgency::kCanary, now);
   Entry* watched = first_due(PollUrgency::kWatched, now);
   Entry* other = first_due(PollUrgency::kOther, now);
@@ -53,41 +55,80 @@ PollSchedule::Entry* PollSchedule::calm_due(SteadyTime now) {
   return canary == nullptr || (last_was_canary_ && other != nullptr) ? other : canary;
 }
 
+PollSchedule::Entry* PollSchedule::resting_due(SteadyTime now) const {
+  if (resting_.empty() || now < last_resting_ + kRestingSpacing) return nullptr;
+  const Fleet& fleet = **resting_.begin();
+  return fleet.due_at <= now ? *fleet.queue.begin() : nullptr;
+}
+
 void PollSchedule::enqueue(Entry& entry) {
-  if (!entry.in_flight) queue_of(entry).insert(&entry);
+  if (entry.in_flight) return;
+  queue_of(entry).insert(&entry);
+  place(*entry.fleet);
 }
 
 void PollSchedule::dequeue(Entry& entry) {
-  if (!entry.in_flight) queue_of(entry).erase(&entry);
+  if (entry.in_flight) return;
+  queue_of(entry).erase(&entry);
+  place(*entry.fleet);
+}
+
+/// Its place among the fleets at rest. Those that are sampled often enough for each pod to have its turn in kPollOther
+/// are not in a hurry; of those that are late who was sampled longest ago comes first.
+void PollSchedule::place(Fleet& fleet) {
+  resting_.erase(&fleet);
+  if (!fleet.resting || fleet.queue.empty()) return;
+  const auto each = kPollOther / static_cast<Duration::rep>(fleet.uids.size());
+  fleet.due_at = fleet.sampled_at + each;
+  resting_.insert(&fleet);
+}
+
+void PollSchedule::set_resting(Fleet& fleet, bool resting) {
+  if (!resting) fleet.same = 0;
+  if (fleet.resting == resting) return;
+  std::vector<Entry*> moved;
+  for (const std::string& uid : fleet.uids) {
+    const auto entry = entries_.find(uid);
+    if (entry != entries_.end()) moved.push_back(&entry->second);
+  }
+  for (Entry* entry : moved) dequeue(*entry);
+  fleet.resting = resting;
+  for (Entry* entry : moved) enqueue(*entry);
+}
+
+void PollSchedule::heard(Fleet& fleet, PollResult result) {
+  if (result != PollResult::kSame) return set_resting(fleet, false);
+  ++fleet.same;
+  if (fleet.calm && fleet.same >= static_cast<int>(fleet.uids.size())) set_resting(fleet, true);
 }
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
+  Fleet& fleet = fleets_[key];
+  fleet.key = key;
   std::set<std::string> kept;
-  bool chooses = false;
+  for (const PollTarget& target : targets) kept.insert(target.uid);
+  const auto is = [&](PollUrgency urgency) { return [urgency](const PollTarget& t) { return t.urgency == urgency; }; };
+  fleet.calm = std::all_of(targets.begin(), targets.end(), is(PollUrgency::kOther));
+  if (!fleet.calm || kept != fleet.uids) set_resting(fleet, false);
   for (const PollTarget& target : targets) {
-    kept.insert(target.uid);
-    chooses = chooses || target.urgency == PollUrgency::kCandidate;
     const auto [known, fresh] = entries_.try_emplace(target.uid);
     Entry& entry = known->second;
     if (!fresh) dequeue(entry);
     entry.target = target;
+    entry.fleet = &fleet;
     enqueue(entry);
   }
-  if (const auto before = uids_of_.find(key); before != uids_of_.end()) {
-    for (const std::string& uid : before->second) {
-      if (kept.contains(uid)) continue;
-      const auto gone = entries_.find(uid);
-      if (gone == entries_.end() || gone->second.target.key != key) continue;
-      dequeue(gone->second);
-      count(gone->second, -1);
-      entries_.erase(gone);
-    }
+  for (const std::string& uid : fleet.uids) {
+    if (kept.contains(uid)) continue;
+    const auto gone = entries_.find(uid);
+    if (gone == entries_.end() || gone->second.target.key != key) continue;
+    dequeue(gone->second);
+    count(gone->second, -1);
+    entries_.erase(gone);
   }
-  if (kept.empty()) {
-    uids_of_.erase(key);
-  } else {
-    uids_of_[key] = std::move(kept);
-  }
+  fleet.uids = std::move(kept);
+  if (fleet.uids.empty()) fleets_.erase(key);
+  const bool chooses = std::any_of(targets.begin(), targets.end(), is(PollUrgency::kCandidate));
   const auto place = std::find(choosing_.begin(), choosing_.end(), key);
   if (chooses == (place != choosing_.end())) return;
   if (chooses) {
@@ -104,9 +145,9 @@ void PollSchedule::update_turn() {
   if (next == in_turn_) return;
   std::vector<Entry*> moved;
   for (const std::string& key : {in_turn_, next}) {
-    const auto uids = uids_of_.find(key);
-    if (uids == uids_of_.end()) continue;
-    for (const std::string& uid : uids->second) {
+    const auto fleet = fleets_.find(key);
+    if (fleet == fleets_.end()) continue;
+    for (const std::string& uid : fleet->second.uids) {
       const auto entry = entries_.find(uid);
       if (entry != entries_.end() && entry->second.target.urgency == PollUrgency::kCandidate)
         moved.push_back(&entry->second);
@@ -145,6 +186,9 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   dequeue(*chosen);
   chosen->asked_at = now;
   chosen->in_flight = true;
+  chosen->fleet->sampled_at = now;
+  place(*chosen->fleet);
+  if (chosen->fleet->resting) last_resting_ = now;
   last_ = now;
   last_was_draining_ = chosen == draining;
   if (calm && chosen == other) last_was_canary_ = urgency_of(*chosen) == PollUrgency::kCanary;
@@ -159,14 +203,15 @@ void PollSchedule::count(const Entry& entry, int by) {
   if (!*entry.answered) tally_.failing += by;
 }
 
-void PollSchedule::finished(const std::string& uid, bool answered) {
+void PollSchedule::finished(const std::string& uid, PollResult result) {
   const auto it = entries_.find(uid);
   if (it == entries_.end()) return;
   count(it->second, -1);
-  it->second.answered = answered;
+  it->second.answered = result != PollResult::kFailed;
   count(it->second, 1);
   if (!std::exchange(it->second.in_flight, false)) return;
   enqueue(it->second);
+  heard(*it->second.fleet, result);
 }
 
 std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {
@@ -182,6 +227,10 @@ std::optional<SteadyTime> PollSchedule::next_due(bool candidates_only) const {
     for (const auto urgency :
          {PollUrgency::kDraining, PollUrgency::kCanary, PollUrgency::kWatched, PollUrgency::kOther}) {
       consider(urgency);
+    }
+    if (!resting_.empty()) {
+      const SteadyTime due = std::max((*resting_.begin())->due_at, last_resting_ + kRestingSpacing);
+      if (!earliest || due < *earliest) earliest = due;
     }
   }
   if (earliest) earliest = std::max(*earliest, last_ + kPollSpacing);

@@ -2,7 +2,8 @@
 // in a row while another pod is due; then the candidates for a victim; then the pods of a canary that is being judged,
 // nor they twice in a row; then the others in turn. Candidates must all be fresh at one moment, so those of one
 // RealtimeGateway are asked at a time, the oldest choice first; the others' candidates are polled like any pod until it
-// is their turn. Pure; the poller asks with its clock.
+// is their turn. A fleet at rest is sampled: where one answer differs from the last one, all its pods are asked again.
+// Pure; the poller asks with its clock.
 #pragma once
 
 #include <array>
@@ -32,6 +33,13 @@ struct PollTally {
   int failing = 0;  ///< Of them, those that did not answer the last time.
 };
 
+/// What came of a poll.
+enum class PollResult {
+  kFailed,   ///< No answer.
+  kSame,     ///< It said what it had said before.
+  kChanged,  ///< It had something new to say.
+};
+
 struct PollTarget {
   std::string uid;
   std::string address;  ///< "10.0.0.7:9901"
@@ -52,15 +60,17 @@ class PollSchedule {
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts
   /// as asked, and is not asked again before finished(). `candidates_only`: there is no room for others.
   std::optional<PollTarget> next(SteadyTime now, bool candidates_only = false);
-  void finished(const std::string& uid, bool answered = true);
+  void finished(const std::string& uid, PollResult result = PollResult::kChanged);
   [[nodiscard]] PollTally tally() const { return tally_; }
 
   /// The earliest time at which next() may have something. Unset where only set_targets or finished can change that.
   [[nodiscard]] std::optional<SteadyTime> next_due(bool candidates_only = false) const;
 
  private:
+  struct Fleet;
   struct Entry {
     PollTarget target;
+    Fleet* fleet = nullptr;
     SteadyTime asked_at{};
     bool in_flight = false;
     std::optional<bool> answered;  ///< The last time.
@@ -72,6 +82,22 @@ class PollSchedule {
     }
   };
   using Queue = std::set<Entry*, InTurn>;
+  /// The targets of one RealtimeGateway.
+  struct Fleet {
+    std::string key;
+    std::set<std::string> uids;
+    bool calm = false;  ///< All of them are kOther.
+    int same = 0;       ///< Answers in a row that were the same.
+    bool resting = false;
+    Queue queue;              ///< While it rests: who is not in flight.
+    SteadyTime sampled_at{};  ///< When one of them was asked last.
+    SteadyTime due_at{};      ///< When the next one is to be, by its place in resting_; only where queue is not empty.
+  };
+  struct DueFirst {
+    bool operator()(const Fleet* a, const Fleet* b) const {
+      return std::tie(a->due_at, a->key) < std::tie(b->due_at, b->key);
+    }
+  };
   static constexpr std::size_t kUrgencies = 5;
 
   void pass_turn(SteadyTime now);
@@ -82,10 +108,16 @@ class PollSchedule {
   [[nodiscard]] Queue& queue_of(const Entry& entry);
   [[nodiscard]] Entry* first_due(PollUrgency urgency, SteadyTime now) const;
   [[nodiscard]] Entry* calm_due(SteadyTime now);
+  [[nodiscard]] Entry* resting_due(SteadyTime now) const;
+  void set_resting(Fleet& fleet, bool resting);
+  void place(Fleet& fleet);
+  void heard(Fleet& fleet, PollResult result);
   void count(const Entry& entry, int by);
 
-  std::map<std::string, Entry> entries_;                  ///< By UID.
-  std::map<std::string, std::set<std::string>> uids_of_;  ///< By key.
+  std::map<std::string, Entry> entries_;  ///< By UID.
+  std::map<std::string, Fleet> fleets_;   ///< By key.
+  std::set<Fleet*, DueFirst> resting_;    ///< Those that rest and have somebody to ask.
+  SteadyTime last_resting_{};             ///< When a pod of a fleet at rest was asked last.
   // Who is not in flight, by the urgency that counts now: thousands of pods cost no more than one at each poll.
   std::array<Queue, kUrgencies> queues_;  ///< By PollUrgency.
   std::deque<std::string> choosing_;      ///< Keys with candidates, the oldest choice first: its turn it is.

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -286,20 +287,83 @@ TEST_CASE("targets come and go with their gateway") {
   CHECK_FALSE(schedule.next_due());
 }
 
+TEST_CASE("a fleet at rest is sampled until one of its pods has something new to say") {
+  PollSchedule schedule;
+  const auto fill = [&](const std::string& key, int pods, PollUrgency urgency = PollUrgency::kOther) {
+    std::vector<PollTarget> targets;
+    for (int i = 0; i < pods; ++i) targets.push_back(target(key + std::to_string(i), PollUrgency::kOther, key));
+    targets.front().urgency = urgency;
+    schedule.set_targets(key, targets);
+  };
+  // What is asked of each fleet in `time`; `says` answers for a pod.
+  std::map<std::string, int> asked;
+  SteadyTime now = kStart;
+  const auto run = [&](Duration time, const std::function<PollResult(const std::string&)>& says) {
+    asked.clear();
+    for (const SteadyTime end = now + time; now < end; now += 5ms) {
+      if (const auto next = schedule.next(now)) {
+        ++asked[next->key];
+        schedule.finished(next->uid, says(next->uid));
+      }
+    }
+  };
+  const auto same = [](const std::string&) { return PollResult::kSame; };
+  fill("a", 200);
+  fill("b", 200);
+  fill("small", 3);
+  run(20s, same);  // Everybody has been asked twice.
+  run(20s, same);
+  CHECK(asked["a"] + asked["b"] + asked["small"] <= 20 * kRestingPollsPerSecondMax + 1);
+  CHECK(asked["a"] >= 35);
+  CHECK(asked["b"] >= 35);
+  CHECK(asked["small"] == 12);  // A small one needs no more than it had before.
+
+  SUBCASE("one answer that differs wakes its fleet, and no other") {
+    run(10s, [](const std::string& uid) { return uid[0] == 'b' ? PollResult::kChanged : PollResult::kSame; });
+    CHECK(asked["b"] > 350);
+    CHECK(asked["a"] <= 10 * kRestingPollsPerSecondMax);
+    run(20s, same);
+    run(10s, same);
+    CHECK(asked["b"] <= 10 * kRestingPollsPerSecondMax);
+  }
+  SUBCASE("so does one that does not answer") {
+    run(5s, [](const std::string& uid) { return uid[0] == 'b' ? PollResult::kFailed : PollResult::kSame; });
+    CHECK(asked["b"] > 150);
+  }
+  SUBCASE("a pod more, and whatever else is urgent, wakes it") {
+    fill("a", 201);
+    run(5s, same);
+    CHECK(asked["a"] > 150);
+    run(20s, same);
+    fill("a", 201, PollUrgency::kDraining);
+    run(5s, same);
+    CHECK(asked["a"] > 150);
+  }
+  SUBCASE("the same targets once more do not") {
+    fill("a", 200);
+    run(5s, same);
+    CHECK(asked["a"] <= 5 * kRestingPollsPerSecondMax);
+    schedule.set_targets("a", {});
+    schedule.set_targets("b", {});
+    schedule.set_targets("small", {});
+    CHECK_FALSE(schedule.next_due());
+  }
+}
+
 TEST_CASE("the tally is the last word of each target") {
   PollSchedule schedule;
   const auto target = [](const char* uid) { return PollTarget{.uid = uid, .address = "x", .key = "k"}; };
   const auto tally = [&] { return std::make_pair(schedule.tally().heard, schedule.tally().failing); };
   schedule.set_targets("k", {target("a"), target("b"), target("c")});
   CHECK(tally() == std::make_pair(0, 0));
-  schedule.finished("a", false);
-  schedule.finished("b", true);
+  schedule.finished("a", PollResult::kFailed);
+  schedule.finished("b");
   CHECK(tally() == std::make_pair(2, 1));
-  schedule.finished("a", false);
-  schedule.finished("c", false);
+  schedule.finished("a", PollResult::kFailed);
+  schedule.finished("c", PollResult::kFailed);
   CHECK(tally() == std::make_pair(3, 2));
-  schedule.finished("a", true);
-  schedule.finished("nobody", false);
+  schedule.finished("a");
+  schedule.finished("nobody", PollResult::kFailed);
   CHECK(tally() == std::make_pair(3, 1));
   schedule.set_targets("k", {target("a"), target("b")});
   CHECK(tally() == std::make_pair(2, 0));

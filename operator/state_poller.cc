@@ -86,8 +86,9 @@ void StatePoller::answered(const PollTarget& target, SteadyTime asked_at, const 
     }
   }
   heard_(target, changed);
+  const bool failed = !answer && unanswered(answer.error().code);
   const std::lock_guard lock(mutex_);
-  schedule_.finished(target.uid, answer || !unanswered(answer.error().code));
+  schedule_.finished(target.uid, failed ? PollResult::kFailed : changed ? PollResult::kChanged : PollResult::kSame);
   --in_flight_;
   others_in_flight_ -= target.urgency != PollUrgency::kCandidate;
   changed_.notify_all();
