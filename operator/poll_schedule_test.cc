@@ -316,7 +316,7 @@ TEST_CASE("a fleet at rest is sampled until one of its pods has something new to
   CHECK(asked["a"] + asked["b"] + asked["small"] <= 20 * kRestingPollsPerSecondMax + 1);
   CHECK(asked["a"] >= 35);
   CHECK(asked["b"] >= 35);
-  CHECK(asked["small"] == 12);  // A small one needs no more than it had before.
+  CHECK(asked["small"] >= 9);  // Nearly as often as before: who is late comes first.
 
   SUBCASE("one answer that differs wakes its fleet, and no other") {
     run(10s, [](const std::string& uid) { return uid[0] == 'b' ? PollResult::kChanged : PollResult::kSame; });
