@@ -14,13 +14,15 @@ kube::Informer::Options ours(const std::string& ns) {
   return {.ns = ns, .label_selector = kGatewayLabel, .field_selector = ""};
 }
 
-/// There may be thousands: they are kept as bytes and read a gateway at a time.
+/// There may be thousands: only what is read of them is kept.
 kube::Informer::Options our_pods(const std::string& ns) {
   kube::Informer::Options options = ours(ns);
   options.transform = slim_pod;
-  options.packed = true;
   options.index = key_of_owner;
-  options.digest = [](const kube::Json& pod) { return std::make_shared<const PodFacts>(facts_of(pod)); };
+  options.digest = [](const kube::Json& pod) {
+    auto facts = std::make_shared<const PodFacts>(facts_of(pod));
+    return kube::Digest{.value = facts, .uid = facts->uid, .version = facts->resource_version};
+  };
   return options;
 }
 
@@ -30,19 +32,33 @@ kube::Informer::Options our_revisions(const std::string& ns) {
   return options;
 }
 
+struct KeptNode {
+  NodeView view;
+  std::string uid;
+  std::string version;
+};
+
 kube::Informer::Options all_nodes() {
-  return {.transform = slim_node,
-          .digest = [](const kube::Json& node) { return std::make_shared<const NodeView>(view_node(node)); }};
+  const auto keep = [](const kube::Json& node) {
+    auto kept = std::make_shared<const KeptNode>(
+        KeptNode{view_node(node), std::string(kube::uid_of(node)), std::string(kube::resource_version_of(node))});
+    return kube::Digest{.value = kept, .uid = kept->uid, .version = kept->version};
+  };
+  return {.transform = slim_node, .digest = keep};
 }
 
-PodPtr as_pod(const kube::Digest& digest) {
+PodPtr as_pod(const kube::Informer::DigestPtr& digest) {
   return std::static_pointer_cast<const PodFacts>(digest);
 }
 
-std::vector<PodPtr> as_pods(const std::vector<kube::Digest>& digests) {
+const NodeView* as_node(const kube::Informer::DigestPtr& digest) {
+  return digest ? &static_cast<const KeptNode*>(digest.get())->view : nullptr;
+}
+
+std::vector<PodPtr> as_pods(const std::vector<kube::Informer::DigestPtr>& digests) {
   std::vector<PodPtr> pods;
   pods.reserve(digests.size());
-  for (const kube::Digest& digest : digests) pods.push_back(as_pod(digest));
+  for (const auto& digest : digests) pods.push_back(as_pod(digest));
   return pods;
 }
 
@@ -84,9 +100,21 @@ PodPtr Caches::pod(std::string_view key) const {
 }
 
 std::optional<NodeView> Caches::node(std::string_view name) const {
-  const kube::Digest digest = nodes.digest(name);
+  const kube::Informer::DigestPtr digest = nodes.digest(name);
   if (!digest) return std::nullopt;
-  return *std::static_pointer_cast<const NodeView>(digest);
+  return *as_node(digest);
+}
+
+void Caches::on_pod(std::function<void(const PodPtr&, const PodPtr&, kube::Informer::Origin)> handler) {
+  pods.add_digest_handler([handler = std::move(handler)](const auto& before, const auto& after, auto origin) {
+    handler(as_pod(before), as_pod(after), origin);
+  });
+}
+
+void Caches::on_node(std::function<void(const NodeView*, const NodeView*)> handler) {
+  nodes.add_digest_handler([handler = std::move(handler)](const auto& before, const auto& after, auto) {
+    handler(as_node(before), as_node(after));
+  });
 }
 
 void Caches::start() {

@@ -1,6 +1,7 @@
 // The operator's informers: one a resource type, only objects that carry our label (nodes: all).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,12 +16,12 @@ namespace sluice::op {
 
 struct Caches {
   kube::Informer gateways;
-  kube::Informer pods;
+  kube::Informer pods;  ///< As PodFacts: read by what stands below.
   kube::Informer services;
   kube::Informer pdbs;
   kube::Informer config_maps;
   kube::Informer revisions;  ///< ControllerRevisions.
-  kube::Informer nodes;      ///< All of them, slimmed to what node_view.h reads.
+  kube::Informer nodes;      ///< All of them, as NodeViews.
 
   /// `ns`: the one namespace that is watched; empty: all. References outlive the caches.
   Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics, const std::string& ns);
@@ -33,6 +34,10 @@ struct Caches {
   [[nodiscard]] std::vector<PodPtr> all_pods() const;
   [[nodiscard]] PodPtr pod(std::string_view key) const;  ///< Null where there is none.
   [[nodiscard]] std::optional<NodeView> node(std::string_view name) const;
+
+  /// Handlers, as Informer's are; null where nothing is before an addition or after a deletion. Before start() only.
+  void on_pod(std::function<void(const PodPtr& before, const PodPtr& after, kube::Informer::Origin origin)> handler);
+  void on_node(std::function<void(const NodeView* before, const NodeView* after)> handler);
 
   void start();
   void stop();

@@ -124,15 +124,19 @@ void Controller::watch_caches() {
     enqueue(kube::key_of(after ? *after : *before), priority_of(origin));
   });
   // A heartbeat is no change of what we read of a node.
-  caches_.nodes.add_handler([this](const kube::Object& before, const kube::Object& after) {
-    if (before && after && view_node(*before) == view_node(*after)) return;
-    const std::string name(kube::name_of(after ? *after : *before));
+  caches_.on_node([this](const NodeView* before, const NodeView* after) {
+    if (before != nullptr && after != nullptr && *before == *after) return;
+    const std::string& name = (after != nullptr ? after : before)->name;
     for (const PodPtr& pod : caches_.all_pods()) {
       if (pod->node == name) queue_.add(gateway_key_of(*pod));
     }
   });
-  for (kube::Informer* informer :
-       {&caches_.pods, &caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
+  caches_.on_pod([this](const PodPtr& before, const PodPtr& after, Origin origin) {
+    const int priority = priority_of(origin);
+    if (before) enqueue(gateway_key_of(*before), priority);
+    if (after && (!before || before->gateway_label != after->gateway_label)) enqueue(gateway_key_of(*after), priority);
+  });
+  for (kube::Informer* informer : {&caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
     informer->add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
       const int priority = priority_of(origin);
       if (before) enqueue(key_of_owner(*before), priority);

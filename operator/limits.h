@@ -50,8 +50,9 @@ inline constexpr int kCreatesPerReconcileMax = 500;
 /// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
 inline constexpr Duration kCreateHoldFirst{250};
 inline constexpr Duration kCreateHoldMax{30'000};
-/// Writes to the API server under way at once in one reconcile.
+/// Writes to the API server under way at once in one reconcile; and of pods that are made, which come by the thousand.
 inline constexpr int kWritesInParallelMax = 16;
+inline constexpr int kCreatesInParallelMax = 96;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
 /// cause a loop of creates and deletes.
 inline constexpr Duration kReplaceDelay{10'000};

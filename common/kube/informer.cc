@@ -23,10 +23,21 @@ constexpr double kResyncJitter = 0.1;
 
 using Kind = ReflectorStep::Kind;
 
-std::vector<Digest> digests_of(const std::vector<Held>& held) {
-  std::vector<Digest> out;
+std::vector<Object> objects_of(const std::vector<Held>& held) {
+  std::vector<Object> out;
   out.reserve(held.size());
-  for (const Held& object : held) out.push_back(object.digest());
+  for (const Held& one : held) {
+    if (one.object()) out.push_back(one.object());
+  }
+  return out;
+}
+
+std::vector<Informer::DigestPtr> digests_of(const std::vector<Held>& held) {
+  std::vector<Informer::DigestPtr> out;
+  out.reserve(held.size());
+  for (const Held& one : held) {
+    if (one.digest()) out.push_back(one.digest());
+  }
   return out;
 }
 
@@ -43,6 +54,7 @@ struct Informer::Impl {
   std::optional<Counter> failures;
   std::optional<Gauge> objects;
   std::vector<OriginHandler> handlers;  // not changed after start()
+  std::vector<DigestHandler> digest_handlers;
   std::thread thread;
 
   // The cache, which any thread reads and the informer's thread writes.
@@ -50,7 +62,6 @@ struct Informer::Impl {
   Store store GUARDED_BY(cache_mutex);
   std::string version GUARDED_BY(cache_mutex);
   SteadyTime last_contact GUARDED_BY(cache_mutex){};
-  RecentObjects recent;
 
   mutable Mutex mutex;
   Condition changed;
@@ -69,7 +80,7 @@ struct Informer::Impl {
         random(r),
         resource(std::move(what)),
         options(std::move(o)),
-        store({.packed = options.packed, .index = options.index, .digest = options.digest}) {
+        store({.index = options.index, .digest = options.digest}) {
     if (metrics == nullptr) return;
     const MetricLabels name{{"name", resource.plural}};
     lists = metrics->counter("reflector_lists_total", "States read as a whole, by list or by WatchList.", name);
@@ -201,7 +212,7 @@ Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
 }
 
 void Informer::Impl::take_state(Store state, const std::string& resource_version) {
-  std::vector<HeldChange> changes;
+  std::vector<Change> changes;
   {
     const WriteLock lock(cache_mutex);
     changes = store.replace(std::move(state));
@@ -212,7 +223,7 @@ void Informer::Impl::take_state(Store state, const std::string& resource_version
   if (lists) lists->add();
   show_size();
   const Origin origin = std::exchange(told_first_list, true) ? Origin::kChange : Origin::kFirstList;
-  for (const HeldChange& change : changes) tell(change.get(), origin);
+  for (const Change& change : changes) tell(change, origin);
   // What a state was decoded from is garbage in pieces: the allocator would keep it until the next list, hours later.
   changes.clear();
   ::malloc_trim(0);
@@ -222,7 +233,11 @@ void Informer::Impl::take_state(Store state, const std::string& resource_version
 }
 
 void Informer::Impl::tell(const Change& change, Origin origin) const {
-  for (const OriginHandler& handler : handlers) handler(change.before, change.after, origin);
+  if (options.digest) {
+    for (const DigestHandler& handler : digest_handlers) handler(change.before.digest(), change.after.digest(), origin);
+  } else {
+    for (const OriginHandler& handler : handlers) handler(change.before.object(), change.after.object(), origin);
+  }
 }
 
 void Informer::Impl::show_size() const {
@@ -237,10 +252,7 @@ void Informer::Impl::resync() {
     const ReadLock lock(cache_mutex);
     all = store.held();
   }
-  for (const Held& held : all) {
-    const Object object = held.get();
-    tell({object, object}, Origin::kResync);
-  }
+  for (const Held& held : all) tell({held, held}, Origin::kResync);
   schedule_resync();
 }
 
@@ -288,6 +300,10 @@ void Informer::add_handler(OriginHandler handler) {
   impl_->handlers.push_back(std::move(handler));
 }
 
+void Informer::add_digest_handler(DigestHandler handler) {
+  impl_->digest_handlers.push_back(std::move(handler));
+}
+
 void Informer::start() {
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
 }
@@ -316,52 +332,36 @@ bool Informer::synced() const {
 }
 
 Object Informer::get(std::string_view key) const {
-  Held held;
-  {
-    const ReadLock lock(impl_->cache_mutex);
-    held = impl_->store.held(key);
-  }
-  return impl_->recent.get(held);
+  const ReadLock lock(impl_->cache_mutex);
+  return impl_->store.held(key).object();
 }
 
 std::vector<Object> Informer::list() const {
-  std::vector<Held> held;
-  {
-    const ReadLock lock(impl_->cache_mutex);
-    held = impl_->store.held();
-  }
-  return impl_->recent.get(held);
+  const ReadLock lock(impl_->cache_mutex);
+  return objects_of(impl_->store.held());
 }
 
 std::vector<Object> Informer::list_namespace(std::string_view ns) const {
-  std::vector<Held> held;
-  {
-    const ReadLock lock(impl_->cache_mutex);
-    held = impl_->store.held_namespace(ns);
-  }
-  return impl_->recent.get(held);
+  const ReadLock lock(impl_->cache_mutex);
+  return objects_of(impl_->store.held_namespace(ns));
 }
 
 std::vector<Object> Informer::list_indexed(std::string_view value) const {
-  std::vector<Held> held;
-  {
-    const ReadLock lock(impl_->cache_mutex);
-    held = impl_->store.held_indexed(value);
-  }
-  return impl_->recent.get(held);
+  const ReadLock lock(impl_->cache_mutex);
+  return objects_of(impl_->store.held_indexed(value));
 }
 
-Digest Informer::digest(std::string_view key) const {
+Informer::DigestPtr Informer::digest(std::string_view key) const {
   const ReadLock lock(impl_->cache_mutex);
   return impl_->store.held(key).digest();
 }
 
-std::vector<Digest> Informer::digests() const {
+std::vector<Informer::DigestPtr> Informer::digests() const {
   const ReadLock lock(impl_->cache_mutex);
   return digests_of(impl_->store.held());
 }
 
-std::vector<Digest> Informer::digests_indexed(std::string_view value) const {
+std::vector<Informer::DigestPtr> Informer::digests_indexed(std::string_view value) const {
   const ReadLock lock(impl_->cache_mutex);
   return digests_of(impl_->store.held_indexed(value));
 }

@@ -28,6 +28,9 @@ class Informer {
   /// of a controller does not delay what happens now.
   enum class Origin { kFirstList, kChange, kResync };
   using OriginHandler = std::function<void(const Object& before, const Object& after, Origin origin)>;
+  /// The same of what Options::digest makes of them.
+  using DigestPtr = std::shared_ptr<const void>;
+  using DigestHandler = std::function<void(const DigestPtr& before, const DigestPtr& after, Origin origin)>;
 
   struct Options {
     std::string ns;  ///< "" for all namespaces.
@@ -36,13 +39,10 @@ class Informer {
     /// Shrinks an object before it is stored (metadata.managedFields is always dropped), apiVersion and kind included.
     /// Must leave metadata's name, namespace, uid and resourceVersion. Runs on the client's and the informer's thread.
     std::function<void(Json&)> transform{};
-    /// Keeps objects as bytes, a tenth of their size as a tree, and decodes them at each read, about 10 us a pod: for
-    /// types of which there are thousands. Who reads should ask for few: list_indexed().
-    bool packed = false;
     /// What list_indexed() finds an object by; see Store::Options.
     std::function<std::string(const Json&)> index{};
-    /// What digest() and its like answer of an object: what is read at every look need not be decoded at every look.
-    /// Runs on the informer's thread.
+    /// What the cache keeps instead of each object: for types of which there are thousands. Only digest handlers are
+    /// told of changes then, and only digests can be read. Runs on the informer's thread.
     std::function<Digest(const Json&)> digest{};
   };
 
@@ -56,6 +56,7 @@ class Informer {
   /// Before start() only. Several handlers are called in the order they were added.
   void add_handler(Handler handler);
   void add_handler(OriginHandler handler);
+  void add_digest_handler(DigestHandler handler);
   void start();
   /// Ends the watch; no handler runs after it returns. Where a list is under way it waits for that: Client::shut_down()
   /// before it makes it short.
@@ -71,10 +72,10 @@ class Informer {
   [[nodiscard]] std::vector<Object> list_namespace(std::string_view ns) const;
   /// Those for which Options::index answers `value`.
   [[nodiscard]] std::vector<Object> list_indexed(std::string_view value) const;
-  // The same without the objects: what Options::digest made of them.
-  [[nodiscard]] Digest digest(std::string_view key) const;  ///< Null where there is no such object.
-  [[nodiscard]] std::vector<Digest> digests() const;
-  [[nodiscard]] std::vector<Digest> digests_indexed(std::string_view value) const;
+  // The same of a cache that keeps digests.
+  [[nodiscard]] DigestPtr digest(std::string_view key) const;  ///< Null where there is no such object.
+  [[nodiscard]] std::vector<DigestPtr> digests() const;
+  [[nodiscard]] std::vector<DigestPtr> digests_indexed(std::string_view value) const;
   [[nodiscard]] std::size_t size() const;
   /// The version that the cache has reached, as the server wrote it: never newer than what get() and list() answer. ""
   /// before the first list.

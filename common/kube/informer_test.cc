@@ -152,26 +152,42 @@ TEST_CASE("a busy server keeps the version, and failures are counted") {
   CHECK(f.metrics.counter("reflector_failures_total", "", {{"name", "configmaps"}}).value() == 1);
 }
 
-TEST_CASE("a handler can tell the first list from what happens now, and a packed cache answers like another") {
-  for (const bool packed : {false, true}) {
-    CAPTURE(packed);
+TEST_CASE("a handler can tell the first list from what happens now, of objects and of digests") {
+  for (const bool digests : {false, true}) {
+    CAPTURE(digests);
     FakeApi api({answer(200, watch_line("ADDED", "a", "1") + watch_line("ADDED", "b", "2") + end_of_state_line("2")),
                  answer(410, "{}"), answer(200, watch_line("ADDED", "a", "4") + end_of_state_line("4")),
                  open_watch(watch_line("ADDED", "c", "5"))});
     SystemClock clock;
     Random random(1);
     Client client(api.config(), "test", nullptr);
+    struct Kept {
+      std::string name, uid, version;
+    };
+    const auto digest = [](const Json& o) {
+      const auto kept = std::make_shared<const Kept>(
+          Kept{std::string(name_of(o)), std::string(uid_of(o)), std::string(resource_version_of(o))});
+      return Digest{.value = kept, .uid = kept->uid, .version = kept->version};
+    };
     const auto value = [](const Json& o) { return text_at(o, "/data/value"); };
-    Informer informer(client, clock, random, kConfigMaps, {.packed = packed, .index = value}, nullptr);
+    Informer::Options options{.index = value};
+    if (digests) options.digest = digest;
+    Informer informer(client, clock, random, kConfigMaps, std::move(options), nullptr);
     std::mutex mutex;
     std::condition_variable changed;
     Texts told;
-    informer.add_handler([&](const Object& before, const Object& after, Informer::Origin origin) {
+    const auto tell = [&](bool before, bool after, const std::string& name, Informer::Origin origin) {
       const char* sign = !before ? "+" : !after ? "-" : "";
       const std::lock_guard lock(mutex);
-      told.push_back((origin == Informer::Origin::kFirstList ? "first " : "") + std::string(sign) +
-                     std::string(name_of(after ? *after : *before)));
+      told.push_back((origin == Informer::Origin::kFirstList ? "first " : "") + std::string(sign) + name);
       changed.notify_all();
+    };
+    informer.add_handler([&](const Object& before, const Object& after, Informer::Origin origin) {
+      tell(before != nullptr, after != nullptr, std::string(name_of(after ? *after : *before)), origin);
+    });
+    const auto kept = [](const Informer::DigestPtr& one) { return std::static_pointer_cast<const Kept>(one); };
+    informer.add_digest_handler([&](const auto& before, const auto& after, Informer::Origin origin) {
+      tell(before != nullptr, after != nullptr, kept(after ? after : before)->name, origin);
     });
     informer.start();
     {
@@ -179,11 +195,21 @@ TEST_CASE("a handler can tell the first list from what happens now, and a packed
       REQUIRE(changed.wait_for(lock, kLong, [&] { return told.size() == 5; }));
       CHECK(told == Texts{"first +a", "first +b", "-b", "a", "+c"});
     }
-    CHECK(informer.list().size() == 2);
-    CHECK(resource_version_of(*informer.get("a")) == "4");
-    REQUIRE(informer.list_indexed("5").size() == 1);
-    CHECK(name_of(*informer.list_indexed("5").front()) == "c");
-    CHECK(informer.list_indexed("1").empty());
+    CHECK(informer.size() == 2);
+    if (digests) {
+      CHECK(informer.digests().size() == 2);
+      CHECK(kept(informer.digest("a"))->version == "4");
+      REQUIRE(informer.digests_indexed("5").size() == 1);
+      CHECK(kept(informer.digests_indexed("5").front())->name == "c");
+      CHECK(informer.list().empty());
+    } else {
+      CHECK(informer.list().size() == 2);
+      CHECK(resource_version_of(*informer.get("a")) == "4");
+      REQUIRE(informer.list_indexed("5").size() == 1);
+      CHECK(name_of(*informer.list_indexed("5").front()) == "c");
+      CHECK(informer.list_indexed("1").empty());
+      CHECK(informer.digests().empty());
+    }
     informer.stop();
   }
 }

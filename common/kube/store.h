@@ -2,111 +2,75 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "common/base/mutex.h"
 #include "common/kube/client.h"
-#include "common/kube/packed.h"
 #include "common/kube/resource.h"
 
 namespace sluice::kube {
 
-/// As an Informer's handler gets it: `before` is null for an addition, `after` for a deletion, never both.
-struct Change {
-  Object before;
-  Object after;
+/// What the user of a cache reads of an object, made once when the object comes in: as a tree of JSON a pod is 11 KB,
+/// and reading it takes 10 us. `value` is of the user's own type, to be had back by std::static_pointer_cast; the texts
+/// lie in it.
+struct Digest {
+  std::shared_ptr<const void> value;
+  std::string_view uid;
+  std::string_view version;  ///< metadata.resourceVersion
 };
 
-/// What a user of the cache reads of an object time and again, made once when the object comes in. Of the user's own
-/// type, to be had back by std::static_pointer_cast.
-using Digest = std::shared_ptr<const void>;
-
-/// An object as it is kept: as it came, or packed (common/kube/packed.h) and decoded each time it is read. Cheap to
-/// copy.
+/// One object of a cache: as it came, or its digest. Cheap to copy.
 class Held {
  public:
   Held() = default;
-  explicit Held(Object object, Digest digest = nullptr) : object_(std::move(object)), digest_(std::move(digest)) {}
-  Held(const Json& object, std::shared_ptr<NameTable> names, Digest digest = nullptr)
-      : digest_(std::move(digest)),
-        packed_(std::make_shared<const std::string>(pack(object, *names))),
-        names_(std::move(names)) {}
+  explicit Held(Object object) : object_(std::move(object)) {}
+  explicit Held(Digest digest) : digest_(std::move(digest)) {}
 
-  /// Null where nothing is held.
-  [[nodiscard]] Object get() const {
-    return packed_ ? std::make_shared<const Json>(unpack(*packed_, *names_)) : object_;
-  }
-  explicit operator bool() const { return packed_ != nullptr || object_ != nullptr; }
-  [[nodiscard]] bool is_packed() const { return packed_ != nullptr; }
-  /// Null where none is made.
-  [[nodiscard]] const Digest& digest() const { return digest_; }
-  /// What tells one packed version from another as long as it is held.
-  [[nodiscard]] const void* identity() const { return packed_.get(); }
+  /// Null where nothing is held, or only a digest.
+  [[nodiscard]] const Object& object() const { return object_; }
+  /// Null where nothing is held, or the object itself.
+  [[nodiscard]] const std::shared_ptr<const void>& digest() const { return digest_.value; }
+  explicit operator bool() const { return object_ != nullptr || digest_.value != nullptr; }
+  [[nodiscard]] std::string_view uid() const { return object_ ? uid_of(*object_) : digest_.uid; }
+  [[nodiscard]] std::string_view version() const { return object_ ? resource_version_of(*object_) : digest_.version; }
   /// Whether both are one version of one object.
-  [[nodiscard]] bool same_version(const Held& other) const;
+  [[nodiscard]] bool same_version(const Held& other) const {
+    return *this && other && !version().empty() && version() == other.version() && uid() == other.uid();
+  }
 
  private:
   Object object_;
   Digest digest_;
-  std::shared_ptr<const std::string> packed_;
-  std::shared_ptr<NameTable> names_;
 };
 
-/// The packed objects that were decoded last, so that who reads the same few again need not wait. Threads: any.
-class RecentObjects {
- public:
-  static constexpr std::size_t kObjectsMax = 512;
-
-  [[nodiscard]] Object get(const Held& held);
-  /// More than half of kObjectsMax are decoded without a trace: they would drive everything else out.
-  [[nodiscard]] std::vector<Object> get(const std::vector<Held>& held);
-
- private:
-  struct Entry {
-    Held held;  // keeps its identity from being another's
-    Object object;
-  };
-  Mutex mutex_;
-  std::unordered_map<const void*, Entry> entries_ GUARDED_BY(mutex_);
-  std::deque<const void*> order_ GUARDED_BY(mutex_);  // oldest first
-};
-
-/// A Change of a new list, not decoded yet: of thousands one at a time needs to be.
-struct HeldChange {
+/// As an Informer's handler gets it: nothing is held before an addition, nor after a deletion.
+struct Change {
   Held before;
   Held after;
-  [[nodiscard]] Change get() const { return {before.get(), after.get()}; }
 };
 
 /// Threads: guarded by its owner.
 class Store {
  public:
   struct Options {
-    bool packed = false;
-    /// What list_indexed() finds an object by, such as the value of a label; null for no index.
+    /// What held_indexed() finds an object by, such as the value of a label; null for no index.
     std::function<std::string(const Json&)> index;
-    /// What is kept beside each object; null for nothing.
+    /// What is kept instead of each object; null: the object itself.
     std::function<Digest(const Json&)> digest;
   };
   Store() = default;
-  explicit Store(Options options)
-      : options_(std::move(options)), names_(options_.packed ? std::make_shared<NameTable>() : nullptr) {}
+  explicit Store(Options options) : options_(std::move(options)) {}
+  Store(const Store&) = delete;  // Its parts point to one another.
+  Store& operator=(const Store&) = delete;
+  Store(Store&&) = default;
+  Store& operator=(Store&&) = default;
   /// An empty one that keeps its objects in the same way: for replace().
-  [[nodiscard]] Store like() const {
-    Store out;
-    out.options_ = options_;
-    out.names_ = names_;
-    return out;
-  }
+  [[nodiscard]] Store like() const { return Store(options_); }
 
   /// Takes in one event of a watch. Answers nothing where it says what is known (a version that is here already, a
   /// deletion of what is not here, a BOOKMARK, an object without a name), and two changes where the name now belongs to
@@ -116,12 +80,8 @@ class Store {
   void add(Json object);
   /// Becomes what `state`, made by like(), holds. Answers what was missed: deletions first, so that a name is free
   /// before it is taken again. Objects of the same version keep their place in memory.
-  std::vector<HeldChange> replace(Store state);
+  std::vector<Change> replace(Store state);
 
-  [[nodiscard]] Object get(std::string_view key) const { return held(key).get(); }
-  [[nodiscard]] std::vector<Object> list() const;
-
-  // The same, to be decoded outside of the owner's lock.
   [[nodiscard]] Held held(std::string_view key) const;
   [[nodiscard]] std::vector<Held> held() const;
   [[nodiscard]] std::vector<Held> held_namespace(std::string_view ns) const;
@@ -129,15 +89,21 @@ class Store {
   [[nodiscard]] std::size_t size() const { return objects_.size(); }
 
  private:
-  using Objects = std::map<std::string, Held, std::less<>>;
+  struct Entry;
+  /// By what index() answers, and by key; the keys lie in objects_. A node of a map keeps its place.
+  using Index = std::map<std::string, std::map<std::string_view, const Entry*>, std::less<>>;
+  struct Entry {
+    Held held;
+    Index::value_type* indexed = nullptr;  ///< Where it stands in the index; null without one.
+  };
+  using Objects = std::map<std::string, Entry, std::less<>>;
 
   void put(const std::string& key, Held held, const Json& object);
-  void erase(Objects::iterator known, const Json& object);
+  void erase(Objects::iterator known);
 
   Options options_;
-  std::shared_ptr<NameTable> names_;  // null where nothing is packed
   Objects objects_;
-  std::map<std::string, std::set<std::string_view>, std::less<>> index_;  // to keys, views into objects_
+  Index index_;
 };
 
 }  // namespace sluice::kube

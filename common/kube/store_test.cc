@@ -21,8 +21,9 @@ Json object(const std::string& text) {
   return out;
 }
 
-std::string text(const Object& o) {
-  if (!o) return "-";
+std::string text(const Held& held) {
+  if (!held) return "-";
+  const Object o = held.object();
   const std::string uid(uid_of(*o));
   return key_of(*o) + "@" + std::string(resource_version_of(*o)) + (uid == "u" ? "" : "#" + uid);
 }
@@ -35,12 +36,6 @@ std::vector<std::string> texts(const std::vector<Change>& changes) {
   return out;
 }
 
-Texts texts(const std::vector<HeldChange>& held) {
-  std::vector<Change> changes;
-  for (const HeldChange& change : held) changes.push_back(change.get());
-  return texts(changes);
-}
-
 Store store_of(const std::vector<std::string>& objects) {
   Store store;
   for (const std::string& o : objects) store.apply({Type::kAdded, object(o)});
@@ -49,7 +44,7 @@ Store store_of(const std::vector<std::string>& objects) {
 
 std::vector<std::string> content(const Store& store) {
   std::vector<std::string> out;
-  for (const Object& o : store.list()) out.push_back(text(o));
+  for (const Held& held : store.held()) out.push_back(text(held));
   return out;
 }
 
@@ -111,15 +106,15 @@ TEST_CASE("a new list synthesises what was missed, deletions first") {
 
 TEST_CASE("an object of the same version keeps its place in memory") {
   Store store = store_of({"a@1"});
-  const Object before = store.get("a");
+  const Object before = store.held("a").object();
   store.replace(store_of({"a@1"}));
-  CHECK(store.get("a") == before);
+  CHECK(store.held("a").object() == before);
 }
 
 TEST_CASE("the store is read by key and by namespace") {
   const Store store = store_of({"x/a@1", "x/b@1", "xy/a@1", "c@1"});
-  CHECK(text(store.get("x/b")) == "x/b@1");
-  CHECK(store.get("x/c") == nullptr);
+  CHECK(text(store.held("x/b")) == "x/b@1");
+  CHECK_FALSE(store.held("x/c"));
   CHECK(store.size() == 4);
   CHECK(store.held_namespace("x").size() == 2);
   CHECK(store.held_namespace("xy").size() == 1);
@@ -127,85 +122,68 @@ TEST_CASE("the store is read by key and by namespace") {
   CHECK(store.held_namespace("z").empty());
 }
 
-TEST_CASE("a packed store says what an unpacked one says") {
-  Store packed({.packed = true});
-  CHECK(texts(packed.apply({Type::kAdded, object("a@1")})) == Texts{"->a@1"});
-  CHECK(texts(packed.apply({Type::kModified, object("a@1")})).empty());
-  CHECK(texts(packed.apply({Type::kModified, object("a@2")})) == Texts{"a@1>a@2"});
-  CHECK(texts(packed.apply({Type::kModified, object("a@3#v")})) == Texts{"a@2>-", "->a@3#v"});
-  CHECK(texts(packed.apply({Type::kDeleted, object("a@4#v")})) == Texts{"a@4#v>-"});
-  for (const char* o : {"a@1", "b@1", "c@1", "d@1"}) packed.add(object(o));
-  Store state = packed.like();
-  for (const char* o : {"b@1", "c@2", "d@1#v", "e@1"}) state.add(object(o));
-  CHECK(texts(packed.replace(std::move(state))) == Texts{"a@1>-", "c@1>c@2", "d@1>-", "->d@1#v", "->e@1"});
-  CHECK(content(packed) == Texts{"b@1", "c@2", "d@1#v", "e@1"});
-}
-
 TEST_CASE("an index finds objects by what they say now") {
-  const auto index = [](const Json& o) { return std::string(resource_version_of(o)); };
-  for (const bool packed : {false, true}) {
-    CAPTURE(packed);
-    Store store({.packed = packed, .index = index});
-    const auto at = [&](const char* value) {
-      Texts out;
-      for (const Held& held : store.held_indexed(value)) out.push_back(text(held.get()));
-      return out;
+  Store store({.index = [](const Json& o) { return std::string(resource_version_of(o)); }, .digest = {}});
+  const auto at = [&](const char* value) {
+    Texts out;
+    for (const Held& held : store.held_indexed(value)) out.push_back(text(held));
+    return out;
+  };
+  for (const char* o : {"b@1", "a@1", "c@2"}) store.add(object(o));
+  CHECK(at("1") == Texts{"a@1", "b@1"});
+  store.apply({Type::kModified, object("a@2")});
+  CHECK(at("1") == Texts{"b@1"});
+  CHECK(at("2") == Texts{"a@2", "c@2"});
+  store.apply({Type::kDeleted, object("b@9")});
+  CHECK(at("1").empty());
+  CHECK(at("9").empty());
+  Store state = store.like();
+  for (const char* o : {"a@2", "d@2"}) state.add(object(o));
+  store.replace(std::move(state));
+  CHECK(at("2") == Texts{"a@2", "d@2"});
+  store.apply({Type::kModified, object("d@3")});
+  CHECK(at("2") == Texts{"a@2"});
+  CHECK(at("3") == Texts{"d@3"});
+}
+
+TEST_CASE("a store of digests tells the same changes, and makes one of each version") {
+  int made = 0;
+  Store store({.index = [](const Json& o) { return std::string(namespace_of(o)); },
+               .digest =
+                   [&made](const Json& o) {
+                     ++made;
+                     const auto kept =
+                         std::make_shared<const std::pair<std::string, std::string>>(uid_of(o), resource_version_of(o));
+                     return Digest{.value = kept, .uid = kept->first, .version = kept->second};
+                   }});
+  const auto says = [](const std::vector<Change>& changes) {
+    Texts out;
+    const auto one = [](const Held& held) {
+      return held ? std::string(held.version()) + "#" + std::string(held.uid()) : "-";
     };
-    for (const char* o : {"b@1", "a@1", "c@2"}) store.add(object(o));
-    CHECK(at("1") == Texts{"a@1", "b@1"});
-    store.apply({Type::kModified, object("a@2")});
-    CHECK(at("1") == Texts{"b@1"});
-    CHECK(at("2") == Texts{"a@2", "c@2"});
-    store.apply({Type::kDeleted, object("b@9")});
-    CHECK(at("1").empty());
-    CHECK(at("9").empty());
-    Store state = store.like();
-    for (const char* o : {"a@2", "d@2"}) state.add(object(o));
-    store.replace(std::move(state));
-    CHECK(at("2") == Texts{"a@2", "d@2"});
-    store.apply({Type::kModified, object("d@3")});
-    CHECK(at("2") == Texts{"a@2"});
-  }
-}
-
-TEST_CASE("a digest is made once of each version, and kept where nothing has changed") {
-  for (const bool packed : {false, true}) {
-    CAPTURE(packed);
-    int made = 0;
-    Store store({.packed = packed, .index = {}, .digest = [&made](const Json& o) -> Digest {
-                   ++made;
-                   return std::make_shared<const std::string>(resource_version_of(o));
-                 }});
-    const auto digest = [&] { return *std::static_pointer_cast<const std::string>(store.held("a").digest()); };
-    store.add(object("a@1"));
-    CHECK(digest() == "1");
-    CHECK(store.held("b").digest() == nullptr);
-    store.apply({Type::kModified, object("a@2")});
-    CHECK(digest() == "2");
-    CHECK(made == 2);
-    const Digest before = store.held("a").digest();
-    Store state = store.like();
-    state.add(object("a@2"));
-    store.replace(std::move(state));
-    CHECK(store.held("a").digest() == before);
-  }
-}
-
-TEST_CASE("what was decoded last is decoded once, and many at a time leave no trace") {
-  RecentObjects recent;
-  const auto names = std::make_shared<NameTable>();
-  const Held first(object("a@1"), names);
-  const Object decoded = recent.get(first);
-  CHECK(recent.get(first) == decoded);
-  std::vector<Held> many;
-  for (std::size_t i = 0; i < RecentObjects::kObjectsMax; ++i) many.emplace_back(object("b@1"), names);
-  CHECK(recent.get(many).size() == many.size());
-  CHECK(recent.get(first) == decoded);
-  for (const Held& held : many) (void)recent.get(held);
-  CHECK(recent.get(first) != decoded);
-  const Object whole = std::make_shared<const Json>(object("c@1"));
-  CHECK(recent.get(Held(whole)) == whole);
-  CHECK(recent.get(Held()) == nullptr);
+    for (const Change& change : changes) {
+      CHECK(change.before.object() == nullptr);
+      CHECK(change.after.object() == nullptr);
+      out.push_back(one(change.before) + ">" + one(change.after));
+    }
+    return out;
+  };
+  CHECK(says(store.apply({Type::kAdded, object("n/a@1")})) == Texts{"->1#u"});
+  CHECK(says(store.apply({Type::kModified, object("n/a@1")})).empty());
+  CHECK(says(store.apply({Type::kModified, object("n/a@2")})) == Texts{"1#u>2#u"});
+  CHECK(says(store.apply({Type::kModified, object("n/a@3#v")})) == Texts{"2#u>-", "->3#v"});
+  CHECK(made == 4);
+  REQUIRE(store.held_indexed("n").size() == 1);
+  const auto before = store.held("n/a").digest();
+  Store state = store.like();
+  state.add(object("n/a@3#v"));
+  state.add(object("n/b@4"));
+  CHECK(says(store.replace(std::move(state))) == Texts{"->4#u"});
+  CHECK(store.held("n/a").digest() == before);
+  CHECK(says(store.apply({Type::kDeleted, object("n/b@9")})) == Texts{"9#u>-"});
+  CHECK(says(store.apply({Type::kDeleted, object("n/a@9")})) == Texts{"3#v>-"});
+  CHECK(store.size() == 0);
+  CHECK(store.held_indexed("n").empty());
 }
 
 }  // namespace sluice::kube

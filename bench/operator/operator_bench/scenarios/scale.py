@@ -45,13 +45,25 @@ def _tell(world, number, side, measured):
 
 
 def _template(world):
-    """Of a pod as the operator makes it: what a ReplicaSet's pods have to be, so that both sides' cost the API server the same."""
+    """Of a pod as the operator makes it: what a ReplicaSet's pods have to be, so that both sides' cost the API server the same.
+
+    Ends once the disruption controller has learned of our kind, which it looks for every 30 s: until then it fails at our budgets again and again, and logs every pod
+    of theirs each time. ReplicaSets it knows from its start.
+    """
     with world.operator(), world.namespace("template"):
         path = world.make_gateway("template", "edge", replicas=1)
         pod = wait_until(lambda: next(iter(world.pods("template")), None), "a pod of the operator's", PATIENCE_S)
+        wait_until(lambda: _budget_counts(world, pod), "the disruption controller to know our kind", PATIENCE_S)
         world.kube.delete(path)
         wait_until(lambda: world.kube.get(path) is None, "the gateway to be gone", PATIENCE_S)
     return replica_set_template(pod)
+
+
+def _budget_counts(world, pod):
+    """Whether the gateway's budget has counted `pod`. It is counted again where a pod changes, so one does."""
+    world.kube.patch(f"{pods_path('template')}/{pod['metadata']['name']}", {"metadata": {"annotations": {"bench.sluice.dev/asked": str(time.time())}}})
+    budget = world.kube.get("/apis/policy/v1/namespaces/template/poddisruptionbudgets/edge")
+    return budget.get("status", {}).get("currentHealthy") == 1
 
 
 def replica_set_template(pod):
