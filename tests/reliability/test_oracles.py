@@ -4,12 +4,12 @@ import json
 import types
 
 import pytest
-from harness import oracles, pacing
-from harness.oracles import DRAIN, AtDelete, Evidence
+from harness import facts, oracles, pacing
+from harness.facts import DRAIN, AtDelete, Evidence
 from harness.record import Seen
 
 RECORD = json.dumps({"reason": "ScaleDown", "startedAt": "2026-01-01T00:00:00Z", "deadline": "2026-01-01T00:01:00Z"})
-DEADLINE = oracles.deadline_of({DRAIN: RECORD})
+DEADLINE = facts.deadline_of({DRAIN: RECORD})
 
 
 class Story:
@@ -27,8 +27,8 @@ class Story:
     def gateway(self, replicas, at=None, **spec):
         return self.add("realtimegateways", "edge", spec={"replicas": replicas, **spec}, at=at)
 
-    def pod(self, name, kind="MODIFIED", ready=True, draining=False, terminating=False, at=None):
-        meta = {"annotations": {DRAIN: RECORD} if draining else {}}
+    def pod(self, name, kind="MODIFIED", ready=True, draining=False, terminating=False, at=None, annotations=None, **labels):
+        meta = {"annotations": {DRAIN: RECORD} if draining else annotations or {}, "labels": {f"sluice.dev/{key}": value for key, value in labels.items()}}
         meta |= {"deletionTimestamp": "2026-01-01T00:00:30Z"} if terminating else {}
         return self.add("pods", name, kind, at, metadata=meta, spec={}, status={"conditions": [{"type": "Ready", "status": str(ready)}]})
 

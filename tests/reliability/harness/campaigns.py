@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from . import acto, faults, scenarios, summary
+from . import scenarios_fleet as _  # noqa: F401  (its scenarios are in scenarios.ALL)
 from .run import Run
 
 # A run that acts costs a third of a core; one that only waits for its quiet time next to nothing, but memory.
@@ -49,7 +50,9 @@ def lease(reference):
 def stale(reference):
     """Each watch delayed, cut, doubled, expired, and each of its events hidden; then time travel at each write to what watches bring."""
     found = []
-    for resource in faults.CACHED:
+    for resource in faults.WATCHED:
+        if resource not in faults.CACHED and not reference.events[resource]:
+            continue
         found += [f"delay:{resource}:{ms}" for ms in DELAYS_MS] + [f"duplicate:{resource}"]
         for number in range(1, reference.events[resource] + 1):
             found += [f"{kind}:{resource}:{number}" for kind in ("cut", "cut-after", "gone", "hide")]

@@ -1,6 +1,6 @@
 """Spec-state consistency (Acto's first oracle): what is there is what the spec says. Pure: sentences where it is not."""
 
-from .oracles import GATEWAY, live, ready
+from .facts import GATEWAY, live, ready
 
 
 def complaints(gateway, pods, objects):

@@ -6,6 +6,7 @@ import time
 
 from .kube import pause
 from .proxy import Answer, Ended, Event, Lost, Script
+from .thing import RUN
 
 LEASE = "sluice-operator"
 THIEF = "a-thief"
@@ -13,6 +14,8 @@ THIEF = "a-thief"
 HIDDEN_S = 4.0
 FROZEN_S = 2.5
 CACHED = ("realtimegateways", "pods", "services", "poddisruptionbudgets", "configmaps")
+# Nodes are no run's alone: their lists are always true, and only watches of them are disturbed.
+WATCHED = (*CACHED, "nodes")
 
 
 class Fault(Script):
@@ -139,6 +142,8 @@ class OneEvent(Fault):
     def meets(self, watch, event):
         if self.reached or not self.armed or watch.resource != self.resource or event.kind == "BOOKMARK":
             return False
+        if self.resource == "nodes" and event.object["metadata"].get("labels", {}).get(RUN) != self.run.namespace:
+            return False  # Another run's.
         self._count += 1
         self.reached = self._count == self.number
         return self.reached

@@ -1,8 +1,9 @@
 """A gateway of a run as its scenario sees and handles it: what a user, an autoscaler and the world do to it, and how it looks by the record."""
 
+import string
 import time
 
-from . import oracles
+from . import facts
 from .kube import KubeError, path_of
 
 GATEWAY = "edge"
@@ -95,7 +96,7 @@ class Fleet:
             self.violations.append(otherwise)
 
     def serves(self, seen):
-        return oracles.live(seen) and oracles.ready(seen)
+        return facts.live(seen) and facts.ready(seen) and not facts.out(seen)
 
     async def _seen(self, answer):
         """The record shows what was just written: what is waited for next is not taken for granted by an older picture."""
@@ -104,15 +105,61 @@ class Fleet:
 
     async def crash_gateway(self, pod):
         self.killed_pods.add(pod.uid)
-        await self.world.node.crash(self.world.node.pod(pod.uid))
+        await self.world.nodes.crash(self.world.nodes.pod(pod.uid))
 
     async def restart_gateway(self, pod):
-        await self.world.node.restart(self.world.node.pod(pod.uid))
+        await self.world.nodes.restart(self.world.nodes.pod(pod.uid))
+
+    def silence(self, pod):
+        """Its gateway hangs: it answers neither the operator nor the kubelet, and its connections stand."""
+        self.world.nodes.silence(self.world.nodes.pod(pod.uid), True)
+
+    def answer(self, pod):
+        """And goes on."""
+        self.world.nodes.silence(self.world.nodes.pod(pod.uid), False)
+
+    async def make_nodes(self, count):
+        """For pods of this run alone, whose template names nodes.SCHEDULER; answers their names."""
+        names = [f"{self.namespace}-{letter}" for letter in string.ascii_lowercase[:count]]
+        for name in names:
+            await self.world.nodes.add(name, self.namespace)
+        await self.until(lambda: all(("nodes", name) in self.objects for name in names), "the nodes")
+        return names
+
+    async def cordon(self, node):
+        await self._seen(await self.world.kube.patch("nodes", None, node, {"spec": {"unschedulable": True}}))
+
+    async def remove_node(self, node):
+        await self.world.nodes.remove(node)
+
+    def pods_on(self, node):
+        return [seen for seen in self.pods() if seen.object["spec"].get("nodeName") == node]
+
+    async def evict_all(self, node):
+        """Asks for the eviction of each pod on the node until none is left, as `kubectl drain` does; the API server's answers."""
+        statuses = set()
+        end = time.monotonic() + CONVERGES_WITHIN_S
+        while pods := self.pods_on(node):
+            if time.monotonic() > end:
+                raise NotReached(f"waited {CONVERGES_WITHIN_S} s for a node without pods; there is: {self.describe()}")
+            self._look_after_operators()
+            statuses |= {await self.evict(pod) for pod in pods if not pod.terminating}
+            await self._wait(0.5)
+        return statuses
+
+    async def evict(self, pod):
+        """As `kubectl drain` asks for it; the API server's status: 201, 404, or 429 where a disruption budget refuses it."""
+        there = self.world.nodes.pod(pod.uid)
+        connections = there.gateway.connections() if there is not None and there.gateway is not None else 0
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": self.namespace}}
+        status = await self.world.kube.try_once("POST", path_of("pods", self.namespace, pod.name, "eviction"), body)
+        self.evictions.append(facts.Eviction(self.names.pod(pod.name), connections, status))
+        return status
 
     async def stranger(self, name):
         """A pod with the gateway's label and no owner."""
         self.strangers.add(name)
-        labels = {oracles.GATEWAY: GATEWAY, "sluice.dev/state": "active", "sluice.dev/traffic": "off"}
+        labels = {facts.GATEWAY: GATEWAY, "sluice.dev/state": "active", "sluice.dev/traffic": "off"}
         spec = {"containers": [{"name": "gateway", "image": "x"}], "nodeSelector": {"no": "node"}}
         await self.world.kube.create("pods", self.namespace, {"metadata": {"name": name, "labels": labels}, "spec": spec})
 
@@ -126,12 +173,19 @@ class Fleet:
             await self._wait(min(1.0, max(0.01, limit - time.monotonic())))
         return answer
 
+    async def stays(self, check, seconds, otherwise):
+        """A scenario's own oracle: check() is true for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and check():
+            await self._wait(left)
+        self.expect(check(), otherwise)
+
     def pods(self):
         mine = [seen for (resource, name), seen in self.objects.items() if resource == "pods" and name not in self.strangers]
         return sorted(mine, key=lambda seen: self.names.index(seen.name))
 
     def draining(self):
-        return [seen for seen in self.pods() if oracles.draining(seen) and not seen.terminating]
+        return [seen for seen in self.pods() if facts.draining(seen) and not seen.terminating]
 
     def gateway(self):
         seen = self.objects.get(("realtimegateways", GATEWAY))
@@ -140,6 +194,29 @@ class Fleet:
     def condition(self, kind):
         conditions = (self.gateway() or {}).get("status", {}).get("conditions", [])
         return next((c for c in conditions if c["type"] == kind), {})
+
+    def connections(self):
+        """Of each gateway that runs, by UID of its pod."""
+        pods = self.world.nodes.pods_of(self.namespace)
+        return {pod.uid: pod.gateway.connections() for pod in pods if pod.gateway is not None and pod.gateway.running}
+
+    def letting_go(self):
+        """Gateways that drain."""
+        pods = self.world.nodes.pods_of(self.namespace)
+        return [pod.name for pod in pods if pod.gateway is not None and pod.gateway.running and pod.gateway.drains]
+
+    def out(self, pod):
+        """Its phase, as facts.out() says."""
+        seen = self.objects.get(("pods", pod.name))
+        return facts.out(seen) if seen is not None else ""
+
+    def rollout(self):
+        return (self.gateway() or {}).get("status", {}).get("rollout", {})
+
+    def of_one_revision(self):
+        """The newest one, and the status says that the fleet is on it."""
+        status = self.gateway()["status"]
+        return {seen.labels.get(facts.REVISION) for seen in self.pods()} == {status.get("currentRevision")} == {status.get("updateRevision")}
 
     def released(self):
         return sum(len(account.released) for account in self.accounts)
@@ -153,11 +230,11 @@ class Fleet:
             return False
         status, pods = gateway.get("status", {}), self.pods()
         told = status.get("observedGeneration") == gateway["metadata"]["generation"] and self.condition("Progressing").get("reason") == "AtTarget"
-        return told and len(pods) == gateway["spec"]["replicas"] and all(oracles.live(seen) and oracles.ready(seen) for seen in pods)
+        return told and len(pods) == gateway["spec"]["replicas"] and all(self.serves(seen) for seen in pods)
 
     def describe(self):
         gateway = self.gateway()
-        pods = [f"{self.names.pod(seen.name)}{' ready' if oracles.ready(seen) else ''}{' draining' if oracles.draining(seen) else ''}" for seen in self.pods()]
+        pods = [f"{self.names.pod(seen.name)}{' ready' if facts.ready(seen) else ''}{' draining' if facts.draining(seen) else ''} {facts.out(seen)}".strip() for seen in self.pods()]
         progress = self.condition("Progressing")
         return f"{gateway and gateway['spec']['replicas']} wanted, pods {pods}, {progress.get('reason')}: {progress.get('message')}"
 

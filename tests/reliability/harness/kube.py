@@ -17,6 +17,7 @@ MERGE = "application/merge-patch+json"
 JSON = "application/json"
 
 PATHS = {
+    "nodes": "/api/v1",
     "pods": "/api/v1",
     "services": "/api/v1",
     "configmaps": "/api/v1",
@@ -86,6 +87,12 @@ class Kube:
                 wait = float(answer.headers.get("Retry-After", "1"))
             await pause(wait)
         return None
+
+    async def try_once(self, method, path, body):
+        """The answer's status, whatever it is."""
+        async with self.session.request(method, self.server + path, json=body, timeout=aiohttp.ClientTimeout(total=CALL_S)) as answer:
+            await answer.read()
+            return answer.status
 
     async def get(self, resource, namespace, name, subresource=None):
         return await self.call("GET", path_of(resource, namespace, name, subresource))

@@ -2,7 +2,7 @@
 
 import json
 
-from .oracles import DRAIN, RATE
+from .facts import DRAIN, HEALTH, RATE, record_in
 
 
 class Names:
@@ -38,7 +38,9 @@ def _purpose(resource, method, thing):
         return ""
     annotations = thing.get("metadata", {}).get("annotations") or {}
     if DRAIN in annotations:
-        return "drain" if annotations[DRAIN] else "undrain"
+        return "undrain" if not annotations[DRAIN] else "freeze" if "frozenAt" in record_in(annotations, DRAIN) else "drain"
+    if annotations.get(HEALTH):
+        return record_in(annotations, HEALTH).get("phase", "?")
     return "rate" if RATE in annotations else "labels"
 
 

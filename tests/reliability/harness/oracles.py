@@ -1,64 +1,9 @@
 """The invariants of a run, judged from the independent record, from what the gateways did, and from the operator's writes as the proxy kept them.
-Pure: each takes the evidence and answers violations, sentences. test_oracles.py shows each one failing."""
+Pure: each takes the evidence and answers violations, sentences. test_oracles.py shows each one failing. Here those of pods that are made, drained and
+deleted; oracles_fleet.py has those of freezes, health, canaries, endpoints and evictions."""
 
-import dataclasses
-import datetime
-import json
-import math
-
-from . import pacing
-
-GATEWAY = "sluice.dev/gateway"
-DRAIN = "sluice.dev/drain"
-RATE = "sluice.dev/drain-rate"
-
-# How long the operator may take to learn what the record already shows, beside what a fault delays.
-KNOWS_WITHIN_S = 1.0
-# A wall clock read by two processes, and a call on its way.
-CLOCK_SLACK_S = 0.05
-
-
-@dataclasses.dataclass(frozen=True)
-class AtDelete:
-    """What was true of a pod at the moment at which the operator's DELETE reached the proxy."""
-
-    uid: str  # Of the pod that has the name; None: there is none.
-    owned: bool
-    connections: int  # On its gateway, where that runs; else 0.
-    deadline: float  # time.time() at which its drain ends at the latest; None: it does not drain.
-    now: float
-
-
-@dataclasses.dataclass
-class Evidence:
-    """`history` is in the order of resource versions. `delay_s`: how much later than the record the operator may know."""
-
-    history: list
-    writes: list
-    accounts: list
-    delay_s: float = 0.0
-    killed_pods: frozenset = frozenset()  # UIDs that the scenario itself has ended.
-    strangers: frozenset = frozenset()  # Names of pods that are not the operator's.
-
-
-def deadline_of(annotations):
-    """time.time() of a drain record's deadline; None where there is none that can be read."""
-    try:
-        return datetime.datetime.fromisoformat(json.loads(annotations[DRAIN])["deadline"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return None
-
-
-def ready(seen):
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in seen.object["status"].get("conditions", []))
-
-
-def draining(seen):
-    return DRAIN in seen.annotations
-
-
-def live(seen):
-    return not seen.gone and not seen.terminating and not draining(seen)
+from . import oracles_fleet, pacing
+from .facts import CLOCK_SLACK_S, KNOWS_WITHIN_S, RATE, draining, held, live, ready, steps
 
 
 def no_pod_goes_with_connections(evidence):
@@ -90,7 +35,7 @@ def no_delete_of_a_wrong_pod(evidence):
 
 def drains_keep_to_their_limit(evidence):
     """Never more drains at once than maxConcurrentDrains; deleting the gateway drains all of them."""
-    for step in _steps(evidence):
+    for step in steps(evidence):
         seen = step.seen
         if seen.resource != "pods" or not draining(seen) or seen.gone or seen.terminating or seen.uid in step.draining_before:
             continue
@@ -107,18 +52,18 @@ def closes_keep_to_the_budget(evidence):
     budgets = list(_budgets(evidence))
     if not times or not budgets:
         return
-    rate, drains = max(budgets), max(1, _most_drains(evidence))
+    rate, drains = max(budgets), max(1, _most_releasers(evidence))
     # Each gateway may save up one token and a tenth of a second's (gateway/drain/pacing.h), and together no more than the rate's.
     excess = pacing.window_excess(times, rate, drains + rate * pacing.BURST_S)
     if excess > 0.5:
-        yield f"{len(times)} releases exceed {rate}/s by {excess:.1f} in the worst window, with {drains} drains at once"
+        yield f"{len(times)} releases exceed {rate}/s by {excess:.1f} in the worst window, with {drains} gateways that release at once"
 
 
 def enough_stay_available(evidence):
     """No available pod begins to drain, or is deleted, where fewer than the desired ones stay available."""
     recent = KNOWS_WITHIN_S + evidence.delay_s
     counts, desires = [], []  # (at, value), for what the operator could not know yet.
-    for step in _steps(evidence):
+    for step in steps(evidence):
         seen = step.seen
         if step.gateway is not None:
             desires.append((seen.at, step.gateway["spec"].get("replicas", 1)))
@@ -126,8 +71,8 @@ def enough_stay_available(evidence):
         lost = seen.resource == "pods" and seen.uid in step.available_before and seen.uid not in step.available_after
         if not lost or step.deleting or seen.uid in evidence.killed_pods or not _by_the_operator(seen):
             continue
-        wanted = min(_held(desires, seen.at - recent)) - step.rollout_unavailable
-        had = max(len(step.available_after), max(_held(counts[:-1], seen.at - recent), default=0) - 1)
+        wanted = min(held(desires, seen.at - recent)) - step.rollout_unavailable
+        had = max(len(step.available_after), max(held(counts[:-1], seen.at - recent), default=0) - 1)
         if had < wanted:
             yield f"version {seen.version}: {seen.name} goes and {had} stay available, where {wanted} are wanted"
 
@@ -136,7 +81,7 @@ def no_twins(evidence):
     """Never more live pods than wanted and the surge of a rollout."""
     recent = KNOWS_WITHIN_S + evidence.delay_s
     desires, alive = [], {}
-    for step in _steps(evidence):
+    for step in steps(evidence):
         seen = step.seen
         if step.gateway is not None:
             desires.append((seen.at, step.gateway["spec"].get("replicas", 1) + step.surge))
@@ -147,7 +92,7 @@ def no_twins(evidence):
             alive[seen.uid] = True
         else:
             alive.pop(seen.uid, None)
-        most = max(_held(desires, seen.at - recent), default=0)
+        most = max(held(desires, seen.at - recent), default=0)
         if len(alive) > before and seen.kind == "ADDED" and len(alive) > most:
             yield f"version {seen.version}: {len(alive)} live pods, {seen.name} among them, where {most} are wanted"
 
@@ -168,6 +113,7 @@ ALL = (
     enough_stay_available,
     no_twins,
     strangers_stay,
+    *oracles_fleet.ALL,
 )
 
 
@@ -175,75 +121,21 @@ def judge(evidence):
     return [f"{oracle.__name__}: {complaint}" for oracle in ALL for complaint in oracle(evidence)]
 
 
-# --- what the oracles share
-
-
-@dataclasses.dataclass
-class Step:
-    """One version of an object, and what was around it."""
-
-    seen: object
-    gateway: dict
-    deleting: bool
-    draining_before: set
-    available_before: set
-    available_after: set
-
-    @property
-    def _rollout(self):
-        return (self.gateway or {}).get("spec", {}).get("rollout") or {}
-
-    @property
-    def rollout_unavailable(self):
-        return _amount(self._rollout.get("maxUnavailable", 0), self._replicas, math.floor)
-
-    @property
-    def surge(self):
-        # Before the schema had a surge a rollout made one pod more.
-        return _amount(self._rollout.get("maxSurge", 1), self._replicas, math.ceil)
-
-    @property
-    def _replicas(self):
-        return (self.gateway or {}).get("spec", {}).get("replicas", 1)
-
-
-def _steps(evidence):
-    gateway, deleting, drains, available = None, False, set(), set()
-    for seen in evidence.history:
-        if seen.resource == "realtimegateways":
-            gateway, deleting = seen.object, seen.terminating or seen.gone
-        before, drained = set(available), set(drains)
-        if seen.resource == "pods" and seen.name not in evidence.strangers:
-            (available.add if live(seen) and ready(seen) else available.discard)(seen.uid)
-            (drains.add if draining(seen) and not seen.gone and not seen.terminating else drains.discard)(seen.uid)
-        yield Step(seen, gateway, deleting, drained, before, set(available))
-
-
 def _by_the_operator(seen):
     """A drain began, or it was deleted: no crash, and no probe that failed."""
     return draining(seen) or seen.terminating or seen.gone
 
 
-def _held(values, since):
-    """What held at any time since then."""
-    return [value for at, value in values if at < since][-1:] + [value for at, value in values if at >= since]
-
-
 def _budgets(evidence):
-    for step in _steps(evidence):
+    for step in steps(evidence):
         if step.gateway is not None:
             budget = step.gateway["spec"].get("reconnectBudget", {})
             yield min(budget.get("perSecondMax", 20000), budget.get("perSecondPerReceiver", 200) * max(1, len(step.available_before)))
 
 
-def _most_drains(evidence):
-    return max((len(step.draining_before) for step in _steps(evidence)), default=0)
-
-
-def _amount(value, of, rounded):
-    if isinstance(value, str):
-        return rounded(of * int(value.rstrip("%")) / 100)
-    return value
+def _most_releasers(evidence):
+    """Gateways that drain, or that have a rate for a rebalance, at once."""
+    return max((sum(draining(seen) or bool(seen.annotations.get(RATE)) for seen in step.pods.values()) for step in steps(evidence)), default=0)
 
 
 def _pod_deletes(evidence):

@@ -39,7 +39,7 @@ class Write:
         self.status = None  # Of the API server; None: it never saw it, or its answer has not come.
         self.version = None  # The object's resource version after it.
         self.answered_at = None
-        self.note = None  # What the run saw when it came: see oracles.
+        self.note = None  # What the run saw when it came: see facts.
 
     @property
     def dry(self):

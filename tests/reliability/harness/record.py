@@ -9,12 +9,13 @@ import time
 import aiohttp
 
 from .kube import KubeError
+from .thing import Thing
 
-WATCHED = ("realtimegateways", "pods", "services", "poddisruptionbudgets", "configmaps", "resourcequotas")
+WATCHED = ("realtimegateways", "pods", "services", "poddisruptionbudgets", "configmaps", "resourcequotas", "nodes")
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class Seen(Thing):
     """One version of one object. `version` is its resource version, which orders the objects of all resources; `at` is time.monotonic()."""
 
     version: int
@@ -24,28 +25,8 @@ class Seen:
     object: dict
 
     @property
-    def name(self):
-        return self.object["metadata"]["name"]
-
-    @property
-    def uid(self):
-        return self.object["metadata"]["uid"]
-
-    @property
     def gone(self):
         return self.kind == "DELETED"
-
-    @property
-    def terminating(self):
-        return "deletionTimestamp" in self.object["metadata"]
-
-    @property
-    def labels(self):
-        return self.object["metadata"].get("labels") or {}
-
-    @property
-    def annotations(self):
-        return self.object["metadata"].get("annotations") or {}
 
 
 class Record:
@@ -93,6 +74,6 @@ class Record:
             raise
 
     def _tell(self, seen):
-        for namespace in (seen.object["metadata"].get("namespace"), None):
+        for namespace in {seen.namespace, None}:
             for heard in self._listeners.get(namespace, ()):
                 heard(seen)

@@ -9,13 +9,13 @@ import shlex
 import time
 import uuid
 
-from . import faults, oracles, summary
+from . import facts, faults, oracles, summary
+from .clients import Clients
 from .fleet import CONVERGES_WITHIN_S, Fleet, NotReached
 from .kube import KubeError
 from .names import Names
 from .operator_process import OperatorProcess
 from .proxy import Answer, Proxy
-from .scripted_gateway import ScriptedGateway
 
 # Until a leader that has lost its Lease has ended (it looks every 2 s), and from when on a write of its would be one too many: its renew deadline.
 ENDS_WITHIN_S = 15
@@ -49,13 +49,14 @@ class Past:
     objects: tuple
 
     def listed(self, resource, labelled):
-        items = [seen.object for seen in self.objects if seen.resource == resource and (not labelled or oracles.GATEWAY in seen.labels)]
+        items = [seen.object for seen in self.objects if seen.resource == resource and (not labelled or facts.GATEWAY in seen.labels)]
         body = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self.version)}, "items": items}
         return Answer(200, json.dumps(body).encode())
 
 
-class Run(Fleet):
-    """Threads: the event loop's. `world` outlives it. `room` is held while the run acts, and given back while it only waits. What scenarios use is in fleet.py."""
+class Run(Fleet, Clients):
+    """Threads: the event loop's. `world` outlives it. `room` is held while the run acts, and given back while it only waits. What scenarios use is in fleet.py
+    and clients.py."""
 
     def __init__(self, world, scenario, fault="none", quiet_s=6.0, seed=1, room=None):
         self._room = room or contextlib.nullcontext()
@@ -66,7 +67,7 @@ class Run(Fleet):
         self.names = Names()
         self.proxy = Proxy(world.kube, self.names.of, self.fault, self._wrote)
         self.history, self.objects, self.accounts, self.operators = [], {}, [], []
-        self.killed_pods, self.strangers, self.violations = set(), set(), []
+        self.killed_pods, self.strangers, self.evictions, self.violations = set(), set(), [], []
         self.marked, self.mark_version, self.marked_writes, self.mark_index = False, 0, 0, 0
         self.stolen_at = None
         self._created = False
@@ -74,6 +75,7 @@ class Run(Fleet):
         self._changed = asyncio.Event()
         self._connections = ()
         self._waiters = []
+        self._places = {}  # Nodes by UID of the pod, where we bind it.
 
     async def execute(self):
         """The verdict. Whatever goes wrong is in it, unless the harness itself fails."""
@@ -101,7 +103,7 @@ class Run(Fleet):
     async def _begin(self):
         kube = self.world.kube
         self.world.record.listen(self.namespace, self._heard)
-        self.world.node.serve(self.namespace, self)
+        self.world.nodes.serve(self.namespace, self)
         await kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
         await self.proxy.start(*self.world.certificate)
         self.kubeconfig = self.proxy.write_kubeconfig(self.folder / "kubeconfig")
@@ -120,6 +122,7 @@ class Run(Fleet):
 
     async def _end(self, result):
         """Everything that the run has started ends; the evidence is judged."""
+        await self.visitors_end()
         self._judge(result)
         for operator in self.operators:
             if operator.exit_code is None and (code := await operator.stop()) != 0:
@@ -130,13 +133,20 @@ class Run(Fleet):
         result.violations = self.violations
         result.note = self._dump(result)
         self.world.record.unlisten(self.namespace)
-        await self.world.node.forget(self.namespace)
+        await self.world.nodes.forget(self.namespace)
         await self._remove_objects()
 
     def _judge(self, result):
         history = sorted(self.history, key=lambda seen: seen.version)
-        evidence = oracles.Evidence(
-            history, self.proxy.writes, self.accounts, self.fault.delay_s, frozenset(self.killed_pods), frozenset(self.strangers)
+        evidence = facts.Evidence(
+            history,
+            self.proxy.writes,
+            self.accounts,
+            self.fault.delay_s,
+            frozenset(self.killed_pods),
+            frozenset(self.strangers),
+            tuple(self.evictions),
+            time.time() - time.monotonic(),
         )
         self.violations += oracles.judge(evidence)
         if self.stolen_at is not None:
@@ -146,7 +156,7 @@ class Run(Fleet):
         gateways = [seen.uid for seen in history if seen.resource == "realtimegateways"]
         result.reached = self.fault.reached
         result.writes = [write.key for write in self.proxy.writes[self.marked_writes :]]
-        result.events = {resource: sum(seen.resource == resource for seen in self.history[self.mark_index :]) for resource in faults.CACHED}
+        result.events = {resource: sum(seen.resource == resource for seen in self.history[self.mark_index :]) for resource in faults.WATCHED}
         result.states = summary.states(history)
         result.end = summary.end_state(self.objects.values(), pods, gateways[0] if gateways else None)
         result.lifecycle = summary.lifecycle(history)
@@ -198,11 +208,11 @@ class Run(Fleet):
         """What is true of a pod now: its gateway's own word, and the record's."""
         seen = self.objects.get(("pods", name))
         if seen is None:
-            return oracles.AtDelete(None, False, 0, None, time.time())
-        pod = self.world.node.pod(seen.uid)
+            return facts.AtDelete(None, False, 0, None, time.time())
+        pod = self.world.nodes.pod(seen.uid)
         connections = pod.gateway.connections() if pod is not None and pod.gateway is not None and pod.gateway.running else 0
         owned = any(owner.get("kind") == "RealtimeGateway" for owner in seen.object["metadata"].get("ownerReferences", []))
-        return oracles.AtDelete(seen.uid, owned, connections, oracles.deadline_of(seen.annotations), time.time())
+        return facts.AtDelete(seen.uid, owned, connections, facts.deadline_of(seen.annotations), time.time())
 
     def _counted(self):
         return [write for write in self.proxy.writes if not write.lease]
@@ -215,38 +225,21 @@ class Run(Fleet):
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
-        for part in (self.world.record, self.world.node, self.proxy):
+        for part in (self.world.record, self.world.nodes, self.proxy):
             if part.failure is not None:
                 raise RuntimeError(f"the harness has failed: {part.failure!r}")
 
     # --- for the node
 
-    def make_gateway(self, pod, address):
-        gateway = ScriptedGateway(pod.name, pod.uid, address, self.seed, self._moved)
-        self.accounts.append(gateway.account)
-        return gateway
-
     def image_is_there(self, pod):
         return not any(container.get("image") in self.bad_images for container in pod.object["spec"]["containers"])
 
-    def pod_runs(self, pod):
-        """The clients that the scenario gives to the pods that came first."""
-        index = self.names.index(pod.name)
-        if index < len(self._connections):
-            pod.gateway.connect(self._connections[index])
-
-    def _moved(self, count):
-        """Clients look for another place: pods in the endpoints, the one with the fewest first."""
-        self._changed.set()
-        for _ in range(count):
-            there = [pod for pod in self._serving() if pod.gateway is not None and pod.gateway.running]
-            for pod in sorted(there, key=lambda pod: (pod.gateway.connections(), pod.name)):
-                if pod.gateway.connect(1):
-                    break
-
-    def _serving(self):
-        pods = ((self.objects.get(("pods", pod.name)), pod) for pod in self.world.node.pods_of(self.namespace))
-        return [pod for seen, pod in pods if seen is not None and seen.uid == pod.uid and seen.labels.get("sluice.dev/traffic") == "on" and oracles.ready(seen)]
+    def node_for(self, seen):
+        """Of the run's own nodes: the emptiest that is not cordoned."""
+        open_ones = [name for (resource, name), node in self.objects.items() if resource == "nodes" and not node.object["spec"].get("unschedulable")]
+        there = [self._places.get(pod.uid) for pod in self.pods()]
+        self._places[seen.uid] = min(sorted(open_ones), key=there.count)
+        return self._places[seen.uid]
 
     # --- for faults
 
@@ -318,11 +311,15 @@ class Run(Fleet):
 
 def _brief(seen):
     if seen.resource == "pods":
-        words = [word for word, true in (("ready", oracles.ready(seen)), ("draining", oracles.draining(seen)), ("terminating", seen.terminating)) if true]
-        return " ".join(words) + f" rate {seen.annotations.get(oracles.RATE)}"
+        record = facts.record_in(seen.annotations, facts.DRAIN)
+        words = [word for word, true in (("ready", facts.ready(seen)), ("draining", record), ("frozen", "frozenAt" in record), ("terminating", seen.terminating)) if true]
+        words += [facts.out(seen), f"traffic {seen.labels.get(facts.TRAFFIC)}", f"rate {seen.annotations.get(facts.RATE)}"]
+        return " ".join(word for word in words if word)
     if seen.resource == "realtimegateways":
         conditions = {c["type"]: c.get("reason") for c in seen.object.get("status", {}).get("conditions", [])}
         return f"replicas {seen.object['spec'].get('replicas')} {conditions.get('Progressing')}"
+    if seen.resource == "nodes":
+        return "cordoned" if seen.object["spec"].get("unschedulable") else ""
     return ""
 
 

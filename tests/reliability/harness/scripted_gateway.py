@@ -4,7 +4,6 @@ connections leave at the ordered rate. test_scripted_gateway.py holds it to a re
 import asyncio
 import base64
 import contextlib
-import datetime
 import heapq
 import json
 import random
@@ -14,19 +13,9 @@ from aiohttp import web
 
 from . import pacing
 from .account import Account
+from .admin_orders import Refused, parse_drain, parse_shed, rfc3339
 
 ADMIN_PORT, METRICS_PORT, TRAFFIC_PORT = 9901, 9902, 8080
-CLOSE_CODES = (1001, 1012, 1013)
-RATE_MAX = 1e9
-JITTER_MS_MAX = 86_400_000
-
-
-class Refused(Exception):
-    """An answer other than 200."""
-
-    def __init__(self, status, sentence):
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
 
 
 class Drain:
@@ -41,22 +30,36 @@ class Drain:
         self.deadline = now + max(0.0, order["deadline"] - time.time())
 
 
-class ScriptedGateway:
-    """`moved(count)` is called when connections were released: their clients look for another place. Threads: the event loop's."""
+class Shed:
+    def __init__(self, order, able, now):
+        self.id, self.initial = order["id"], min(order["count"], able)
+        self.left = self.initial
+        self.pace = pacing.Pace(self.initial, order["rate"], order["jitter"], now)
+        self.order = order
 
-    def __init__(self, pod, uid, address, seed, moved=lambda count: None):
+    def take(self, order, now):
+        """Only the rate changes."""
+        self.order = {**self.order, "rate": order["rate"]}
+        self.pace.change(order["rate"], self.order["jitter"], now)
+
+
+class ScriptedGateway:
+    """`moved(count)` is called when connections were released: their clients look for another place. `hints`: its clients understand them. Where it
+    is not `sound` every handshake fails. Threads: the event loop's."""
+
+    def __init__(self, pod, uid, address, seed, moved=lambda count: None, hints=False, sound=True):
         self.address = address
         self.account = Account(pod, uid)
         self.reachable = asyncio.Event()  # Cleared: connections stand, and nothing is answered.
         self.reachable.set()
         self.ended = asyncio.Event()
-        self._uid, self._moved = uid, moved
+        self._uid, self._moved, self._hints, self._sound = uid, moved, hints, sound
         self._random = random.Random(f"{seed}/{pod}")
         self._waiting = 0
         self._leaving = []  # Times at which released ones go.
         self._drain = None
         self._shed = None
-        self._opened = 0
+        self._opened = self._failed = self._visits = 0
         self._terminating = None  # Until when, in seconds of the wall clock.
         self._timer = None
         self._servers = []
@@ -71,6 +74,10 @@ class ScriptedGateway:
     def running(self):
         return not self.ended.is_set()
 
+    @property
+    def drains(self):
+        return self._drain is not None
+
     def connections(self):
         return self._waiting + len(self._leaving)
 
@@ -78,8 +85,19 @@ class ScriptedGateway:
         """False where it refuses, as a draining gateway does."""
         if self._drain is not None or not self.running:
             return False
+        if not self._sound:
+            self._failed += count
+            return False
         self._waiting += count
         self._opened += count
+        return True
+
+    def visit(self):
+        """A client that comes, and leaves as it should; False as connect() says it."""
+        if not self.connect(1):
+            return False
+        self._waiting -= 1
+        self._visits += 1
         return True
 
     def terminate(self, grace):
@@ -89,6 +107,7 @@ class ScriptedGateway:
         now = time.monotonic()
         rate, window = pacing.termination(self.connections(), grace)
         self._terminating = time.time() + window
+        self._end_shed()
         if self._drain is None:
             order = {"reason": "Terminating", "deadline": time.time() + window, "rate": rate, "jitter": 0.0, "code": 1012}
             self._drain = Drain(order, self._waiting, now)
@@ -120,34 +139,42 @@ class ScriptedGateway:
             self._timer.cancel()
             self._timer = None
         drain, now = self._drain, time.monotonic()
-        if drain is None or not self.running:
+        source = drain or self._shed
+        if source is None or not self.running:
             return
-        self._release(drain, now)
+        self._release(source, now)
         while self._leaving and self._leaving[0] <= now:
             heapq.heappop(self._leaving)
             self.account.closed.append((now, "terminating" if self._terminating else "paced"))
             self._moved(1)
-        if now >= drain.deadline:
+        if drain is not None and now >= drain.deadline:
             self._close_all("terminating" if self._terminating else "deadline")
         if self._terminating and self.connections() == 0:
             self._ending = asyncio.ensure_future(self._end())
             return
-        due = [drain.deadline - now] if self.connections() else []
+        due = [drain.deadline - now] if drain is not None and self.connections() else []
         due += [self._leaving[0] - now] if self._leaving else []
-        token = drain.pace.next_token(now) if self._waiting else None
+        token = source.pace.next_token(now) if self._may_go() else None
         due += [token] if token is not None else []
         if due:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, min(due)), self._tick)
 
-    def _release(self, drain, now):
-        taken = drain.pace.take(self._waiting, now)
+    def _may_go(self):
+        """Connections that are still to be released."""
+        return self._waiting if self._drain is not None else min(self._waiting, self._shed.left) if self._shed else 0
+
+    def _release(self, source, now):
+        taken = source.pace.take(self._may_go(), now)
         for _ in range(taken):
             if not self._terminating:
                 self.account.released.append(now)
-            spread = min(drain.pace.spread, max(0.0, drain.deadline - now))
+            spread = source.pace.spread if source is self._shed else min(source.pace.spread, max(0.0, source.deadline - now))
             heapq.heappush(self._leaving, now + self._random.random() * spread)
         self._waiting -= taken
-        drain.last_taken = now if taken else drain.last_taken
+        if source is self._shed:
+            source.left -= taken
+        elif taken:
+            source.last_taken = now
 
     def _close_all(self, how):
         count = self.connections()
@@ -161,8 +188,12 @@ class ScriptedGateway:
     async def _admin(self, request):
         await self.reachable.wait()
         try:
+            body = await request.read()
+        except ConnectionResetError:  # Whoever has asked has given up meanwhile.
+            raise asyncio.CancelledError from None
+        try:
             self._authenticate(request)
-            answer, status = self._answer(request.method, request.path, await request.read()), 200
+            answer, status = self._answer(request.method, request.path, body), 200
         except Refused as refused:
             answer, status = {"error": refused.sentence}, refused.status
         headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
@@ -192,7 +223,7 @@ class ScriptedGateway:
         if path != "/admin/v1/drain":
             raise Refused(404, "nothing is served at this path")
         if method == "PUT":
-            self._start_drain(parse_order(body))
+            self._start_drain(parse_drain(body))
         elif method == "DELETE":
             self._cancel_drain()
         else:
@@ -200,15 +231,27 @@ class ScriptedGateway:
         return self.state()
 
     def _answer_shed(self, method, body):
-        """Its clients understand no hints: it finds nobody to release."""
-        if method == "PUT" and self._drain is not None:
+        if method not in ("PUT", "DELETE"):
+            raise Refused(405, "a shed is started with PUT and ended with DELETE")
+        order, now = parse_shed(body) if method == "PUT" else None, time.monotonic()
+        if order is None:
+            self._end_shed()
+        elif self._drain is not None:
             raise Refused(409, "a drain runs, which lets everyone go: nothing is left to shed")
-        given = json.loads(body) if method == "PUT" else None
-        self._shed = given and {"id": given["id"], "initial": 0, "remaining": 0, "rate": given["ratePerSecond"]}
+        elif self._shed is not None and self._shed.id == order["id"]:
+            self._shed.take(order, now)
+        else:
+            self._end_shed()
+            self._shed = Shed(order, self._waiting if self._hints else 0, now)
         return self.state()
 
+    def _end_shed(self):
+        """Those that were hinted and have not gone stay."""
+        if self._shed is not None:
+            self._waiting, self._leaving, self._shed = self.connections(), [], None
+
     def _start_drain(self, order):
-        self._shed = None
+        self._end_shed()
         now = time.monotonic()
         if self._drain is None:
             self._drain = Drain(order, self.connections(), now)
@@ -232,9 +275,9 @@ class ScriptedGateway:
             one, now = self._drain, time.monotonic()
             left = pacing.eta(total, self._waiting, one.order["rate"], one.pace.spread, one.last_taken, one.deadline, now)
             drain = {
-                "startedAt": _rfc3339(one.started_at),
+                "startedAt": rfc3339(one.started_at),
                 "reason": one.order["reason"],
-                "deadline": _rfc3339(min(one.order["deadline"], time.time() + one.deadline - now if self._terminating else one.order["deadline"])),
+                "deadline": rfc3339(min(one.order["deadline"], time.time() + one.deadline - now if self._terminating else one.order["deadline"])),
                 "initial": one.initial,
                 "remaining": total,
                 "hinted": 0,
@@ -244,8 +287,8 @@ class ScriptedGateway:
         return {
             "connections": {"total": total, "byState": {"idle": 0, "active": total, "dormant": 0, "closing": 0}, "byProtocol": {"ws": total}},
             "drain": drain,
-            "shed": self._shed,
-            "terminating": {"deadline": _rfc3339(self._terminating)} if self._terminating else None,
+            "shed": self._shed and self._shed_state(),
+            "terminating": {"deadline": rfc3339(self._terminating)} if self._terminating else None,
             "handshakeP99": 0.001,
             "memory": {"rssBytes": 10_000_000, "kernelBytes": 4096 * total},
             "bytesPerConnection": 0,
@@ -254,8 +297,8 @@ class ScriptedGateway:
             "opened": self._opened,
             "totals": {
                 "handshakesOk": self._opened,
-                "handshakesFailed": 0,
-                "closesClean": len(self.account.closed),
+                "handshakesFailed": self._failed,
+                "closesClean": len(self.account.closed) + self._visits,
                 "closesAbnormal": 0,
                 "resumesOk": 0,
                 "resumesFailed": 0,
@@ -263,6 +306,10 @@ class ScriptedGateway:
             "limits": {"descriptors": 20000, "somaxconn": 4096, "conntrackMax": 0, "memoryBytes": 0},
             "tasks": {"queued": 0, "inFlight": 0},
         }
+
+    def _shed_state(self):
+        shed = self._shed
+        return {"id": shed.id, "initial": shed.initial, "remaining": self._may_go() + len(self._leaving), "rate": shed.order["rate"]}
 
     async def _metrics(self, request):
         await self.reachable.wait()
@@ -274,38 +321,3 @@ class ScriptedGateway:
         """What connects only to see whether somebody listens needs no more than this."""
         await self.reachable.wait()
         return web.Response(status=503 if self._drain is not None else 426)
-
-
-def parse_order(body):
-    """A drain order, with the sentences that the gateway refuses a wrong one with."""
-    try:
-        given = json.loads(body)
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise Refused(400, "the message is not valid JSON")
-    if not isinstance(given.get("reason"), str):
-        raise Refused(400, "reason must be a string")
-    deadline = _parse_rfc3339(given.get("deadline"))
-    if deadline is None:
-        raise Refused(400, "deadline must be an RFC 3339 time")
-    rate = given.get("ratePerSecond")
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= RATE_MAX:
-        raise Refused(400, "ratePerSecond must be a number from 0 to 1e9")
-    if given.get("closeCode", CLOSE_CODES[1]) not in CLOSE_CODES:
-        raise Refused(400, "closeCode must be 1001, 1012 or 1013")
-    jitter = given.get("hintJitterMs", 0)
-    if isinstance(jitter, bool) or not isinstance(jitter, int) or not 0 <= jitter <= JITTER_MS_MAX:
-        raise Refused(400, "hintJitterMs must be an integer from 0 to 86400000")
-    return {"reason": given["reason"][:256], "deadline": deadline, "rate": rate, "jitter": jitter / 1000, "code": given.get("closeCode", 1012)}
-
-
-def _parse_rfc3339(text):
-    try:
-        return datetime.datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
-def _rfc3339(seconds):
-    return datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

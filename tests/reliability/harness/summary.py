@@ -3,7 +3,7 @@
 import collections
 import json
 
-from . import oracles
+from . import facts
 
 # Times, addresses and identities are of one run. Resource versions and generations count writes, also of status.
 DROPPED = {
@@ -12,13 +12,15 @@ DROPPED = {
 }
 STATUS_KEPT = ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "drainingReplicas", "selector")
 NOT_OURS = ("kube-root-ca.crt",)
+# What a scenario has put there.
+SCENERY = ("resourcequotas", "nodes")
 
 
 def end_state(objects, names, owner_uid):
     """Of the objects that are there, by kind and name; pods, whose names mean nothing, as a sorted list."""
     state = {"pods": []}
     for seen in sorted(objects, key=lambda seen: (seen.resource, seen.name)):
-        if seen.name in NOT_OURS or seen.resource == "resourcequotas":
+        if seen.name in NOT_OURS or seen.resource in SCENERY:
             continue
         if seen.resource == "pods":
             state["pods"].append(_masked(_pod(seen.object), names, owner_uid))
@@ -32,7 +34,7 @@ def lifecycle(history):
     """How often something was made and removed: objects by name, pods in all."""
     counts = collections.Counter()
     for seen in history:
-        if seen.kind != "MODIFIED" and seen.name not in NOT_OURS:
+        if seen.kind != "MODIFIED" and seen.name not in NOT_OURS and seen.resource not in SCENERY:
             counts[f"{seen.kind} {seen.resource}" + ("" if seen.resource == "pods" else f" {seen.name}")] += 1
     return dict(sorted(counts.items()))
 
@@ -46,9 +48,9 @@ def states(history):
         elif seen.resource == "pods":
             pods.pop(seen.uid, None)
             if not seen.gone:
-                rate = bool(seen.annotations.get(oracles.RATE))
-                label = seen.labels.get("sluice.dev/state"), seen.labels.get("sluice.dev/revision")
-                pods[seen.uid] = (*label, oracles.ready(seen), oracles.draining(seen), rate, seen.terminating)
+                rate = bool(seen.annotations.get(facts.RATE))
+                label = *(seen.labels.get(name) for name in (facts.STATE, facts.TRAFFIC, facts.REVISION)), facts.out(seen)
+                pods[seen.uid] = (*label, facts.ready(seen), facts.draining(seen), rate, seen.terminating)
         found.add((wanted, tuple(sorted(map(str, pods.values())))))
     return found
 
@@ -92,7 +94,8 @@ def _other(seen):
     if seen.resource == "realtimegateways":
         status = seen.object.get("status", {})
         kept["status"] = {key: status.get(key) for key in STATUS_KEPT}
-        kept["status"]["drains"] = status.get("drains", [])
+        kept["status"] |= {key: status.get(key, []) for key in ("drains", "offline")}
+        kept["status"] |= {key: status.get(key, {}).get("phase") for key in ("rollout", "rebalance")}
         kept["status"]["conditions"] = {c["type"]: [c["status"], c.get("reason")] for c in status.get("conditions", [])}
     return kept
 

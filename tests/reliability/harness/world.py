@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .kube import Kube
-from .node import Node
+from .nodes import Nodes
 from .record import Record
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,15 +19,16 @@ sys.path.append(str(ROOT / "tests" / "integration"))
 import control_plane as control_planes  # noqa: E402  (the path comes first)
 
 # Of the whole campaigns, and of their smoke: they may run side by side, and so may their logs lie.
-PORT_BASE, SMOKE_PORT_BASE = 28630, 28640
+PORT_BASE = int(os.environ.get("SLUICE_RELIABILITY_PORT_BASE", "28630"))
+SMOKE_PORT_BASE = PORT_BASE + 10
 LOGS = ROOT / "build" / "reliability"
 
 
 class World:
     """Threads: the event loop's."""
 
-    def __init__(self, kube, record, node, program, certificate, logs):
-        self.kube, self.record, self.node, self.program, self.certificate = kube, record, node, program, certificate
+    def __init__(self, kube, record, nodes, program, certificate, logs):
+        self.kube, self.record, self.nodes, self.program, self.certificate = kube, record, nodes, program, certificate
         self._logs = logs
 
     def new_folder(self, name):
@@ -58,9 +60,9 @@ async def world(plane, build, logs=LOGS / "campaign"):
     kube = Kube(plane.kubeconfig)
     pki = plane.kubeconfig.parent / "pki"
     try:
-        async with Record(kube) as record, Node(kube, record) as node:
+        async with Record(kube) as record, Nodes(kube, record) as nodes:
             program = build / "operator" / "sluice-operator"
-            yield World(kube, record, node, program, (pki / "kube-apiserver.crt", pki / "kube-apiserver.key"), logs)
+            yield World(kube, record, nodes, program, (pki / "kube-apiserver.crt", pki / "kube-apiserver.key"), logs)
     finally:
         await kube.close()
 
