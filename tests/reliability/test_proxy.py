@@ -14,6 +14,7 @@ from aiohttp import web
 from harness import faults
 from harness.names import Names
 from harness.proxy import Proxy
+from harness.thing import RUN
 
 NAMESPACE = "/api/v1/namespaces/n"
 
@@ -182,6 +183,40 @@ def test_what_happens_in_a_watch(certificate, fault, expected):
             assert seen == expected
 
     asyncio.run(body())
+
+
+def test_of_nodes_only_those_of_the_run_are_disturbed(certificate):
+    async def body():
+        async with between(certificate, "cut:nodes:2") as (server, _, fault, call):
+            fault.run.namespace = "mine"
+            for name, run in (("a", "mine"), ("shared", None), ("c", "another"), ("d", "mine"), ("e", "mine")):
+                labels = {"labels": {RUN: run}} if run else {}
+                server.events.put_nowait({"type": "MODIFIED", "object": {"metadata": {"name": name, "resourceVersion": "1", **labels}}})
+            seen = []
+            with contextlib.suppress(aiohttp.ClientError):
+                async with call("GET", "/api/v1/nodes?watch=true") as answer:
+                    async for line in answer.content:
+                        seen.append(json.loads(line)["object"]["metadata"]["name"])
+            assert fault.reached and seen == ["a", "shared", "c"]
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize(
+    "annotations, purpose",
+    [
+        ({"sluice.dev/drain": "{}"}, " drain"),
+        ({"sluice.dev/drain": '{"frozenAt": "2026-01-01T00:00:00Z"}'}, " freeze"),
+        ({"sluice.dev/drain": None}, " undrain"),
+        ({"sluice.dev/health": '{"phase": "Offline"}'}, " Offline"),
+        ({"sluice.dev/health": None}, " labels"),
+        ({"sluice.dev/drain-rate": "3"}, " rate"),
+        ({}, " labels"),
+    ],
+)
+def test_a_patch_of_a_pod_is_called_by_what_it_is_for(annotations, purpose):
+    body = json.dumps({"metadata": {"annotations": annotations}}).encode()
+    assert Names().of("PATCH", {"resource": "pods", "name": "edge-x7", "sub": None}, body) == f"PATCH pods p0{purpose}"
 
 
 def test_a_delayed_event_comes_later_and_does_not_delay_the_next_twice(certificate):

@@ -79,6 +79,11 @@ class Subject:
         return self.call("PUT", "/admin/v1/drain", json.dumps(order))
 
 
+    def shed(self, name, count, rate):
+        order = {"id": name, "count": count, "ratePerSecond": rate, "closeCode": 1012, "hintJitterMs": 0}
+        return self.call("PUT", "/admin/v1/shed", json.dumps(order))
+
+
 class Scripted(Subject):
     def begin(self, folder):
         self.gateway = ScriptedGateway("p", UID, self.address, 1)
@@ -87,8 +92,12 @@ class Scripted(Subject):
     def end(self):
         self.loop.run_until_complete(self.gateway.kill())
 
-    def connect(self, count):
+    def connect(self, count, hints=None):
+        self.gateway.hints = hints is not None
         return self.gateway.connect(count)
+
+    def visit(self, count):
+        assert all([self.gateway.visit() for _ in range(count)])
 
     def terminate(self, grace):
         self.loop.call_soon(self.gateway.terminate, grace)
@@ -117,14 +126,18 @@ class Real(Subject):
         self.process.wait()
         self.clients.close()
 
-    def connect(self, count):
-        """Clients that know the close code only; False where the gateway refuses them."""
-        fleet = Fleet(f"ws://{self.address}:8080/echo", count, hints=None, reconnect=False)
+    def connect(self, count, hints=None):
+        """Clients that know the close code only, or hints too; False where the gateway refuses them."""
+        fleet = Fleet(f"ws://{self.address}:8080/echo", count, hints=hints, reconnect=False)
         self.clients.enter_context(fleet)
         eventually(lambda: fleet.connected() == count or fleet.account.refused > 0, "an answer to the clients")
         if fleet.account.refused:
             fleet.leave(count)  # They would try again.
         return not fleet.account.refused
+
+    def visit(self, count):
+        with Fleet(f"ws://{self.address}:8080/echo", count, hints=None, reconnect=False) as fleet:
+            fleet.wait_connected()
 
     def terminate(self, _):
         self.process.terminate()
@@ -176,7 +189,11 @@ def test_answers_and_refusals_are_the_same(make):
     for wrong in ({"reason": 7}, {"deadline": "soon"}, {"deadline": None}, {"ratePerSecond": -1}, {"ratePerSecond": "1"}, {"closeCode": 1000}, {"hintJitterMs": -1}, {"hintJitterMs": 1.5}):
         calls.append(("PUT", "/admin/v1/drain", json.dumps({**GOOD, **wrong})))
     calls += [("DELETE", "/admin/v1/drain", None), ("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("DELETE", "/admin/v1/drain", None)]
-    shed = json.dumps({"id": "s-1", "count": 2, "ratePerSecond": 1.0, "closeCode": 1012, "hintJitterMs": 0})
+    order = {"id": "s-1", "count": 2, "ratePerSecond": 1.0, "closeCode": 1012, "hintJitterMs": 0}
+    for wrong in ({"id": ""}, {"id": "a b"}, {"id": "x" * 129}, {"id": 1}, {"count": -1}, {"count": 1.5}, {"count": None}, {"ratePerSecond": -1}, {"closeCode": 1000}):
+        calls.append(("PUT", "/admin/v1/shed", json.dumps({**order, **wrong})))
+    calls += [("PUT", "/admin/v1/shed", "[]"), ("POST", "/admin/v1/shed", "{}")]
+    shed = json.dumps(order)
     calls += [("PUT", "/admin/v1/shed", shed), ("DELETE", "/admin/v1/shed", None)]
     calls += [("PUT", "/admin/v1/drain", json.dumps(GOOD)), ("PUT", "/admin/v1/shed", shed), ("DELETE", "/admin/v1/drain", None)]
     for call in calls:
@@ -224,6 +241,39 @@ def test_an_order_is_idempotent_and_a_new_rate_takes_effect(subject):
     eventually(lambda: subject.state()["connections"]["total"] == 0, "the drain's end")
 
 
+def test_a_shed_releases_as_many_as_it_was_told_to_at_the_ordered_rate(subject):
+    assert subject.connect(30, hints="subprotocol")
+    began = time.monotonic()
+    status, state = subject.shed("s-1", 20, rate=20)
+    assert status == 200 and (state["shed"]["id"], state["shed"]["initial"], state["shed"]["rate"]) == ("s-1", 20, 20)
+    assert state["drain"] is None
+    samples = []
+
+    def over():
+        asked = time.monotonic()
+        remaining = subject.state()["shed"]["remaining"]
+        samples.append((time.monotonic() - began, asked - began, remaining))
+        return remaining == 0
+
+    eventually(over, "the shed's end")
+    assert all(remaining >= 20 - (20 * at + 3) for at, _, remaining in samples)
+    assert 0.8 <= samples[-1][0] and sorted((left for _, _, left in samples), reverse=True) == [left for _, _, left in samples]
+    # It stays until it is ended, and with its id only the rate changes.
+    status, state = subject.shed("s-1", 5, rate=7)
+    assert status == 200 and state["shed"] == {"id": "s-1", "initial": 20, "remaining": 0, "rate": 7}
+    assert subject.call("DELETE", "/admin/v1/shed")[1]["shed"] is None
+
+
+def test_another_shed_takes_its_place_and_a_drain_ends_it(subject):
+    subject.connect(10, hints="subprotocol")
+    assert subject.shed("s-1", 20, rate=0)[1]["shed"] == {"id": "s-1", "initial": 10, "remaining": 10, "rate": 0}
+    assert subject.shed("s-2", 4, rate=0)[1]["shed"] == {"id": "s-2", "initial": 4, "remaining": 4, "rate": 0}
+    assert subject.connect(2, hints="subprotocol")
+    state = subject.drain(rate=0)[1]
+    assert state["shed"] is None and state["drain"]["initial"] == 12
+    assert subject.call("DELETE", "/admin/v1/drain")[1]["shed"] is None
+
+
 def test_a_drain_refuses_clients_until_it_is_taken_back(subject):
     subject.connect(5)
     subject.drain(rate=0)
@@ -263,3 +313,10 @@ def test_told_to_end_it_drains_and_cannot_be_taken_back(subject):
     status, state = subject.drain(rate=1000)
     assert status == 200 and state["drain"]["rate"] == 1000
     eventually(subject.ended, "the gateway's end")
+
+
+def test_who_comes_and_leaves_is_counted(subject):
+    subject.visit(3)
+    state = eventually(lambda: found if (found := subject.state())["connections"]["total"] == 0 else None, "visitors that have left")
+    assert state["opened"] == 3
+    assert state["totals"] == {"handshakesOk": 3, "handshakesFailed": 0, "closesClean": 3, "closesAbnormal": 0, "resumesOk": 0, "resumesFailed": 0}

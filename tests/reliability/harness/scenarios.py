@@ -1,5 +1,5 @@
 """What users and the world do to a gateway. A scenario is a function of a Run: it brings the fleet to its beginning, says run.mark(), and acts;
-the run then waits for what the spec asks for. A new one needs no more than a function here."""
+the run then waits for what the spec asks for. A new one needs no more than a function here, or in scenarios_fleet.py."""
 
 import dataclasses
 
@@ -17,21 +17,23 @@ SLOW = {"perSecondPerReceiver": 4, "perSecondMax": 4}
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """`counts_vary`: two good runs may make and remove different numbers of objects (why: see the scenario). `only`: the one campaign it is for."""
+    """`counts_vary`: two good runs may make and remove different numbers of objects (why: see the scenario). `only`: the one campaign it is for.
+    `smoke`: `make test` goes through it."""
 
     name: str
     act: object
     spec: dict
     counts_vary: bool = False
     only: str = ""
+    smoke: bool = True
 
 
 ALL = {}
 
 
-def scenario(name, counts_vary=False, only="", **spec):
+def scenario(name, counts_vary=False, only="", smoke=True, **spec):
     def add(act):
-        ALL[name] = Scenario(name, act, {**SPEC, **spec}, counts_vary, only)
+        ALL[name] = Scenario(name, act, {**SPEC, **spec}, counts_vary, only, smoke)
         return act
 
     return add
@@ -40,6 +42,11 @@ def scenario(name, counts_vary=False, only="", **spec):
 def everyday():
     """Names of those that all campaigns with faults go through."""
     return [name for name, each in ALL.items() if not each.only]
+
+
+def smoke():
+    """Names of those of them that are cheap enough for `make test`."""
+    return [name for name in everyday() if ALL[name].smoke]
 
 
 @scenario("create")

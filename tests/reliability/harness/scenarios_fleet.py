@@ -22,7 +22,7 @@ async def freeze(run):
     await run.change(drainFreeze=False)
 
 
-@scenario("freeze-midway", reconnectBudget=SLOW)
+@scenario("freeze-midway", smoke=False, reconnectBudget=SLOW)
 async def freeze_midway(run):
     """A drain under way stands still, and goes on where it was. One that was over before the operator could hear of the freeze is over."""
     await run.fleet(3, connections=(60, 40, 60))
@@ -36,7 +36,7 @@ async def freeze_midway(run):
     await run.change(drainFreeze=False, reconnectBudget=SPEC["reconnectBudget"])
 
 
-@scenario("canary-passes", rollout={"canary": STEP})
+@scenario("canary-passes", smoke=False, rollout={"canary": STEP})
 async def canary_passes(run):
     """The step's pods hold their own against the others: the rollout goes on by itself."""
     await run.fleet(2, connections=(4, 4))
@@ -76,7 +76,7 @@ async def node_drain(run):
     await run.remove_node(going)
 
 
-@scenario("healing", healing={"observe": "1s", "timeout": "1s", "successes": 2, "grayPercent": 50, "maxKickedPercent": 25})
+@scenario("healing", smoke=False, healing={"observe": "1s", "timeout": "1s", "successes": 2, "grayPercent": 50, "maxKickedPercent": 25})
 async def healing(run):
     """Two of four gateways hang, and one may be put out. It comes back step by step, and the other one never has to."""
     await run.fleet(4, connections=(4, 4, 4, 4))

@@ -53,7 +53,8 @@ class ScriptedGateway:
         self.reachable = asyncio.Event()  # Cleared: connections stand, and nothing is answered.
         self.reachable.set()
         self.ended = asyncio.Event()
-        self._uid, self._moved, self._hints, self._sound = uid, moved, hints, sound
+        self.hints = hints
+        self._uid, self._moved, self._sound = uid, moved, sound
         self._random = random.Random(f"{seed}/{pod}")
         self._waiting = 0
         self._leaving = []  # Times at which released ones go.
@@ -242,7 +243,7 @@ class ScriptedGateway:
             self._shed.take(order, now)
         else:
             self._end_shed()
-            self._shed = Shed(order, self._waiting if self._hints else 0, now)
+            self._shed = Shed(order, self._waiting if self.hints else 0, now)
         return self.state()
 
     def _end_shed(self):
