@@ -50,6 +50,13 @@ def test_a_clock_that_runs_under_a_freeze(began, deadline, complains):
     assert bool(complaints(oracles.clocks_stand_still_under_a_freeze, story.history, wall=NOON.timestamp())) == complains
 
 
+def test_a_drain_that_is_taken_back_under_a_freeze():
+    story = Story().gateway(1, at=0).pod("a", annotations=drain(0, 60), at=1)
+    story.gateway(1, drainFreeze=True, at=2).pod("a", annotations=drain(0, 60, frozen=3), at=3).pod("a", at=4)
+    story.gateway(1, at=8).pod("a", annotations=drain(8, 68), at=8.5)
+    assert not complaints(oracles.clocks_stand_still_under_a_freeze, story.history, wall=NOON.timestamp())
+
+
 def health(phase, since=0, **more):
     return {HEALTH: json.dumps({"event": "HeartbeatTimeout", "severity": 3, "phase": phase, "phaseSince": clock(since), **more})}
 
@@ -75,8 +82,8 @@ def test_a_pod_that_is_put_out_though_it_is_well():
     assert not complaints(oracles.nobody_is_put_out_who_is_well, put_out(Story().gateway(2).pods("a", "b"), "a").history)
     alone = Story().gateway(2).pods("a", "b").pod("a", annotations=health("Offline"))
     assert complaints(oracles.nobody_is_put_out_who_is_well, alone.history)
-    again = Story().pods("a").pod("a", ready=False).pod("a", annotations=health("GrayTraffic", percent=50)).pod("a", annotations=health("Offline"))
-    assert complaints(oracles.nobody_is_put_out_who_is_well, again.history)
+    relapse = put_out(Story().pods("a"), "a").pod("a", annotations=health("PendingRejoin")).pod("a", annotations=health("Offline"))
+    assert not complaints(oracles.nobody_is_put_out_who_is_well, relapse.history)
 
 
 def test_traffic_for_a_pod_that_is_out():

@@ -32,12 +32,12 @@ def clocks_stand_still_under_a_freeze(evidence):
             lifted_at = math.inf
         elif lifted_at == math.inf and seen.resource == "realtimegateways":
             lifted_at = seen.at
-        if seen.resource != "pods" or not draining(seen) or seen.gone:
+        if seen.resource != "pods" or seen.gone:
             continue
         record, before = record_in(seen.annotations, facts.DRAIN), frozen.pop(seen.uid, None)
         if "frozenAt" in record:
             frozen[seen.uid] = record
-        elif before is not None:
+        elif before is not None and record:
             for field in ("startedAt", "deadline"):
                 moved = time_in(record, field) - time_in(before, field)
                 ends = time_in(before, "frozenAt") + moved - evidence.wall
@@ -58,14 +58,14 @@ def kicks_keep_to_their_limit(evidence):
 
 
 def nobody_is_put_out_who_is_well(evidence):
-    """The kubelet agrees: it has said lately that the pod is not ready."""
+    """The kubelet agrees: it has said lately that the pod is not ready. A relapse needs less."""
     recent = KNOWS_WITHIN_S + evidence.delay_s
     words = {}
     for step, before in _of_pods(evidence):
         seen = step.seen
         said = words.setdefault(seen.uid, [])
         said.append((seen.at, ready(seen)))
-        if out(seen) == "Offline" and (before is None or out(before) != "Offline") and all(held(said, seen.at - recent)):
+        if out(seen) and not (before and out(before)) and all(held(said, seen.at - recent)):
             yield f"version {seen.version}: {seen.name} is put out though it is ready"
 
 
