@@ -177,8 +177,16 @@ CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& befo
   if (progress.phase != CanaryPhase::kDone && static_cast<std::size_t>(progress.step) >= steps.size()) {
     enter(progress, progress.step, steps.size(), now);
   }
+  const auto percent_of = [&steps](const CanaryProgress& at) {
+    return at.phase != CanaryPhase::kDone ? steps[static_cast<std::size_t>(at.step)].percent : 100;
+  };
+  const CanaryProgress known = progress;
   if (progress.phase != CanaryPhase::kDone) take_step(spec, input, now, decision);
-  if (progress.phase != CanaryPhase::kDone) decision.percent = steps[static_cast<std::size_t>(progress.step)].percent;
+  const CanaryProgress& acted_on = moves_on(decision) ? known : progress;
+  decision.percent = percent_of(progress);
+  decision.allowed_percent = percent_of(acted_on);
+  decision.stepping = acted_on.phase != CanaryPhase::kDone;
+  if (moves_on(decision)) decision.wake_after = Duration(0);
   // A promotion that is left standing would pass the same step of the same template another time.
   decision.drop_promotion = !input.promoted.empty() && is_behind(input.promoted, input.revision, before);
   return decision;

@@ -57,13 +57,23 @@ enum class CanaryNews { kNone, kPassed, kFailed, kPromoted };
 struct CanaryDecision {
   CanaryProgress progress;
   CanaryNews news = CanaryNews::kNone;
-  int percent = 100;  ///< Of spec.replicas may be updated now.
+  int percent = 100;  ///< Of spec.replicas that the step which `progress` is in is for.
+  /// What may be done now. Where a step is passed it is that of the step before, until the status says that it is
+  /// passed: else a leader that ends in between leaves pods that the next one, for whom the step still holds, drains
+  /// again.
+  int allowed_percent = 100;
+  bool stepping = false;  ///< A step bounds what may be done now.
   /// Stable pods should leave the endpoints until the canary has so many more samples (canary_shift.h). 0: none.
   std::int64_t shift_for = 0;
   bool drop_promotion =
       false;  ///< The annotation is of no use any more: what it asked for has been done, or passed by.
   std::optional<Duration> wake_after;
 };
+
+/// Whether it has just gone on to the next step, or past the last one.
+inline bool moves_on(const CanaryDecision& decision) {
+  return decision.news == CanaryNews::kPassed || decision.news == CanaryNews::kPromoted;
+}
 
 CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& before, const CanaryInput& input,
                              WallTime now);

@@ -173,6 +173,38 @@ TEST_CASE("a hold wakes when it is over, and begins by the clock that it was giv
   CHECK(decide_canary(paused, at(0, CanaryPhase::kHolding, 4min), rolling(), kNoon).progress.since == kNoon);
 }
 
+TEST_CASE("a step that is passed is acted on once the status says so") {
+  const auto acts = [](const CanaryDecision& decision) {
+    return std::to_string(decision.allowed_percent) + (decision.stepping ? "%" : "% without steps");
+  };
+  const CanaryInput promoted = rolling(true, kBad, "new/1");
+  const CanaryDecision passed = decide_canary(two_steps(), at(0, CanaryPhase::kHolding, 10min), rolling(), kNoon);
+  CHECK(acts(passed) == "10%");
+  CHECK(passed.wake_after == Duration(0));
+  CHECK(acts(decide_canary(two_steps(), at(0, CanaryPhase::kHalted), promoted, kNoon)) == "10%");
+  CHECK(acts(decide_canary(two_steps(), {}, promoted, kNoon)) == "10%");
+  CHECK(acts(decide_canary(two_steps(), passed.progress, rolling(false), kNoon)) == "50%");
+  const CanaryDecision over = decide_canary(two_steps(), at(1, CanaryPhase::kHolding, 5min), rolling(), kNoon);
+  CHECK(acts(over) == "50%");
+  CHECK(acts(decide_canary(two_steps(), over.progress, rolling(), kNoon)) == "100% without steps");
+}
+
+TEST_CASE("a leader that ends before its status says that a step is passed has made nothing for the next step") {
+  GatewaySpec spec;
+  spec.replicas = 2;
+  spec.rollout.canary.steps = {{.percent = 50, .hold = 1min}};
+  const auto old_revision = [](PodView& pod) { pod.revision = "old"; };
+  Observed seen = testing::fleet({testing::serving("a") | old_revision, testing::serving("n")});
+  seen.former_revision = seen.current_revision = "old";
+  seen.canary = at(0, CanaryPhase::kHolding, 1min);
+  const Plan passing = plan_gateway(spec, seen, kNoon);
+  CHECK(passing.canary.news == CanaryNews::kPassed);
+  CHECK(passing.create.empty());
+  CHECK(passing.wake_after == Duration(0));
+  seen.canary = passing.canary.progress;
+  CHECK(plan_gateway(spec, seen, kNoon).create.size() == 1);
+}
+
 TEST_CASE("judge_gate compares shares of successes in percentage points") {
   const CanaryGate gate{.metric = GateMetric::kHandshakeSuccess, .max_drop_percent = 1, .samples_min = 100};
   using Kind = GateVerdict::Kind;

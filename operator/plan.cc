@@ -74,7 +74,9 @@ CanaryDecision undecided(const Observed& seen, const GatewaySpec& spec) {
   const auto step = static_cast<std::size_t>(seen.canary.step);
   CanaryDecision decision;
   decision.progress = seen.canary;
-  if (seen.canary.phase != CanaryPhase::kDone && step < steps.size()) decision.percent = steps[step].percent;
+  if (seen.canary.phase == CanaryPhase::kDone) return decision;
+  if (step < steps.size()) decision.percent = decision.allowed_percent = steps[step].percent;
+  decision.stepping = seen.canary.revision == seen.revision;
   return decision;
 }
 

@@ -111,6 +111,7 @@ int former_of(const RolloutStory& story) {
 
 /// Nothing more is asked for, though pods of a former revision are left.
 bool rests(const RolloutStory& story) {
+  if (moves_on(story.plan.canary)) return false;  // What the next step asks for has not been decided yet.
   const RolloutTarget& target = story.plan.rollout;
   const int kept = std::max(target.former, target.former_kept);
   return kept > 0 && former_of(story) <= kept && story.counts.updated >= target.updated;

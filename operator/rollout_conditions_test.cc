@@ -108,6 +108,9 @@ TEST_CASE("Progressing tells what is done, and what it waits for") {
           {"a step that holds", with_steps(), fleet({kOld, kOther, kNew}), at(CanaryPhase::kHolding) | resting_at(1, 2),
            "True/CanaryHolding: 1 of 3 pods are of revision new; step 1 of 2 (30%) holds, see the condition "
            "CanaryHealthy"},
+          {"a step that is passed in this round", with_steps(), fleet({kOld, kOther, kNew}),
+           at(CanaryPhase::kDone) | resting_at(1, 2) | [](Plan& plan) { plan.canary.news = CanaryNews::kPassed; },
+           "True/RollingOut: 1 of 3 pods are of revision new"},
           {"a step that is halted", with_steps(), fleet({kOld, kOther, kNew}), at(CanaryPhase::kHalted),
            "False/CanaryHalted: 1 of 3 pods are of revision new; step 1 of 2 (30%) is halted by a gate, see the "
            "condition CanaryHealthy"},

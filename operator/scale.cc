@@ -23,13 +23,12 @@ bool is_held(const Observed& seen, const GatewaySpec& spec, const CanaryDecision
 
 RolloutInput rollout_input(const Observed& seen, const GatewaySpec& spec, const RevisionCounts& live,
                            const CanaryDecision& canary) {
-  const bool stepping = canary.progress.revision == seen.revision && canary.progress.phase != CanaryPhase::kDone;
   return {.live = live,
           .former_known = !seen.former_revision.empty(),
           .going_back = !seen.current_revision.empty() && seen.current_revision == seen.revision,
           .held = is_held(seen, spec, canary),
-          .comparing = stepping && !spec.rollout.canary.gates.empty(),
-          .canary_percent = canary.percent};
+          .comparing = canary.stepping && !spec.rollout.canary.gates.empty(),
+          .canary_percent = canary.allowed_percent};
 }
 
 class Scaling {

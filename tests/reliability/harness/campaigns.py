@@ -31,6 +31,7 @@ class Plan:
 REGRESSIONS = (
     Plan("stale", "scale-down", "time-travel:mark:DELETE pods p1 1"),
     Plan("stale", "scale-down", "time-travel:mark:POST events DrainCompleted 1"),
+    Plan("crash", "canary-passes", "kill-after:POST pods p1 2"),
 )
 
 

@@ -6,7 +6,7 @@ import math
 from . import facts
 from .facts import KNOWS_WITHIN_S, amount, draining, held, live, out, ready, record_in, seconds_of, steps, time_in
 
-# Between what the record and the operator saw of one moment, where the record may be the later of the two.
+# By how much later than the operator the record may have seen a moment.
 SEEN_LATER_S = 1.0
 DEFAULT_HEALING = {"maxKickedPercent": 10, "observe": "2m"}
 
