@@ -193,8 +193,9 @@ TEST_CASE("a leader that ends before its status says that a step is passed has m
   GatewaySpec spec;
   spec.replicas = 2;
   spec.rollout.canary.steps = {{.percent = 50, .hold = 1min}};
-  const auto old_revision = [](PodView& pod) { pod.revision = "old"; };
-  Observed seen = testing::fleet({testing::serving("a") | old_revision, testing::serving("n")});
+  PodView old = testing::serving("a");
+  testing::old_revision(old);
+  Observed seen = testing::fleet({old, testing::serving("n")});
   seen.former_revision = seen.current_revision = "old";
   seen.canary = at(0, CanaryPhase::kHolding, 1min);
   const Plan passing = plan_gateway(spec, seen, kNoon);

@@ -32,6 +32,7 @@ class Pod(Thing):
         self.started_at = None
         self.crashed = False
         self.restarts = 0
+        self.reported = None  # What its status said last: the container's state, and whether it is ready.
         self.silent = False  # Its gateway answers nobody, the kubelet's probe least of all.
         self.task = None
 
@@ -221,13 +222,13 @@ class Nodes:
         """Writes what has changed."""
         ready = "running" in state and not pod.silent
         container = {"name": "gateway", "ready": ready, "restartCount": pod.restarts, "image": "x", "imageID": "x", "state": state}
-        told = pod.object["status"].get("containerStatuses", [{}])[0]
-        if (told.get("state", {}).keys(), told.get("ready")) == (state.keys(), ready):
+        if pod.reported == (list(state), ready):
             return
         conditions = [{"type": kind, "status": str(ready), "lastTransitionTime": _now()} for kind in ("Ready", "ContainersReady")]
         status = {"phase": "Running" if address else "Pending", "conditions": conditions, "containerStatuses": [container]}
         status |= {"podIP": address, "podIPs": [{"ip": address}], "startTime": _now()} if address else {}
         await self._kube.patch("pods", pod.namespace, pod.name, {"metadata": {"uid": pod.uid}, "status": status}, "status")
+        pod.reported = (list(state), ready)
 
     async def _terminate(self, pod):
         """SIGTERM, the grace period, SIGKILL; then the pod's object goes."""
