@@ -166,10 +166,23 @@ def test_a_canary_that_goes_on_though_it_is_halted():
     assert not complaints(oracle, replaced.newer("g", at=9).history)
 
 
-@pytest.mark.parametrize("status, connections, missing, complains", [(429, 5, 0, False), (201, 0, 0, False), (404, 5, 0, False), (201, 5, 0, True), (201, 5, 1, False)])
-def test_an_eviction_of_a_pod_with_connections(status, connections, missing, complains):
+@pytest.mark.parametrize(
+    "status, connections, draining, healthy, missing, complains",
+    [
+        (429, 5, False, 2, 0, False),
+        (404, 5, True, 2, 0, False),
+        (201, 0, True, 2, 0, False),
+        (201, 5, True, 3, 0, True),
+        (201, 5, True, 3, 1, True),
+        (201, 5, False, 2, 0, True),
+        (201, 5, False, 3, 0, False),  # Another one stands in for it.
+        (201, 5, False, 2, 1, False),
+    ],
+)
+def test_an_eviction_of_a_pod_with_connections(status, connections, draining, healthy, missing, complains):
     story = Story().gateway(2, disruption={"maxUnavailable": missing}).pods("a", "b")
-    assert bool(complaints(oracles.evictions_wait_for_the_drain, story.history, evictions=(Eviction("p0", connections, status),))) == complains
+    evictions = (Eviction("p0", connections, draining, healthy, status),)
+    assert bool(complaints(oracles.evictions_wait_for_the_drain, story.history, evictions=evictions)) == complains
 
 
 def test_durations():

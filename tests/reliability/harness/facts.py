@@ -39,6 +39,8 @@ class Eviction:
 
     pod: str
     connections: int  # On its gateway, right before the call.
+    draining: bool  # By the record, right before the call.
+    healthy: int  # Pods that were ready and did not drain: the most of before and after the call.
     status: int
 
 

@@ -136,25 +136,29 @@ class Fleet:
         return [seen for seen in self.pods() if seen.object["spec"].get("nodeName") == node]
 
     async def evict_all(self, node):
-        """Asks for the eviction of each pod on the node until none is left, as `kubectl drain` does; the API server's answers."""
-        statuses = set()
+        """Asks for the eviction of each pod on the node that drains until none is left, as `kubectl drain` does, but without its pause."""
         end = time.monotonic() + CONVERGES_WITHIN_S
         while pods := self.pods_on(node):
             if time.monotonic() > end:
                 raise NotReached(f"waited {CONVERGES_WITHIN_S} s for a node without pods; there is: {self.describe()}")
             self._look_after_operators()
-            statuses |= {await self.evict(pod) for pod in pods if not pod.terminating}
+            for pod in pods:
+                if facts.draining(pod) and not pod.terminating:
+                    await self.evict(pod)
             await self._wait(0.5)
-        return statuses
 
     async def evict(self, pod):
         """As `kubectl drain` asks for it; the API server's status: 201, 404, or 429 where a disruption budget refuses it."""
-        there = self.world.nodes.pod(pod.uid)
-        connections = there.gateway.connections() if there is not None and there.gateway is not None else 0
+        connections, draining, healthy = self.connections().get(pod.uid, 0), facts.draining(pod), self._healthy()
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": self.namespace}}
         status = await self.world.kube.try_once("POST", path_of("pods", self.namespace, pod.name, "eviction"), body)
-        self.evictions.append(facts.Eviction(self.names.pod(pod.name), connections, status))
+        self.evictions.append(facts.Eviction(self.names.pod(pod.name), connections, draining, max(healthy, self._healthy()), status))
+        if status < 300:
+            self.killed_pods.add(pod.uid)
         return status
+
+    def _healthy(self):
+        return sum(facts.live(seen) and facts.ready(seen) for seen in self.pods())
 
     async def stranger(self, name):
         """A pod with the gateway's label and no owner."""

@@ -181,13 +181,12 @@ class _Walk:
 
 
 def evictions_wait_for_the_drain(evidence):
-    """Nobody may evict a pod that has connections, where spec.disruption lets no pod be missing."""
-    for step in steps(evidence):
-        if step.gateway is not None and amount(step.spec.get("disruption", {}).get("maxUnavailable", 1), 100, math.floor) > 0:
-            return
+    """Nobody may evict a pod that drains and has connections; nor one that serves, where no more do than spec.disruption asks for. A pod that stands in
+    for it already is one more: Kubernetes grants it then."""
+    wanted = [step.replicas - amount(step.spec.get("disruption", {}).get("maxUnavailable", 1), step.replicas, math.ceil) for step in steps(evidence) if step.gateway]
     for one in evidence.evictions:
-        if one.status < 300 and one.connections > 0:
-            yield f"the eviction of {one.pod} was granted, and it had {one.connections} connections"
+        if one.status < 300 and one.connections > 0 and (one.draining or one.healthy <= min(wanted, default=0)):
+            yield f"the eviction of {one.pod} was granted: it had {one.connections} connections{' and drained' if one.draining else ''}, {one.healthy} pods served"
 
 
 ALL = (
