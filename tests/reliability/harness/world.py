@@ -46,7 +46,9 @@ def control_plane(port_base=PORT_BASE):
             kubectl = Path(control_planes.cluster("bin").stdout.splitlines()[-1]) / "kubectl"
             run = [kubectl, "--kubeconfig", plane.kubeconfig]
             subprocess.run([*run, "apply", "-f", ROOT / "crds"], check=True, capture_output=True)
-            subprocess.run([*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], check=True, capture_output=True)
+            # At first the CRD has no conditions at all, which kubectl wait takes for an error.
+            wait = [*run, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]
+            control_planes.eventually(lambda: subprocess.run(wait, check=False, capture_output=True).returncode == 0, "the CRD to be served")
             yield plane
     finally:
         shutil.rmtree(folder, ignore_errors=True)
