@@ -28,7 +28,7 @@ WRAPPERS = {
     "yaml-cpp/": ("common/base/config_file.cc", "common/kube/kubeconfig.cc", "common/kube/yaml_json.cc"),
     "prometheus/": ("common/base/metrics.cc",),
     "curl/": ("common/http/client.cc", "common/http/transfer.cc", "common/http/transfer.h"),
-    "boost/": ("common/http/server.cc",),
+    "boost/": ("common/http/server.cc", "common/http/server_connection.cc", "common/http/server_connection.h"),
     "cpprest/": ("operator/admin_client.cc",),
     "pplx/": ("operator/admin_client.cc",),
     "re2/": ("adapter/regex.cc",),
