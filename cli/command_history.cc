@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/revisions.h"
 #include "cli/yaml.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -26,7 +27,7 @@ Status run_history(Session& session, const Parsed& parsed) {
   if (!gateway) return gateway.error();
   const std::string name(kube::name_of(*gateway));
   Result<Json> list =
-      session.client.list(kube::kControllerRevisions, session.ns, {.label_selector = "sluice.dev/gateway=" + name});
+      session.client.list(kube::kControllerRevisions, session.ns, {.label_selector = gateway_selector(name)});
   if (!list) return list.error();
   std::vector<Json> objects;
   for (Json& item : (*list)["items"]) objects.push_back(std::move(item));

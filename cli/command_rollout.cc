@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/numbers.h"
 #include "cli/revisions.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -27,7 +28,7 @@ Status change_named(Session& session, const Parsed& parsed, const Decide& decide
 Result<Change> rollback_change(Session& session, const Json& gateway, std::int64_t number) {
   const std::string name(kube::name_of(gateway));
   Result<Json> list =
-      session.client.list(kube::kControllerRevisions, session.ns, {.label_selector = "sluice.dev/gateway=" + name});
+      session.client.list(kube::kControllerRevisions, session.ns, {.label_selector = gateway_selector(name)});
   if (!list) return list.error();
   std::vector<Json> objects;
   for (Json& item : (*list)["items"]) objects.push_back(std::move(item));

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/status_text.h"
 #include "cli/waker.h"
+#include "common/base/contract.h"
 #include "common/base/stop_signal.h"
 #include "common/kube/informer.h"
 
@@ -16,7 +17,6 @@ namespace {
 
 using kube::Json;
 
-constexpr const char* kGatewayLabel = "sluice.dev/gateway";
 constexpr Duration kIntervalMin{500};
 /// Pods that do not drain, asked in one look of a watch: a fleet of thousands must not be read whole every two seconds.
 constexpr std::size_t kOthersAskedMax = 48;
@@ -35,7 +35,7 @@ std::vector<kube::Object> pods_of(const Json& gateway, const std::vector<kube::O
 
 std::string selector_of(const Parsed& parsed) {
   if (parsed.arguments.empty()) return kGatewayLabel;
-  return std::string(kGatewayLabel) + "=" + gateway_argument(parsed.arguments.front()).value();
+  return gateway_selector(gateway_argument(parsed.arguments.front()).value());
 }
 
 /// One look, printed.
@@ -131,7 +131,7 @@ class Watch {
       const auto figure = answer.figures.find(uid);
       if (figure == answer.figures.end()) continue;
       live_[uid] = figure->second;
-      const bool drains = !kube::annotation_of(*pod, "sluice.dev/drain").empty();
+      const bool drains = !kube::annotation_of(*pod, kDrainAnnotation).empty();
       if (drains) memory_.note(uid, figure->second.metrics.connections, figure->second.at);
     }
     std::erase_if(live_, [&](const auto& entry) { return !uids.contains(entry.first); });

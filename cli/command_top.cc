@@ -4,6 +4,7 @@
 #include "cli/live.h"
 #include "cli/output.h"
 #include "cli/top_rows.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -27,9 +28,8 @@ Status run_top(Session& session, const Parsed& parsed) {
   }
   const Result<std::vector<Json>> gateways = get_gateways(session, parsed);
   if (!gateways) return gateways.error();
-  const std::string selector = parsed.arguments.empty()
-                                   ? "sluice.dev/gateway"
-                                   : "sluice.dev/gateway=" + std::string(kube::name_of(gateways->front()));
+  const std::string selector =
+      parsed.arguments.empty() ? std::string(kGatewayLabel) : gateway_selector(kube::name_of(gateways->front()));
   Result<Json> list = session.client.list(kube::kPods, session.ns, {.label_selector = selector});
   if (!list) return list.error();
   std::vector<kube::Object> pods;

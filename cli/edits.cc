@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/contract.h"
+
 namespace sluice::cli {
 namespace {
 
@@ -65,11 +67,11 @@ Result<Edit> promote_edit(const Json& gateway) {
     return wrong(gateway, "is in no canary step: there is nothing to promote");
   }
   const std::string mark = revision + "/" + std::to_string(step);
-  if (kube::annotation_of(gateway, "sluice.dev/promote") == mark)
+  if (kube::annotation_of(gateway, kPromoteAnnotation) == mark)
     return Edit{Json(), "already promoted past step " + std::to_string(step)};
   const Json patch{
       {"metadata",
-       {{"resourceVersion", kube::resource_version_of(gateway)}, {"annotations", {{"sluice.dev/promote", mark}}}}}};
+       {{"resourceVersion", kube::resource_version_of(gateway)}, {"annotations", {{kPromoteAnnotation, mark}}}}}};
   return Edit{patch, "promoted past step " + std::to_string(step) + " of " +
                          std::to_string(kube::integer_at(rollout, "/steps", step)) + " (revision " + revision + ")"};
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cli/numbers.h"
+#include "common/base/contract.h"
 #include "common/base/duration_text.h"
 
 namespace sluice::cli {
@@ -11,11 +12,6 @@ namespace {
 
 using kube::Json;
 
-constexpr const char* kStateLabel = "sluice.dev/state";
-constexpr const char* kTrafficLabel = "sluice.dev/traffic";
-constexpr const char* kRevisionLabel = "sluice.dev/revision";
-constexpr const char* kDrainAnnotation = "sluice.dev/drain";
-constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
 constexpr const char* kContainer = "gateway";
 /// Nobody waits longer for a drain than this.
 constexpr double kSecondsMax = 1e7;
@@ -121,7 +117,7 @@ PodView view_pod(const Json& gateway, const Json& pod, const LiveFigures& live, 
   view.ready = has_condition(pod, "Ready");
   view.node = kube::text_at(pod, "/spec/nodeName");
   view.created = kube::metadata_text(pod, "creationTimestamp");
-  view.traffic = kube::label_of(pod, kTrafficLabel) == "on";
+  view.traffic = kube::label_of(pod, kTrafficLabel) == kTrafficOn;
   view.asked_to_go = is_in(kube::at_pointer(gateway, "/spec/scaleDown/podsToDrain"), view.name);
   view.state = kube::is_deleting(pod) ? "Terminating" : trouble(pod);
   if (view.state.empty()) view.state = kube::label_of(pod, kStateLabel);

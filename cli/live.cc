@@ -7,6 +7,7 @@
 
 #include "cli/error_text.h"
 #include "cli/pod_metrics.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -57,7 +58,7 @@ std::vector<kube::Object> whom_to_ask(const std::vector<kube::Object>& pods, std
   std::vector<kube::Object> chosen;
   std::vector<kube::Object> others;
   for (const kube::Object& pod : pods) {
-    const bool drains = !kube::annotation_of(*pod, "sluice.dev/drain").empty();
+    const bool drains = !kube::annotation_of(*pod, kDrainAnnotation).empty();
     (drains ? chosen : others).push_back(pod);
   }
   for (std::size_t i = 0; i < std::min(others_max, others.size()); ++i)

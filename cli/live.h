@@ -12,7 +12,6 @@
 
 namespace sluice::cli {
 
-inline constexpr int kMetricsPort = 9902;
 /// Pods asked at once.
 inline constexpr std::size_t kAskedAtOnceMax = 16;
 inline constexpr Duration kAskTimeout{5'000};

@@ -1,6 +1,7 @@
 #include "cli/look_up.h"
 
 #include "cli/revisions.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -20,8 +21,7 @@ std::vector<std::string> revision_numbers(kube::Client& client, const std::strin
   const auto name = gateway_argument(parsed.arguments.front());
   if (!name) return numbers;
   const Result<Json> gateway = client.get(kube::kRealtimeGateways, ns, *name);
-  const Result<Json> list =
-      client.list(kube::kControllerRevisions, ns, {.label_selector = "sluice.dev/gateway=" + *name});
+  const Result<Json> list = client.list(kube::kControllerRevisions, ns, {.label_selector = gateway_selector(*name)});
   if (!gateway || !list) return numbers;
   const std::vector<Json> objects((*list)["items"].begin(), (*list)["items"].end());
   for (const RevisionView& revision : revisions_of(*gateway, objects))
@@ -37,7 +37,7 @@ std::vector<std::string> look_up_names(kube::Client& client, Values values, cons
     case Values::kGateway:
       return names_of(client.list(kube::kRealtimeGateways, ns));
     case Values::kPod:
-      return names_of(client.list(kube::kPods, ns, {.label_selector = "sluice.dev/gateway"}));
+      return names_of(client.list(kube::kPods, ns, {.label_selector = kGatewayLabel}));
     case Values::kNamespace:
       return names_of(client.list(kube::kNamespaces, ""));
     case Values::kRevision:

@@ -5,6 +5,7 @@
 
 #include "cli/numbers.h"
 #include "cli/text_width.h"
+#include "common/base/contract.h"
 #include "common/base/duration_text.h"
 
 namespace sluice::cli {
@@ -19,16 +20,16 @@ constexpr int kBarWidthLeast = 70;
 
 Tone tone_of(const PodView& pod) {
   if (pod.drain) return Tone::kBusy;
-  if (pod.state == "active" && pod.ready) return Tone::kGood;
-  if (pod.state == "gray" || pod.state == "active" || pod.state == "Pending" || pod.state == "ContainerCreating" ||
-      pod.state == "Terminating") {
+  if (pod.state == kStateActive && pod.ready) return Tone::kGood;
+  if (pod.state == kStateGray || pod.state == kStateActive || pod.state == "Pending" ||
+      pod.state == "ContainerCreating" || pod.state == "Terminating") {
     return Tone::kBusy;
   }
   return Tone::kBad;
 }
 
 std::string state_text(const PodView& pod) {
-  if (pod.state == "active" && !pod.traffic) return "active (no traffic)";
+  if (pod.state == kStateActive && !pod.traffic) return "active (no traffic)";
   if (pod.asked_to_go && !pod.drain) return pod.state + " (to drain)";
   return pod.state;
 }

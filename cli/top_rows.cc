@@ -6,6 +6,7 @@
 
 #include "cli/numbers.h"
 #include "cli/text_width.h"
+#include "common/base/contract.h"
 
 namespace sluice::cli {
 namespace {
@@ -37,7 +38,7 @@ std::vector<TopRow> top_rows(const std::vector<kube::Object>& pods, const LiveFi
     if (now == second.end()) continue;
     TopRow row{.ns = std::string(kube::namespace_of(*pod)),
                .pod = std::string(kube::name_of(*pod)),
-               .state = std::string(kube::label_of(*pod, "sluice.dev/state")),
+               .state = std::string(kube::label_of(*pod, kStateLabel)),
                .now = now->second.metrics};
     const auto before = first.find(now->first);
     const double seconds =

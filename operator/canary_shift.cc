@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/contract.h"
+
 namespace sluice::op {
 namespace {
 
@@ -26,7 +28,7 @@ CanaryShift shift_to_canary(const Pods& live, const GatewaySpec& spec, const std
   for (const PodView* pod : live) {
     const bool updated = pod->revision == revision;
     whole = whole && (!updated || pod->ready);
-    if (pod->ready && pod->state_label == "active") (updated ? canary : stable).push_back(pod);
+    if (pod->ready && pod->state_label == kStateActive) (updated ? canary : stable).push_back(pod);
   }
   if (!whole || canary.empty() || missing <= 0) return {};
 
@@ -36,7 +38,7 @@ CanaryShift shift_to_canary(const Pods& live, const GatewaySpec& spec, const std
   // Those that are off stay off, then the fullest leave.
   std::sort(stable.begin(), stable.end(), [](const PodView* a, const PodView* b) {
     const auto order = [](const PodView* pod) {
-      return std::make_tuple(pod->traffic_label != "off", -connections_on(*pod), pod->name);
+      return std::make_tuple(pod->traffic_label != kTrafficOff, -connections_on(*pod), pod->name);
     };
     return order(a) < order(b);
   });

@@ -19,7 +19,7 @@ Problem name_taken(const kube::Resource& resource, const kube::Json& object, con
           what +
               " was not made for this gateway and is left alone; rename the gateway, delete the object, or "
               "hand it over with the label " +
-              kGatewayLabel + "=" + std::string(kube::name_of(gateway))};
+              gateway_selector(kube::name_of(gateway))};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/contract.h"
 #include "common/base/duration_text.h"
 
 namespace sluice::op {
@@ -57,8 +58,8 @@ const char* to_string(HealthPhase phase) {
 }
 
 const char* state_of(const std::optional<HealthRecord>& record) {
-  if (!record) return "active";
-  return record->phase == HealthPhase::kGrayTraffic ? "gray" : "offline";
+  if (!record) return kStateActive;
+  return record->phase == HealthPhase::kGrayTraffic ? kStateGray : kStateOffline;
 }
 
 std::string encode_health_record(const HealthRecord& record) {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "common/base/contract.h"
+
 namespace sluice::op {
 
 TEST_CASE("a health record survives the way to the pod and back") {
@@ -23,6 +25,15 @@ TEST_CASE("a health record survives the way to the pod and back") {
     CAPTURE(encode_health_record(record));
     CHECK(decode_health_record(encode_health_record(record)) == record);
   }
+}
+
+TEST_CASE("the label that goes with a record is a word of the contract") {
+  // What gateways are told of their peers, too: they count each of these by name.
+  const auto label_in = [](HealthPhase phase) { return std::string(state_of(HealthRecord{.phase = phase})); };
+  CHECK(std::string(state_of(std::nullopt)) == kStateActive);
+  CHECK(label_in(HealthPhase::kOffline) == kStateOffline);
+  CHECK(label_in(HealthPhase::kPendingRejoin) == kStateOffline);  // Watched, and still without traffic.
+  CHECK(label_in(HealthPhase::kGrayTraffic) == kStateGray);
 }
 
 TEST_CASE("a record that somebody has edited is none") {

@@ -73,7 +73,7 @@ std::string draining_pdb_name(std::string_view gateway) {
 }
 
 std::string replica_selector(std::string_view gateway) {
-  return std::string(kGatewayLabel) + "=" + std::string(gateway) + "," + kStateLabel + " in (active,gray)";
+  return gateway_selector(gateway) + "," + kStateLabel + " in (" + kStateActive + "," + kStateGray + ")";
 }
 
 }  // namespace sluice::op

@@ -1,4 +1,5 @@
-// Names and labels that the operator gives, and the revision of a template. Pure.
+// Names that the operator gives, and the revision of a template. Pure. Labels, annotations and ports are the contract
+// with the other programs: common/base/contract.h.
 #pragma once
 
 #include <cstdint>
@@ -6,31 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/contract.h"
 #include "common/kube/resource.h"
 #include "operator/model.h"
 
 namespace sluice::op {
 
-// The contract with the other programs, the chart and the tests (SPEC.md).
-inline constexpr const char* kGatewayLabel = "sluice.dev/gateway";
-inline constexpr const char* kStateLabel = "sluice.dev/state";
-inline constexpr const char* kTrafficLabel = "sluice.dev/traffic";
-inline constexpr const char* kRevisionLabel = "sluice.dev/revision";
-inline constexpr const char* kDrainAnnotation = "sluice.dev/drain";
-inline constexpr const char* kRateAnnotation = "sluice.dev/drain-rate";
-/// On a pod, by whoever knows better than its gateway: what moving one of its connections costs, a number >= 0.
-inline constexpr const char* kSessionCostAnnotation = "sluice.dev/session-cost";
-inline constexpr const char* kHealthAnnotation = "sluice.dev/health";
-/// On the RealtimeGateway: "<updateRevision>/<step>", counted from 1. The step is passed whatever its gates say.
-inline constexpr const char* kPromoteAnnotation = "sluice.dev/promote";
 inline constexpr const char* kFinalizer = "sluice.dev/drain";
 inline constexpr const char* kContainerName = "gateway";
 inline constexpr const char* kFieldManager = "sluice-operator";
-
-inline constexpr int kWebSocketPort = 8080;
-inline constexpr int kWebSocketTlsPort = 8443;
-inline constexpr int kAdminPort = 9901;
-inline constexpr int kMetricsPort = 9902;
 
 /// "edge-7f2kq": the letters follow from the owner's UID and the index alone, so that a second create from a stale
 /// cache meets AlreadyExists instead of making a twin.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/contract.h"
 #include "common/kube/resource.h"
 #include "operator/drain_record.h"
 #include "operator/health_record.h"
@@ -28,8 +29,8 @@ struct PodFacts {
   std::string gateway_label;  ///< Label sluice.dev/gateway.
   std::string owner_uid;      ///< Of its controller reference; empty where nobody controls it.
   std::string revision;       ///< Label sluice.dev/revision.
-  std::string state_label = "active";
-  std::string traffic_label = "on";
+  std::string state_label = kStateActive;
+  std::string traffic_label = kTrafficOn;
   std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
   std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
   std::string wss_address;      ///< "10.0.0.7:8443", likewise.

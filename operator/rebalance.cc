@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/base/contract.h"
 #include "operator/budget.h"
 #include "operator/healing.h"
 #include "operator/limits.h"
@@ -38,7 +39,7 @@ class Rebalance {
   }
 
  private:
-  static bool is_out(const PodView& pod) { return pod.traffic_label == "off"; }
+  static bool is_out(const PodView& pod) { return pod.traffic_label == kTrafficOff; }
 
   /// Counts of different moments show a skew where there is none, while clients come in numbers: where one shows, every
   /// pod is watched, and counts of about one moment decide. A large fleet is asked at kPollsPerSecondMax.

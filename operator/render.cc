@@ -40,8 +40,8 @@ Json owner_reference(const Json& gateway) {
 Json render_service(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json service = object_of(kube::kServices, metadata(gateway, name));
-  service["spec"] = {{"selector", {{kGatewayLabel, name}, {kTrafficLabel, "on"}}},
-                     {"ports", Json::array({port("ws", 8080), port("wss", 8443)})}};
+  service["spec"] = {{"selector", {{kGatewayLabel, name}, {kTrafficLabel, kTrafficOn}}},
+                     {"ports", Json::array({port("ws", kWebSocketPort), port("wss", kWebSocketTlsPort)})}};
   return service;
 }
 
@@ -53,7 +53,8 @@ Json render_pdb(const Json& gateway) {
       {"selector",
        {{"matchLabels", {{kGatewayLabel, name}}},
         {"matchExpressions",
-         Json::array({{{"key", kStateLabel}, {"operator", "In"}, {"values", Json::array({"active", "gray"})}}})}}}};
+         Json::array(
+             {{{"key", kStateLabel}, {"operator", "In"}, {"values", Json::array({kStateActive, kStateGray})}}})}}}};
   return pdb;
 }
 
@@ -61,7 +62,7 @@ Json render_draining_pdb(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json pdb = object_of(kube::kPodDisruptionBudgets, metadata(gateway, draining_pdb_name(name)));
   pdb["spec"] = {{"minAvailable", std::numeric_limits<std::int32_t>::max()},
-                 {"selector", {{"matchLabels", {{kGatewayLabel, name}, {kStateLabel, "draining"}}}}}};
+                 {"selector", {{"matchLabels", {{kGatewayLabel, name}, {kStateLabel, kStateDraining}}}}}};
   return pdb;
 }
 

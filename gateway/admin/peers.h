@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/base/contract.h"
+
 namespace sluice::gateway {
 
 struct PeerStatus {
@@ -20,7 +22,8 @@ struct PeerStatus {
 };
 
 /// The label `status` of rtgw_peers; everything else counts as the last one, so that no caller makes series.
-inline constexpr std::array<const char*, 5> kPeerStatusNames = {"active", "gray", "offline", "draining", "other"};
+inline constexpr std::array<const char*, kPodStates.size() + 1> kPeerStatusNames = {
+    kStateActive, kStateGray, kStateOffline, kStateDraining, "other"};
 
 class PeerTable {
  public:

@@ -22,6 +22,13 @@ TEST_CASE("the newest word on a peer counts, and the one before is answered") {
   CHECK(table.by_status() == std::array<std::size_t, 5>{0, 1, 1, 0, 2});
 }
 
+TEST_CASE("every state that a pod's label may have is counted by name") {
+  PeerTable table;
+  int number = 0;
+  for (const char* state : kPodStates) table.update(peer(++number, state));
+  CHECK(table.by_status() == std::array<std::size_t, 5>{1, 1, 1, 1, 0});
+}
+
 TEST_CASE("a full table forgets the peer that was not heard of for the longest time") {
   PeerTable table;
   constexpr int kMost = static_cast<int>(PeerTable::kPeersMax);

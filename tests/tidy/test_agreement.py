@@ -62,6 +62,24 @@ def test_examples_are_of_known_kinds():
     assert {"RealtimeGateway", "HorizontalPodAutoscaler", "Deployment"} <= kinds
 
 
+# A finalizer and a responder that are named as the annotation is, and mean something else.
+ALSO_CALLED_DRAIN = {"operator/names.h", "operator/eviction.h"}
+
+
+def test_labels_and_annotations_have_one_home():
+    """What the programs read of each other's writes is spelled in common/base/contract.h, and nowhere a second time."""
+    home = "common/base/contract.h"
+    names = set(re.findall(r'"(sluice\.dev/[a-z-]+)"', read(home)))
+    assert {"sluice.dev/state", "sluice.dev/drain"} <= names
+    programs = [path for part in ("common", "operator", "adapter", "gateway", "cli") for path in sorted((ROOT / part).rglob("*")) if path.suffix in (".cc", ".h")]
+    assert len(programs) > 100
+    for file in programs:
+        path = file.relative_to(ROOT).as_posix()
+        spelled = {name for name in names if f'"{name}"' in file.read_text(encoding="utf-8")} - ({"sluice.dev/drain"} if path in ALSO_CALLED_DRAIN else set())
+        made_for_tests = path.endswith("_test.cc") or "test_" in file.name or path == "common/kube/cache_memory.cc"
+        assert path == home or made_for_tests or not spelled, f"{path} spells {spelled}: use the names of {home}"
+
+
 def test_every_package_has_a_reason():
     lines = [line for line in read("scripts/packages.txt").splitlines() if line and not line.startswith("#")]
     without = [line for line in lines if not re.fullmatch(r"\S+( +(build|service))? +# \S.*", line)]
