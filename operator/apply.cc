@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "common/base/contract.h"
 #include "common/base/log.h"
 #include "operator/apply_parts.h"
 #include "operator/eviction.h"
@@ -11,6 +12,7 @@
 #include "operator/ownership.h"
 #include "operator/parallel.h"
 #include "operator/plan_drains.h"
+#include "operator/pod_state.h"
 #include "operator/render.h"
 
 namespace sluice::op {
@@ -133,8 +135,8 @@ void Applier::drop_promotion(const Basis& basis, Applied& applied) {
 /// Last of all. The cache says that no pod is left; the API server itself is asked once more, since a pod that was
 /// overlooked would lose its drain.
 void Applier::remove_finalizer(const Basis& basis, Applied& applied) {
-  const auto pods = parts_.client.list(kube::kPods, basis.seen.ns,
-                                       {.label_selector = std::string(kGatewayLabel) + "=" + basis.seen.name});
+  const auto pods =
+      parts_.client.list(kube::kPods, basis.seen.ns, {.label_selector = gateway_selector(basis.seen.name)});
   if (!pods) return note(applied, pods.error());
   for (const Json& pod : (*pods)["items"]) {
     if (!owned_by(pod, basis.seen.uid)) continue;
@@ -180,11 +182,8 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
 }
 
 /// Where the answer was lost the pod is read back: a drain that has begun must count, or a second one would follow.
-Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json labels, Json annotations,
-                          std::set<std::string>& unsure) {
-  Json metadata{{"resourceVersion", pod.resource_version}};
-  if (!labels.is_null()) metadata["labels"] = std::move(labels);
-  if (!annotations.is_null()) metadata["annotations"] = std::move(annotations);
+Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json metadata, std::set<std::string>& unsure) {
+  metadata["resourceVersion"] = pod.resource_version;
   const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
   if (!written) {
@@ -212,8 +211,9 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
       wake(applied, kAdminRetry);
       continue;
     }
-    const Status written = patch_pod(basis, cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}},
-                                     {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}}, applied.unsure);
+    Json metadata = state_patch(kStateActive, true);
+    metadata["annotations"][kRateAnnotation] = nullptr;
+    const Status written = patch_pod(basis, cancel.pod, std::move(metadata), applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain taken back", {{"gateway", basis.key}, {"pod", cancel.pod.name}});
@@ -227,9 +227,9 @@ void Applier::cancel_drains(const Basis& basis, const std::vector<CancelDrain>& 
 /// could lose.
 void Applier::start_drains(const Basis& basis, const std::vector<StartDrain>& starts, Applied& applied) {
   for (const StartDrain& start : starts) {
-    const Status written = patch_pod(
-        basis, start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
-        {{kDrainAnnotation, encode_drain_record(start.record)}, {kHealthAnnotation, nullptr}}, applied.unsure);
+    Json metadata = state_patch(kStateDraining, false);
+    metadata["annotations"][kDrainAnnotation] = encode_drain_record(start.record);
+    const Status written = patch_pod(basis, start.pod, std::move(metadata), applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain started", {{"gateway", basis.key},
@@ -249,18 +249,16 @@ void Applier::relabel(const Basis& basis, const std::vector<Relabel>& relabels, 
                               {"state", one.state},
                               {"traffic", one.traffic},
                               {"why", one.why}});
-    Json annotations;
-    if (one.drop_rate) annotations[kRateAnnotation] = nullptr;
-    if (one.state == "active") annotations[kHealthAnnotation] = nullptr;
-    note(applied, patch_pod(basis, one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
-                            std::move(annotations), applied.unsure));
+    Json metadata = state_patch(one.state, one.traffic);
+    if (one.drop_rate) metadata["annotations"][kRateAnnotation] = nullptr;
+    note(applied, patch_pod(basis, one.pod, std::move(metadata), applied.unsure));
   }
 }
 
 void Applier::rewrite_drains(const Basis& basis, const std::vector<RewriteDrain>& rewrites, Applied& applied) {
   for (const RewriteDrain& rewrite : rewrites) {
-    const Status written = patch_pod(basis, rewrite.pod, nullptr,
-                                     {{kDrainAnnotation, encode_drain_record(rewrite.record)}}, applied.unsure);
+    const Json record{{kDrainAnnotation, encode_drain_record(rewrite.record)}};
+    const Status written = patch_pod(basis, rewrite.pod, {{"annotations", record}}, applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("drain rewritten",
@@ -275,8 +273,8 @@ void Applier::record_rates(const Basis& basis, const std::vector<RecordRate>& re
   run_parallel(static_cast<int>(records.size()), kWritesInParallelMax, [&](int index) {
     const RecordRate& record = records[static_cast<std::size_t>(index)];
     std::set<std::string> unsure;
-    const Status written =
-        patch_pod(basis, record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}}, unsure);
+    const Json rate{{kRateAnnotation, encode_drain_rate(record.rate_per_second)}};
+    const Status written = patch_pod(basis, record.pod, {{"annotations", rate}}, unsure);
     const std::lock_guard lock(mutex);
     applied.unsure.merge(unsure);
     note(applied, written);

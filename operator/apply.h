@@ -90,8 +90,8 @@ class Applier {
   void undrain(const std::vector<PodRef>& pods, Applied& applied);
   void create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied);
 
-  Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json labels, kube::Json annotations,
-                   std::set<std::string>& unsure);
+  /// `metadata`: a merge patch of it.
+  Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json metadata, std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
   Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken);
   /// Calls all, keeps what they answer. Unset where a call failed.

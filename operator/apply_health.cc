@@ -1,11 +1,12 @@
 // The parts of apply.h that carry out healing and rebalance.
 #include <algorithm>
 
+#include "common/base/contract.h"
 #include "common/base/log.h"
 #include "operator/apply.h"
 #include "operator/apply_parts.h"
 #include "operator/limits.h"
-#include "operator/names.h"
+#include "operator/pod_state.h"
 
 namespace sluice::op {
 namespace {
@@ -31,10 +32,9 @@ void Applier::set_health(const Basis& basis, const std::vector<SetHealth>& chang
     if (pod == basis.seen.pods.end()) continue;
     const auto& record = change.record;
     const std::string state = state_of(record);
-    const bool traffic = state != "offline";
-    const Status written =
-        patch_pod(basis, change.pod, {{kStateLabel, state}, {kTrafficLabel, traffic ? "on" : "off"}},
-                  {{kHealthAnnotation, record ? Json(encode_health_record(*record)) : Json()}}, applied.unsure);
+    Json metadata = state_patch(state, state != kStateOffline);
+    if (record) metadata["annotations"][kHealthAnnotation] = encode_health_record(*record);
+    const Status written = patch_pod(basis, change.pod, std::move(metadata), applied.unsure);
     note(applied, written);
     if (!written) continue;
     log_info("a pod's health has changed", {{"gateway", basis.key},

@@ -248,7 +248,7 @@ TEST_CASE("what is taken back loses its decision and its rate, once its gateway 
     CHECK(f.apply(plan).status);
     CHECK(Json::parse(f.api.body(0)) == Json::parse(R"({"metadata":{"resourceVersion":"7",
         "labels":{"sluice.dev/state":"active","sluice.dev/traffic":"on"},
-        "annotations":{"sluice.dev/drain":null,"sluice.dev/drain-rate":null}}})"));
+        "annotations":{"sluice.dev/drain":null,"sluice.dev/drain-rate":null,"sluice.dev/health":null}}})"));
   }
   Fixture silent({}, [](const AdminCall&) { return Error{ErrorCode::kUnavailable, "nobody there", std::nullopt}; });
   CHECK(silent.apply(plan).wake_after == kAdminRetry);

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <map>
 
+#include "common/base/contract.h"
 #include "operator/limits.h"
+#include "operator/pod_state.h"
 
 namespace sluice::op {
 namespace {
@@ -143,8 +145,7 @@ class Future {
   static void stop_draining(PodView& pod) {
     pod.drain_annotated = false;
     pod.drain.reset();
-    pod.state_label = "active";
-    pod.traffic_label = "on";
+    label(pod, kStateActive, true);
     pod.rate_recorded = pod.rate_possible = 0;
     if (pod.state) pod.state->drain.reset();
   }
@@ -163,8 +164,7 @@ class Future {
     }
     pod.drain_annotated = true;
     pod.drain = start.record;
-    pod.state_label = "draining";
-    pod.traffic_label = "off";
+    label(pod, kStateDraining, false);
   }
 
   void obey(PodView& pod, const DrainOrder& order) {

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/contract.h"
 #include "operator/canary_shift.h"
 #include "operator/healing.h"
 #include "operator/limits.h"
 #include "operator/plan_drains.h"
 #include "operator/plan_pods.h"
+#include "operator/pod_state.h"
 #include "operator/rebalance.h"
 #include "operator/rollout.h"
 #include "operator/scale.h"
@@ -42,8 +44,8 @@ void repair(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan&
     if (!pod->drain) {
       // Somebody has edited the record. The pod is out of the endpoints: its drain begins again.
       plan.start.push_back(start_of(*pod, DrainReason::kScaleDown, spec, now));
-    } else if (pod->state_label != "draining" || pod->traffic_label != "off") {
-      plan.relabel.push_back({ref_to(*pod), "draining", false, kEdited});
+    } else if (!is_labelled(*pod, kStateDraining, false)) {
+      plan.relabel.push_back({ref_to(*pod), kStateDraining, false, kEdited});
     }
   }
   for (const PodView* pod : pods.live) {
@@ -54,7 +56,7 @@ void repair(const SortedPods& pods, const GatewaySpec& spec, WallTime now, Plan&
     // A rate that a drain has left behind, which somebody has ended by hand, would be reserved by a later leader.
     const bool leftover = pod->rate_recorded > 0 && pod->state && !pod->state->drain && !pod->state->shed &&
                           !plan.rebalanced.contains(pod->uid);
-    if (pod->state_label != state || pod->traffic_label != (traffic ? "on" : "off") || leftover || unreadable) {
+    if (!is_labelled(*pod, state, traffic) || leftover || unreadable) {
       plan.relabel.push_back({ref_to(*pod), state, traffic, traffic ? kEdited : "left the endpoints", leftover});
     }
     const bool stray = pod->container == ContainerState::kRunning && pod->state && pod->state->drain &&
@@ -183,7 +185,7 @@ bool is_available(const PodView& pod, const GatewaySpec& spec, WallTime now) {
 }
 
 bool is_receiver(const PodView& pod) {
-  return is_live(pod) && pod.ready && pod.traffic_label == "on" && !pod.offline();
+  return is_live(pod) && pod.ready && pod.traffic_label == kTrafficOn && !pod.offline();
 }
 
 int receivers_of(const Observed& seen) {
@@ -222,7 +224,7 @@ Plan plan_gateway(const GatewaySpec& spec, const Observed& seen, WallTime now) {
     plan.progress = {.mark = seen.progress, .moved = false, .wake_after = std::nullopt};
     // Nothing was decided about the endpoints: who is out of them stays so for now.
     for (const PodView* pod : pods.live) {
-      if (pod->traffic_label == "off") plan.traffic_off.insert(pod->uid);
+      if (pod->traffic_label == kTrafficOff) plan.traffic_off.insert(pod->uid);
     }
   }
   repair(pods, spec, now, plan);

@@ -1,4 +1,5 @@
 #include "operator/names.h"
+#include "operator/pod_state.h"
 #include "operator/render.h"
 
 namespace sluice::op {
@@ -55,8 +56,8 @@ void fill_security(Json& pod_spec, Json& container) {
 
 void fill_container(Json& container, const std::string& default_image, std::int64_t grace_seconds) {
   fill(container, "image", default_image);
-  fill_named(container, "ports", {{"name", "ws"}, {"containerPort", 8080}});
-  fill_named(container, "ports", {{"name", "wss"}, {"containerPort", 8443}});
+  fill_named(container, "ports", {{"name", "ws"}, {"containerPort", kWebSocketPort}});
+  fill_named(container, "ports", {{"name", "wss"}, {"containerPort", kWebSocketTlsPort}});
   fill_named(container, "ports", {{"name", "admin"}, {"containerPort", kAdminPort}});
   fill_named(container, "ports", {{"name", "metrics"}, {"containerPort", kMetricsPort}});
   // A pod is taken in within a few seconds and taken out as fast; it is only restarted after half a minute of silence.
@@ -92,8 +93,7 @@ Json object_or_empty(const Json& parent, const char* pointer) {
 Json render_pod(const Json& gateway, const std::string& name, const Revision& revision) {
   Json labels = object_or_empty(revision.pod_template, "/metadata/labels");
   labels[kGatewayLabel] = std::string(kube::name_of(gateway));
-  labels[kStateLabel] = "active";
-  labels[kTrafficLabel] = "on";
+  labels.update(state_labels(kStateActive, true));
   labels[kRevisionLabel] = revision.hash;
   Json annotations = object_or_empty(revision.pod_template, "/metadata/annotations");
   annotations.erase(kDrainAnnotation);
