@@ -53,7 +53,9 @@ std::optional<Announcement> canary_news(const CanaryDecision& decision, const Ga
     case CanaryNews::kNone:
       return std::nullopt;
     case CanaryNews::kPassed:
-      return Announcement{false, "CanaryPassed", "Rollout", passed + " of revision " + now.revision + " has passed"};
+      return Announcement{false, "CanaryPassed", "Rollout",
+                          passed + " of revision " + now.revision + " has passed" +
+                              (decision.unjudged.empty() ? "" : ", not judged: " + decision.unjudged)};
     case CanaryNews::kPromoted:
       return Announcement{
           false, "CanaryPromoted", "Rollout",

@@ -91,4 +91,17 @@ TEST_CASE("what has become of a pod is said in one sentence") {
       "move there");
 }
 
+TEST_CASE("a step that was passed by without being judged is told as such") {
+  GatewaySpec spec;
+  spec.rollout.canary.steps = {{.percent = 10, .hold = 10min}, {.percent = 50, .hold = 5min}};
+  CanaryDecision decision;
+  decision.progress = {.revision = "new", .step = 1, .phase = CanaryPhase::kMaking, .since = kNow, .message = {}};
+  decision.news = CanaryNews::kPassed;
+  CHECK(canary_news(decision, spec)->note == "step 1 of 2 of revision new has passed");
+  decision.unjudged = "ResumeSuccess lacks 500 samples on the new pods (minSamples: 500)";
+  CHECK(canary_news(decision, spec)->note ==
+        "step 1 of 2 of revision new has passed, not judged: ResumeSuccess lacks 500 samples on the new pods "
+        "(minSamples: 500)");
+}
+
 }  // namespace sluice::op

@@ -41,20 +41,28 @@ std::string sentence(const CanaryGate& gate, Share canary, Share stable) {
   return text;
 }
 
-std::string too_few(const CanaryGate& gate, Share canary, Share stable) {
-  return std::string(to_string(gate.metric)) + " has " + std::to_string(canary.all) + " samples on the new pods and " +
-         std::to_string(stable.all) + " on the others, " + std::to_string(gate.samples_min) + " are needed on each";
+/// At least one of the two is above 0.
+std::string too_few(const CanaryGate& gate, std::int64_t canary_lacks, std::int64_t stable_lacks) {
+  std::string text = std::string(to_string(gate.metric)) + " lacks ";
+  if (canary_lacks > 0) text += std::to_string(canary_lacks) + " samples on the new pods";
+  if (canary_lacks > 0 && stable_lacks > 0) text += " and ";
+  if (stable_lacks > 0) text += std::to_string(stable_lacks) + (canary_lacks > 0 ? "" : " samples") + " on the others";
+  return text + " (minSamples: " + std::to_string(gate.samples_min) + ")";
 }
 
-/// All gates together: a failure counts first, then a lack of samples.
+/// All gates together: a failure counts first, then a lack of samples, told of every gate that has it.
 GateVerdict judge_all(const std::vector<CanaryGate>& gates, const CanaryInput& input) {
+  using Kind = GateVerdict::Kind;
   GateVerdict all;
   for (const CanaryGate& gate : gates) {
     GateVerdict one = judge_gate(gate, input.samples.canary, input.samples.stable);
-    if (one.kind == GateVerdict::Kind::kFails) return one;
-    const std::int64_t lacks = std::max(all.canary_lacks, one.canary_lacks);
-    if (all.kind == GateVerdict::Kind::kHolds) all = std::move(one);
-    all.canary_lacks = lacks;
+    if (one.kind == Kind::kFails) return one;
+    if (all.kind == Kind::kHolds) {
+      all = std::move(one);
+    } else if (one.kind == Kind::kTooFewSamples) {
+      all.message += "; " + one.message;
+      all.canary_lacks = std::max(all.canary_lacks, one.canary_lacks);
+    }
   }
   return all;
 }
@@ -92,10 +100,10 @@ void hold(const GatewaySpec& spec, const CanaryInput& input, WallTime now, Canar
     progress.message = "not all of its " + std::to_string(input.step_pods) + " pods are available any more";
     return;
   }
-  if (verdict.kind == GateVerdict::Kind::kTooFewSamples &&
-      canary.on_insufficient_samples != OnInsufficientSamples::kProceed) {
+  if (verdict.kind == GateVerdict::Kind::kTooFewSamples) {
     if (canary.on_insufficient_samples == OnInsufficientSamples::kShift) decision.shift_for = verdict.canary_lacks;
-    return;
+    if (canary.on_insufficient_samples != OnInsufficientSamples::kProceed) return;
+    decision.unjudged = verdict.message;
   }
   decision.news = CanaryNews::kPassed;
   enter(progress, progress.step + 1, canary.steps.size(), now);
@@ -153,9 +161,10 @@ std::optional<CanaryPhase> parse_canary_phase(std::string_view text) {
 GateVerdict judge_gate(const CanaryGate& gate, const GatewayTotals& canary, const GatewayTotals& stable) {
   const Share ours = share_of(gate.metric, canary);
   const Share theirs = share_of(gate.metric, stable);
-  if (ours.all < gate.samples_min || theirs.all < gate.samples_min) {
-    return {GateVerdict::Kind::kTooFewSamples, too_few(gate, ours, theirs),
-            std::max<std::int64_t>(0, gate.samples_min - ours.all)};
+  const std::int64_t canary_lacks = std::max<std::int64_t>(0, gate.samples_min - ours.all);
+  const std::int64_t stable_lacks = std::max<std::int64_t>(0, gate.samples_min - theirs.all);
+  if (canary_lacks > 0 || stable_lacks > 0) {
+    return {GateVerdict::Kind::kTooFewSamples, too_few(gate, canary_lacks, stable_lacks), canary_lacks};
   }
   const bool fails = ours.percent() < theirs.percent() - gate.max_drop_percent;
   return {fails ? GateVerdict::Kind::kFails : GateVerdict::Kind::kHolds, sentence(gate, ours, theirs), 0};

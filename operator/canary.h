@@ -66,7 +66,8 @@ struct CanaryDecision {
   /// Stable pods should leave the endpoints until the canary has so many more samples (canary_shift.h). 0: none.
   std::int64_t shift_for = 0;
   bool drop_promotion =
-      false;  ///< The annotation is of no use any more: what it asked for has been done, or passed by.
+      false;             ///< The annotation is of no use any more: what it asked for has been done, or passed by.
+  std::string unjudged;  ///< With kPassed: the gates that had too few samples and were passed by all the same.
   std::optional<Duration> wake_after;
 };
 
@@ -78,7 +79,8 @@ inline bool moves_on(const CanaryDecision& decision) {
 CanaryDecision decide_canary(const GatewaySpec& spec, const CanaryProgress& before, const CanaryInput& input,
                              WallTime now);
 
-/// How one gate stands.
+/// How one gate stands. One that lacks samples on either side says nothing, whatever the reason: nobody came, or
+/// nothing counts its metric. What becomes of the step then is for spec.rollout.canary.onInsufficientSamples.
 struct GateVerdict {
   enum class Kind { kHolds, kFails, kTooFewSamples } kind = Kind::kHolds;
   std::string message;  ///< "HandshakeSuccess is 97.10% of 812 on the new pods and 99.50% of 20400 on the others ...".

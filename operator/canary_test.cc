@@ -160,6 +160,92 @@ TEST_CASE("decide_canary goes through its steps") {
   }
 }
 
+TEST_CASE("a gate whose metric nobody counts is one without samples, and the message names it") {
+  // What today's gateways say: handshakes by the thousand, no close yet, and no protocol that resumes.
+  CanarySamples samples = kGood;
+  samples.canary.closes_clean = 12;
+  samples.stable.closes_clean = 20;
+  const CanaryGate handshakes_hold{.metric = GateMetric::kHandshakeSuccess, .max_drop_percent = 1, .samples_min = 100};
+  const CanaryGate few_closes{.metric = GateMetric::kCleanClose, .max_drop_percent = 1, .samples_min = 20};
+  const CanaryGate no_resumes{.metric = GateMetric::kResumeSuccess, .max_drop_percent = 1, .samples_min = 500};
+  const std::string resumes = "ResumeSuccess lacks 500 samples on the new pods and 500 on the others (minSamples: 500)";
+  const std::string closes = "CleanClose lacks 8 samples on the new pods (minSamples: 20)";
+
+  struct Row {
+    const char* name;
+    std::vector<CanaryGate> gates;
+    OnInsufficientSamples then;
+    Duration held;
+    const char* decision;
+    std::string message;  // Of the step, or where it has passed of what was not judged.
+    std::int64_t shift_for;
+  };
+  const Row rows[] = {
+      {"during the hold it is told already",
+       {no_resumes},
+       OnInsufficientSamples::kWait,
+       1s,
+       "1 Holding 10%",
+       resumes,
+       0},
+      {"after it: wait", {no_resumes}, OnInsufficientSamples::kWait, 10min, "1 Holding 10%", resumes, 0},
+      {"for as long as it takes", {no_resumes}, OnInsufficientSamples::kWait, 24h, "1 Holding 10%", resumes, 0},
+      {"or proceed", {no_resumes}, OnInsufficientSamples::kProceed, 10min, "2 Making 50% passed", resumes, 0},
+      {"or shift", {no_resumes}, OnInsufficientSamples::kShift, 10min, "1 Holding 10% shift", resumes, 500},
+      {"a gate that holds before it does not hide it",
+       {handshakes_hold, no_resumes},
+       OnInsufficientSamples::kWait,
+       10min,
+       "1 Holding 10%",
+       resumes,
+       0},
+      {"nor one behind it",
+       {no_resumes, handshakes_hold},
+       OnInsufficientSamples::kWait,
+       10min,
+       "1 Holding 10%",
+       resumes,
+       0},
+      {"all that lack samples are named, and the one that lacks most says how long to shift",
+       {few_closes, handshakes_hold, no_resumes},
+       OnInsufficientSamples::kShift,
+       10min,
+       "1 Holding 10% shift",
+       closes + "; " + resumes,
+       500},
+      {"all are named where they are passed by, too",
+       {few_closes, no_resumes},
+       OnInsufficientSamples::kProceed,
+       10min,
+       "2 Making 50% passed",
+       closes + "; " + resumes,
+       0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    GatewaySpec spec = two_steps();
+    spec.rollout.canary.gates = row.gates;
+    spec.rollout.canary.on_insufficient_samples = row.then;
+    const CanaryDecision decision =
+        decide_canary(spec, at(0, CanaryPhase::kHolding, row.held), rolling(true, samples), kNoon);
+    CHECK(words(decision) == row.decision);
+    CHECK(decision.progress.message + decision.unjudged == row.message);
+    CHECK(decision.shift_for == row.shift_for);
+  }
+}
+
+TEST_CASE("a gate that fails halts the step, though others lack samples") {
+  GatewaySpec spec = two_steps();
+  const CanaryGate no_resumes{.metric = GateMetric::kResumeSuccess, .max_drop_percent = 1, .samples_min = 500};
+  for (const auto then :
+       {OnInsufficientSamples::kWait, OnInsufficientSamples::kProceed, OnInsufficientSamples::kShift}) {
+    spec.rollout.canary.on_insufficient_samples = then;
+    spec.rollout.canary.gates = {no_resumes, two_steps().rollout.canary.gates.front()};
+    CHECK(words(decide_canary(spec, at(0, CanaryPhase::kHolding, 1s), rolling(true, kBad), kNoon)) ==
+          "1 Halted 10% failed");
+  }
+}
+
 TEST_CASE("a hold wakes when it is over, and begins by the clock that it was given") {
   const CanaryDecision holding = decide_canary(two_steps(), at(0, CanaryPhase::kHolding, 4min), rolling(), kNoon);
   CHECK(holding.wake_after == 6min);
@@ -217,6 +303,10 @@ TEST_CASE("judge_gate compares shares of successes in percentage points") {
         "HandshakeSuccess is 97.00% of 1000 on the new pods and 99.90% of 9009 on the others "
         "(maxDropPercent: 1)");
   CHECK(judge_gate(gate, kFew.canary, kFew.stable).canary_lacks == 50);
+  CHECK(judge_gate(gate, kFew.canary, kFew.stable).message ==
+        "HandshakeSuccess lacks 50 samples on the new pods (minSamples: 100)");
+  CHECK(judge_gate(gate, kGood.canary, {}).message ==
+        "HandshakeSuccess lacks 100 samples on the others (minSamples: 100)");
   CHECK(judge_gate(gate, kGood.canary, {}).canary_lacks == 0);
   // Exactly the drop that is allowed holds.
   const CanarySamples edge = handshakes(990, 10, 1000, 0);
