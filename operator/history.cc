@@ -29,6 +29,20 @@ History::Kept History::keep(const std::string& key, const Json& gateway, const R
   return kept;
 }
 
+/// In place of one that the API server refuses to change. It compares the content byte by byte and encodes it anew for
+/// a patch: where that is spelled in another way than Go's (an & or < as it is, blanks of another tool's) every patch
+/// counts as a change of the content, which it takes for immutable. Between the two calls nothing is lost: the content
+/// is the gateway's present template.
+Result<Json> History::make_anew(const Json& there, const Json& wanted) {
+  const std::string ns(kube::namespace_of(there));
+  const auto removed = client_.remove(
+      kube::kControllerRevisions, ns, kube::name_of(there),
+      {.uid = std::string(kube::uid_of(there)), .resource_version = std::string(kube::resource_version_of(there))});
+  if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
+  log_info("a revision that cannot be patched is made anew", {{"namespace", ns}, {"name", kube::name_of(there)}});
+  return client_.create(kube::kControllerRevisions, ns, wanted);
+}
+
 /// The content of a ControllerRevision never changes; only its number does, where an older template has come back. One
 /// that has lost its owner (a backup, a gateway deleted with --cascade=orphan) is taken in again.
 History::Kept History::write(const std::string& key, const Json& gateway, const Revision& revision) {
@@ -48,10 +62,13 @@ History::Kept History::write(const std::string& key, const Json& gateway, const 
     Json number{{"metadata", {{"resourceVersion", std::string(kube::resource_version_of(*there))}}},
                 {"revision", revision.number}};
     if (!ours) number["metadata"]["ownerReferences"] = Json::array({owner_reference(gateway)});
-    written = ours && known->number == revision.number
-                  ? std::move(there)
-                  : client_.patch(kube::kControllerRevisions, ns, name, kube::PatchType::kMerge, number,
-                                  {.field_manager = kFieldManager});
+    if (ours && known->number == revision.number) {
+      written = std::move(there);
+    } else {
+      written = client_.patch(kube::kControllerRevisions, ns, name, kube::PatchType::kMerge, number,
+                              {.field_manager = kFieldManager});
+      if (!written && written.error().code == ErrorCode::kInvalid) written = make_anew(*there, wanted);
+    }
   }
   if (!written) return {written.error().in("ControllerRevision " + name)};
   writes_.wrote(key, *written);

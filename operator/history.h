@@ -31,6 +31,7 @@ class History {
 
  private:
   Kept write(const std::string& key, const kube::Json& gateway, const Revision& revision);
+  Result<kube::Json> make_anew(const kube::Json& there, const kube::Json& wanted);
   Status remove(const std::string& key, const kube::Json& gateway, const Revision& revision);
 
   kube::Client& client_;

@@ -84,4 +84,40 @@ TEST_CASE("a revision whose name is there already is taken up, or counted as a c
   }
 }
 
+TEST_CASE("a revision that the API server refuses to patch is made anew") {
+  for (const char* owner : {"owner", ""}) {
+    CAPTURE(owner);
+    bool gone = false;
+    kube::FakeApi api([&](const std::string& request) {
+      if (request.starts_with("POST ") && gone) return answer(201, stored("owner", kNoImage, "gw:2").dump());
+      if (request.starts_with("POST ")) return answer(409, R"({"message":"exists","reason":"AlreadyExists"})");
+      if (request.starts_with("PATCH ")) {
+        return answer(422, R"({"message":"data: field is immutable","reason":"Invalid"})");
+      }
+      if (request.starts_with("DELETE ")) gone = true;
+      return answer(200, stored(owner, kNoImage, "gw:2").dump());
+    });
+    kube::Client client(api.config(), "test", nullptr);
+    SystemClock clock;
+    Random random{1};
+    MetricsRegistry metrics;
+    const Caches caches(client, clock, random, metrics, "");
+    History history(client, caches, clock);
+    RevisionPlan plan;
+    plan.write = Revision{.hash = "abc", .number = 4, .pod_template = Json::parse(kNoImage), .default_image = "gw:2"};
+    const History::Kept kept = history.keep("live/edge", kGateway, plan);
+    CHECK(kept.status.ok());
+    CHECK_FALSE(kept.collision);
+    const std::vector<std::string> requests = api.requests();
+    REQUIRE(requests.size() == 5);
+    CHECK(requests[3].starts_with("DELETE /apis/apps/v1/namespaces/live/controllerrevisions/edge-abc"));
+    // Nobody else's that has the name by now.
+    CHECK(requests[3].find(R"("uid":"u-1")") != std::string::npos);
+    CHECK(requests[3].find(R"("resourceVersion":"7")") != std::string::npos);
+    CHECK(requests[4].starts_with("POST "));
+    CHECK(requests[4].find(R"("revision":4)") != std::string::npos);
+    CHECK(requests[4].find(R"("uid":"owner")") != std::string::npos);
+  }
+}
+
 }  // namespace sluice::op
