@@ -18,6 +18,7 @@ from admin import Admin  # noqa: E402
 from clients import Fleet  # noqa: E402
 from operators import Operators  # noqa: E402
 from planes import BUILD, PORT_BASE, prepared  # noqa: E402
+from rollouts import QUICK, template, wait_summary  # noqa: E402
 from rtgw import GROUP, PLURAL, VERSION, Api, Gateway, url_of  # noqa: E402
 from stand_in_kubelet import Kubelet  # noqa: E402
 from waiting import eventually  # noqa: E402
@@ -62,6 +63,7 @@ def namespace(api, operators, kubelet):
     api.core.create_namespace({"metadata": {"name": name}})
     yield name
     kubelet.starts = kubelet.reports = True
+    kubelet.descriptors = None
     if not operators.running():
         operators.start()
     for item in api.custom.list_namespaced_custom_object(GROUP, VERSION, name, PLURAL)["items"]:
@@ -89,6 +91,19 @@ def edge(gateways, operator):
     made = gateways(replicas=3)
     made.wait_ready(3)
     return made
+
+
+@pytest.fixture
+def rolled(gateways, operator):
+    """Makes a RealtimeGateway of version 1 with three ready pods."""
+
+    def make(replicas=3, **spec):
+        made = gateways(replicas=replicas, template=template(1), drain=QUICK, **spec)
+        made.wait_ready(replicas)
+        wait_summary(made, "Complete")
+        return made
+
+    return make
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ SYSTEM = "sluice-system"
 class Operator:
     """One process. Its log is `log`."""
 
-    def __init__(self, program, kubeconfig, folder, number, elect):
+    def __init__(self, program, kubeconfig, folder, number, elect, image):
         self.log_file = Path(folder) / f"operator-{number}.log"
         self.port = _free_port()
         command = [program, "--kubeconfig", kubeconfig, "--namespace", SYSTEM, "--metrics-address", f"127.0.0.1:{self.port}"]
-        command += [f"--leader-elect={'true' if elect else 'false'}", "--log-level=debug"]
+        command += [f"--leader-elect={'true' if elect else 'false'}", "--log-level=debug", *(["--gateway-image", image] if image else [])]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -67,8 +67,9 @@ class Operators:
         self._program, self._kubeconfig, self._folder = program, kubeconfig, folder
         self.all = []
 
-    def start(self, elect=False):
-        operator = Operator(self._program, self._kubeconfig, self._folder, len(self.all), elect)
+    def start(self, elect=False, image=None):
+        """`image`: of gateways whose template names none; None: the operator's own default."""
+        operator = Operator(self._program, self._kubeconfig, self._folder, len(self.all), elect, image)
         self.all.append(operator)
         eventually(lambda: 'msg="started"' in operator.log or not operator.running(), "the operator to start")
         assert operator.running(), operator.log

@@ -38,12 +38,14 @@ class Container:
 
 
 class Kubelet:
-    """Threads: any. `starts` false keeps pods that come from now on without a container; `reports` false keeps what pods' statuses say."""
+    """Threads: any. `starts` false keeps pods that come from now on without a container; `reports` false keeps what pods' statuses say;
+    `descriptors` is what containers that start from now on may open (LimitNOFILE of the container runtime), None: what the test itself may."""
 
     def __init__(self, kubeconfig, program, folder, node=NAME):
         self.starts = True
         self.node = node
         self.reports = True
+        self.descriptors = None
         self.failure = None  # What ended the kubelet, if something did.
         self.deleted = {}  # Names of pods asked to go, with the connections that they had then; None: no answer.
         self._program = program
@@ -172,10 +174,11 @@ class Kubelet:
         for name, text in (self._core.read_namespaced_config_map(_keys_of(pod), pod.metadata.namespace).data or {}).items():
             (keys / name).write_text(text)
         (folder / "gateway.yaml").write_text(CONFIG.format(address=address))
+        command = [self._program, "--config", folder / "gateway.yaml"]
+        if self.descriptors is not None:
+            command = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}", *command]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [self._program, "--config", folder / "gateway.yaml"], env=_environment(pod, keys), stdout=log, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(command, env=_environment(pod, keys), stdout=log, stderr=subprocess.STDOUT)
         self._containers[pod.metadata.uid] = Container(address, process)
 
     def _terminate(self, pod, container):

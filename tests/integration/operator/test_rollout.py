@@ -2,69 +2,19 @@
 
 import socket
 
-import kubernetes
 import pytest
 from endpoints import Endpoints, Roaming
-from rtgw import GROUP, PLURAL, VERSION
+from rollouts import PROMOTE, REVISION, apps, delete_pod, history, pods_of, promote, promotion, rollout, template, versions, wait_reason, wait_summary
 from waiting import eventually
 
-REVISION = "sluice.dev/revision"
-PROMOTE = "sluice.dev/promote"
-QUICK = {"propagationDelay": "500ms", "hintJitter": "500ms", "timeout": "5m"}
 CLOSES = [{"metric": "CleanClose", "maxDropPercent": 1, "minSamples": 20}]
 UPGRADE = "GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n\r\n"
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 
 
-def template(version):
-    """Pods of each version are alike but for an annotation: what differs is the revision."""
-    return {"metadata": {"annotations": {"version": str(version)}}, "spec": {"terminationGracePeriodSeconds": 30}}
-
-
-def versions(gateway):
-    """Of the pods that are not being deleted, in order."""
-    return sorted(pod.metadata.annotations["version"] for pod in gateway.pods() if pod.metadata.deletion_timestamp is None)
-
-
-def pods_of(gateway, version):
-    return [pod for pod in gateway.pods() if pod.metadata.annotations["version"] == str(version) and pod.metadata.deletion_timestamp is None]
-
-
-def history(gateway):
-    """The numbers of the ControllerRevisions by revision."""
-    listed = kubernetes.client.AppsV1Api(gateway.api.client).list_namespaced_controller_revision(gateway.namespace)
-    return {item.metadata.labels[REVISION]: item.revision for item in listed.items}
-
-
 def traffic_of(gateway, version):
     """State and traffic of each pod."""
     return [tuple(pod.metadata.labels[f"sluice.dev/{name}"] for name in ("state", "traffic")) for pod in pods_of(gateway, version)]
-
-
-def rollout(gateway):
-    return gateway.status().get("rollout", {})
-
-
-def wait_reason(gateway, kind, reason):
-    return eventually(lambda: gateway.condition(kind).get("reason") == reason and gateway.condition(kind), f"{kind} to be {reason}")
-
-
-def wait_summary(gateway, summary):
-    eventually(lambda: rollout(gateway).get("summary") == summary, f"the column to say {summary}")
-
-
-def promote(gateway):
-    revision = gateway.status()["updateRevision"]
-    annotate(gateway, f"{revision}/{rollout(gateway)['step']}")
-
-
-def annotate(gateway, value):
-    body = {"metadata": {"annotations": {PROMOTE: value}}}
-    gateway.api.custom.patch_namespaced_custom_object(GROUP, VERSION, gateway.namespace, PLURAL, gateway.name, body)
-
-
-def promotion(gateway):
-    return gateway.read()["metadata"].get("annotations", {}).get(PROMOTE)
 
 
 def connect_and_vanish(pod, count):
@@ -73,19 +23,6 @@ def connect_and_vanish(pod, count):
         with socket.create_connection((pod.status.pod_ip, 8080), timeout=5) as connection:
             connection.sendall(UPGRADE.format(KEY).encode())
             assert connection.recv(4096).startswith(b"HTTP/1.1 101")
-
-
-@pytest.fixture
-def rolled(gateways, operator):
-    """Makes a RealtimeGateway of version 1 with three ready pods."""
-
-    def make(replicas=3, **spec):
-        made = gateways(replicas=replicas, template=template(1), drain=QUICK, **spec)
-        made.wait_ready(replicas)
-        wait_summary(made, "Complete")
-        return made
-
-    return make
 
 
 def test_a_rollout_replaces_every_pod_and_cuts_nobody_off(rolled, operator):
@@ -113,7 +50,7 @@ def test_a_rollout_replaces_every_pod_and_cuts_nobody_off(rolled, operator):
     assert operator.metric('sluice_operator_rollouts_total{result="completed"}') == 1
 
 
-def test_a_partition_keeps_its_part_and_a_pause_everything(rolled, api):
+def test_a_partition_keeps_its_part_and_a_pause_everything(rolled):
     edge = rolled(rollout={"partition": 2})
     edge.change(template=template(2))
     wait_summary(edge, "Partition 33%")
@@ -124,9 +61,7 @@ def test_a_partition_keeps_its_part_and_a_pause_everything(rolled, api):
     wait_summary(edge, "Paused 33%")
     assert edge.condition("Paused")["status"] == "True"
     # What is missing in a pause is made as it was, from the ControllerRevision.
-    lost = pods_of(edge, 1)[0]
-    api.core.delete_namespaced_pod(lost.metadata.name, edge.namespace)
-    eventually(lambda: lost.metadata.uid not in {pod.metadata.uid for pod in edge.pods()}, "the pod to go")
+    delete_pod(edge, pods_of(edge, 1)[0])
     edge.wait_ready(3)
     assert versions(edge) == ["1", "1", "2"]
 
@@ -230,19 +165,16 @@ def test_history_is_kept_as_far_as_asked_for(rolled):
     eventually(lambda: sorted(history(edge).values()) == [3, 4], "the newest revision and one before it")
 
 
-def test_a_revision_removed_by_hand_and_a_refused_template_stop_nothing(rolled, api):
+def test_a_revision_removed_by_hand_and_a_refused_template_stop_nothing(rolled):
     edge = rolled(replicas=2)
-    apps = kubernetes.client.AppsV1Api(api.client)
     first = edge.status()["updateRevision"]
-    apps.delete_namespaced_controller_revision(f"edge-{first}", edge.namespace)
+    apps(edge.api).delete_namespaced_controller_revision(f"edge-{first}", edge.namespace)
     eventually(lambda: first in history(edge), "the newest revision to be kept again")
 
     edge.change(template={"spec": {"containers": [{"name": "gateway", "imagePullPolicy": "Sometimes"}]}})
     wait_reason(edge, "Progressing", "TemplateRefused")
     wait_summary(edge, "Refused")
-    lost = edge.pods()[0]
-    api.core.delete_namespaced_pod(lost.metadata.name, edge.namespace)
-    eventually(lambda: lost.metadata.uid not in {pod.metadata.uid for pod in edge.pods()}, "the pod to go")
+    delete_pod(edge, edge.pods()[0])
     edge.wait_ready(2)
     assert {pod.metadata.labels[REVISION] for pod in edge.pods()} == {first} == {edge.status()["currentRevision"]}
 
