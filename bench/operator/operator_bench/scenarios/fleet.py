@@ -119,7 +119,8 @@ def _look(world, options, process):
     looked.writes = len([call for call in log.read() if audit.by_operator(call) and call.writes and call.resource != "leases"]) if process.name == OURS else 0
     looked.rss_mb, looked.peak_mb = process.rss_mb(), process.rss_mb("VmHWM")
     before, reconciles, cpu, began = process.latencies(), process.reconciles(), process.cpu_seconds(), time.monotonic()
-    looked.full_rate = _send_events(world, options)
+    with world.neighbours_still():
+        looked.full_rate = _send_events(world, options)
     looked.busy_percent = 100 * (process.cpu_seconds() - cpu) / (time.monotonic() - began)
     counts = exposition.between(before, process.latencies())
     looked.p50_ms, looked.p99_ms = (1000 * _need(exposition.quantile(counts, share)) for share in (0.5, 0.99))
