@@ -359,7 +359,7 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
   const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
   Json pod = render_pod(basis.gateway, name, revision);
   if (basis.evictions) add_eviction_responder(pod);
-  Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod);
+  Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod, {.known_good = true});
   if (!made && made.error().code == ErrorCode::kConflict) {
     // Ours from an earlier round that the cache does not show yet, or a stranger's.
     Result<Json> there = parts_.client.get(kube::kPods, basis.seen.ns, name);

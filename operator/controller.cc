@@ -1,6 +1,7 @@
 #include "operator/controller.h"
 
 #include <algorithm>
+#include <ctime>
 #include <set>
 #include <utility>
 
@@ -36,6 +37,13 @@ void keep(Status& first, const Status& status) {
 /// What only shows itself again waits behind what has changed.
 int priority_of(kube::Informer::Origin origin) {
   return origin == kube::Informer::Origin::kChange ? kube::kNormalPriority : kube::kLowPriority;
+}
+
+/// CPU time of the calling thread.
+SteadyTime::duration thread_cpu() {
+  timespec time{};
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
@@ -245,14 +253,30 @@ void Controller::work() {
       queue_.done(key);
       continue;
     }
+    if (const Duration wait = pause_of(key); wait > Duration(0)) {
+      queue_.done(key);
+      queue_.add_after(key, wait, item->priority);
+      continue;
+    }
     const SteadyTime begin = clock_.steady();
+    const SteadyTime::duration cpu_before = thread_cpu();
     event_latency_.begun(key);
     metrics_->active.add(1);
     finish(*item, reconcile(key));
     metrics_->active.add(-1);
+    {
+      const std::lock_guard lock(mutex_);
+      pace_.took(key, thread_cpu() - cpu_before, clock_.steady());
+    }
     metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
     queue_.done(key);
   }
+}
+
+/// Zero where the key may be looked at now.
+Duration Controller::pause_of(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  return pace_.wait(key, clock_.steady());
 }
 
 /// What comes again does so at the priority that it came with.
@@ -561,6 +585,7 @@ void Controller::forget(const std::string& key) {
   memory_.forget(key);
   const std::lock_guard lock(mutex_);
   looked_by_.erase(key);
+  pace_.forget(key);
 }
 
 }  // namespace sluice::op

@@ -31,6 +31,7 @@
 #include "operator/eviction_watch.h"
 #include "operator/fleet_metrics.h"
 #include "operator/history.h"
+#include "operator/look_pace.h"
 #include "operator/memory.h"
 #include "operator/probes.h"
 #include "operator/state_poller.h"
@@ -79,6 +80,7 @@ class Controller {
   bool prepare();
   Status read_newest();
   void work();
+  Duration pause_of(const std::string& key);
   void finish(const kube::WorkQueue::Item& item, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);
   void evicted(const std::string& ns, const std::string& pod);
@@ -141,6 +143,7 @@ class Controller {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  LookPace pace_;
   std::map<std::string, Templates> looked_by_;  ///< By key: of the last reconcile, without the templates themselves.
   std::thread runner_;
   std::vector<std::thread> workers_;

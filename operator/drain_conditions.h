@@ -9,7 +9,7 @@
 namespace sluice::op {
 
 /// Draining, DrainWillTimeOut, ScaleDownBlocked, BudgetExhausted and NodeLimits, each of them whether it holds or not.
-/// Their figures move with every poll: differs_beyond_counts() (status.h) does not see them.
+/// Their figures move with every poll: status_news() (status.h) calls them counts.
 std::vector<Condition> drain_conditions(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen,
                                         const Plan& plan, WallTime now);
 

@@ -247,8 +247,8 @@ TEST_CASE("a figure that moves in a message is no reason to write a status at on
   const Json one = status_of(900'000, 200);
   const Json other = status_of(870'000, 190);
   CHECK(one["conditions"] != other["conditions"]);
-  CHECK_FALSE(differs_beyond_counts(one, other));
-  CHECK(differs_beyond_counts(one, status_of(100, 200)));  // It is in time now.
+  CHECK(status_news(one, other) == StatusNews::kCounts);
+  CHECK(status_news(one, status_of(100, 200)) != StatusNews::kCounts);  // It is in time now.
 }
 
 }  // namespace sluice::op

@@ -25,6 +25,7 @@ inline constexpr Duration kPollOther{5'000};
 /// A fleet whose pods have all said once more what they had said before rests: of all fleets at rest together no more
 /// states than these are asked for a second, one of each fleet in turn, until an answer differs.
 inline constexpr int kRestingPollsPerSecondMax = 5;
+inline constexpr int kRestingAfterMax = 16;  ///< Of a large fleet so many answers in a row are enough.
 inline constexpr Duration kRestingSpacing{1000 / kRestingPollsPerSecondMax};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};
@@ -88,8 +89,15 @@ inline constexpr Duration kRebalanceHold{30'000};
 /// An excess below this part of what a pod carries is not worth a move.
 inline constexpr int kRebalanceExcessPercent = 1;
 
-/// Connection counts in the status change no sooner than this after the last write.
+/// Connection counts in the status change no sooner than this after the last write, numbers of pods no sooner than
+/// that.
 inline constexpr Duration kStatusCountsEvery{5'000};
+inline constexpr Duration kStatusReplicasEvery{500};
+/// A RealtimeGateway's looks take no more than one part in so many of a core, where they take long enough to matter:
+/// thousands of pods that change at once are looked at together.
+inline constexpr int kLookShare = 10;
+inline constexpr Duration kLookWorthPacing{2};
+inline constexpr Duration kLookPauseMax{500};
 /// `status.drains` lists so many at most; the schema says the same.
 inline constexpr std::size_t kStatusDrainsMax = 16;
 /// A template that the API server refused is asked about again after it: admission may have changed.

@@ -99,7 +99,8 @@ void PollSchedule::set_resting(Fleet& fleet, bool resting) {
 void PollSchedule::heard(Fleet& fleet, PollResult result) {
   if (result != PollResult::kSame) return set_resting(fleet, false);
   ++fleet.same;
-  if (fleet.calm && fleet.same >= static_cast<int>(fleet.uids.size())) set_resting(fleet, true);
+  const int enough = std::min(static_cast<int>(fleet.uids.size()), kRestingAfterMax);
+  if (fleet.calm && fleet.same >= enough) set_resting(fleet, true);
 }
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {

@@ -322,7 +322,7 @@ TEST_CASE("a fleet at rest is sampled until one of its pods has something new to
     run(10s, [](const std::string& uid) { return uid[0] == 'b' ? PollResult::kChanged : PollResult::kSame; });
     CHECK(asked["b"] > 350);
     CHECK(asked["a"] <= 10 * kRestingPollsPerSecondMax);
-    run(20s, same);
+    run(1s, same);
     run(10s, same);
     CHECK(asked["b"] <= 10 * kRestingPollsPerSecondMax);
   }
@@ -332,9 +332,8 @@ TEST_CASE("a fleet at rest is sampled until one of its pods has something new to
   }
   SUBCASE("a pod more, and whatever else is urgent, wakes it") {
     fill("a", 201);
-    run(5s, same);
-    CHECK(asked["a"] > 150);
-    run(20s, same);
+    run(500ms, same);
+    CHECK(asked["a"] >= kRestingAfterMax);
     fill("a", 201, PollUrgency::kDraining);
     run(5s, same);
     CHECK(asked["a"] > 150);

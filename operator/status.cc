@@ -145,8 +145,19 @@ Json compute_status(const Json& gateway, const GatewaySpec& spec, const Observed
   return status;
 }
 
-bool differs_beyond_counts(const Json& before, const Json& after) {
-  return without_counts(before) != without_counts(after);
+StatusNews status_news(const Json& before, const Json& after) {
+  Json was = without_counts(before);
+  Json is = without_counts(after);
+  if (was == is) return StatusNews::kCounts;
+  const auto drop_numbers = [](Json& status) {
+    for (auto it = status.begin(); it != status.end();) {
+      const bool number_of_pods = it->is_number() && it.key() != "observedGeneration";
+      it = number_of_pods ? status.erase(it) : std::next(it);
+    }
+  };
+  if (was.is_object()) drop_numbers(was);
+  if (is.is_object()) drop_numbers(is);
+  return was == is ? StatusNews::kReplicas : StatusNews::kEvent;
 }
 
 }  // namespace sluice::op

@@ -18,9 +18,13 @@ namespace sluice::op {
 kube::Json compute_status(const kube::Json& gateway, const GatewaySpec& spec, const Observed& seen, const Plan& plan,
                           const Problem& problem, WallTime now);
 
-/// Whether two statuses differ in more than connection counts, rates, times to go and the sentences that name them, all
-/// of which are written less often.
-bool differs_beyond_counts(const kube::Json& before, const kube::Json& after);
+/// How two statuses differ, at most: the less it says, the less often it is written.
+enum class StatusNews {
+  kCounts,    ///< In connection counts, rates, times to go and the sentences that name them.
+  kReplicas,  ///< In numbers of pods, too.
+  kEvent,     ///< In something else: something has happened.
+};
+StatusNews status_news(const kube::Json& before, const kube::Json& after);
 
 /// "812", "9.8k", "481k", "1.2M".
 std::string short_count(std::int64_t count);

@@ -188,19 +188,19 @@ TEST_CASE("counts alone are no reason to write at once") {
     if (rate) pod = pod | evicting(*rate);
     return compute_status(gateway(), spec_of(replicas), fleet({serving("a", left), pod}), {}, {}, kNoon);
   };
-  CHECK_FALSE(differs_beyond_counts(status_at(500, 100, "b"), status_at(400, 90, "b")));
-  CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "c")));
-  CHECK(differs_beyond_counts(status_at(500, 100, "b"), status_at(500, 100, "b", 4)));
-  CHECK(differs_beyond_counts(status_at(500, std::nullopt, "b"), status_at(500, 100, "b")));
-  CHECK(differs_beyond_counts(Json(), status_at(1, 1, "b")));
+  CHECK(status_news(status_at(500, 100, "b"), status_at(400, 90, "b")) == StatusNews::kCounts);
+  CHECK(status_news(status_at(500, 100, "b"), status_at(500, 100, "c")) != StatusNews::kCounts);
+  CHECK(status_news(status_at(500, 100, "b"), status_at(500, 100, "b", 4)) != StatusNews::kCounts);
+  CHECK(status_news(status_at(500, std::nullopt, "b"), status_at(500, 100, "b")) != StatusNews::kCounts);
+  CHECK(status_news(Json(), status_at(1, 1, "b")) != StatusNews::kCounts);
   // Nor are the sentences that name them.
   Json before = status_at(500, 100, "b");
   Json after = before;
   after["conditions"][0]["message"] = "another one";
   after["rollout"]["message"] = "12 samples";
-  CHECK_FALSE(differs_beyond_counts(before, after));
+  CHECK(status_news(before, after) == StatusNews::kCounts);
   after["conditions"][0]["reason"] = "Another";
-  CHECK(differs_beyond_counts(before, after));
+  CHECK(status_news(before, after) != StatusNews::kCounts);
 }
 
 TEST_CASE("counts in short") {
@@ -265,6 +265,19 @@ TEST_CASE("the lists of pods that are out or relieved are bounded") {
   CHECK(status["offline"].size() == kStatusOfflineMax);
   CHECK(status["rebalance"]["pods"].size() == kStatusOfflineMax);
   CHECK(status["rebalance"]["phase"] == "Move");
+}
+
+TEST_CASE("numbers of pods are less than an event, and more than counts") {
+  const auto status = [](int ready, int generation, const char* phase, int connections) {
+    return Json{{"readyReplicas", ready},
+                {"observedGeneration", generation},
+                {"rollout", {{"phase", phase}}},
+                {"connections", {{"active", connections}}}};
+  };
+  CHECK(status_news(status(1, 1, "a", 5), status(1, 1, "a", 6)) == StatusNews::kCounts);
+  CHECK(status_news(status(1, 1, "a", 5), status(2, 1, "a", 6)) == StatusNews::kReplicas);
+  CHECK(status_news(status(1, 1, "a", 5), status(1, 2, "a", 5)) == StatusNews::kEvent);
+  CHECK(status_news(status(1, 1, "a", 5), status(2, 1, "b", 5)) == StatusNews::kEvent);
 }
 
 }  // namespace sluice::op

@@ -15,9 +15,11 @@ std::optional<Duration> StatusWriter::wait_for(const std::string& key, const kub
   const auto before = written_.find(key);
   if (before == written_.end()) return present == status ? std::nullopt : std::optional(Duration(0));
   if (before->second.status == status && covers(present, status)) return std::nullopt;
-  if (differs_beyond_counts(before->second.status, status)) return Duration(0);
+  const StatusNews news = status_news(before->second.status, status);
+  if (news == StatusNews::kEvent) return Duration(0);
   const auto since = std::chrono::duration_cast<Duration>(clock_.steady() - before->second.at);
-  return std::max(kStatusCountsEvery - since, Duration(0));
+  const Duration every = news == StatusNews::kReplicas ? kStatusReplicasEvery : kStatusCountsEvery;
+  return std::max(every - since, Duration(0));
 }
 
 Result<std::optional<Duration>> StatusWriter::write(const std::string& key, const kube::Json& gateway,

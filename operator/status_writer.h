@@ -1,5 +1,5 @@
-// Sends .status: at once where something has happened, connection counts at most every kStatusCountsEvery, and nothing
-// that would change nothing.
+// Sends .status: at once where something has happened, numbers of pods at most every kStatusReplicasEvery, connection
+// counts at most every kStatusCountsEvery, and nothing that would change nothing.
 #pragma once
 
 #include <map>

@@ -69,7 +69,7 @@ Result<std::optional<User>> KubeReviews::review_token(const std::string& token) 
   if (!slot) return too_many();
   const Json review = {
       {"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenReview"}, {"spec", {{"token", token}}}};
-  const auto answer = client_.create(kube::kTokenReviews, "", review, kReviewTimeout);
+  const auto answer = client_.create(kube::kTokenReviews, "", review, {.timeout = kReviewTimeout});
   if (!answer) return answer.error();
   return read_token_review(*answer);
 }
@@ -77,8 +77,8 @@ Result<std::optional<User>> KubeReviews::review_token(const std::string& token) 
 Result<AccessDecision> KubeReviews::review_access(const User& user, const AccessAttributes& attributes) {
   const Slots::Lease slot = user.name == kAnonymous ? anonymous_.take() : users_.take_within(patience_);
   if (!slot) return too_many();
-  const auto answer =
-      client_.create(kube::kSubjectAccessReviews, "", make_access_review(user, attributes), kReviewTimeout);
+  const auto answer = client_.create(kube::kSubjectAccessReviews, "", make_access_review(user, attributes),
+                                     {.timeout = kReviewTimeout});
   if (!answer) return answer.error();
   return AccessDecision{
       kube::bool_at(*answer, "/status/allowed", false) && !kube::bool_at(*answer, "/status/denied", false),

@@ -291,8 +291,11 @@ Result<Json> Client::list_each(const Resource& resource, std::string_view ns, co
   }
 }
 
-Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object, Duration timeout) {
-  Call call{.method = "POST", .path = resource.path(ns), .timeout = timeout};
+Result<Json> Client::create(const Resource& resource, std::string_view ns, const Json& object,
+                            const CreateOptions& options) {
+  Query query;
+  if (options.known_good) query.add("fieldValidation", "Ignore");
+  Call call{.method = "POST", .path = resource.path(ns), .query = query.text(), .timeout = options.timeout};
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
   call.body = std::move(*body);

@@ -47,6 +47,13 @@ struct PatchOptions {
   Duration timeout{30'000};   ///< Of the call, its retries included.
 };
 
+struct CreateOptions {
+  /// The server has taken an object like this one before: it need not look for unknown and double fields again, which
+  /// costs it a second decoding.
+  bool known_good = false;
+  Duration timeout{30'000};  ///< Of the call, its retries included.
+};
+
 struct ProxyOptions {
   std::string scheme;  ///< "https" where the pod speaks that on the port; "" for HTTP.
   Duration timeout{10'000};
@@ -113,7 +120,7 @@ class Client {
   Result<Json> list_each(const Resource& resource, std::string_view ns, const ListOptions& options,
                          const ListSink& sink);
   Result<Json> create(const Resource& resource, std::string_view ns, const Json& object,
-                      Duration timeout = kCallTimeout);
+                      const CreateOptions& options = {});
   /// POST to a subresource: a pod's "eviction" or "binding", a service account's "token".
   Result<Json> create_subresource(const Resource& resource, std::string_view ns, std::string_view name,
                                   std::string_view subresource, const Json& object, Duration timeout = kCallTimeout);

@@ -137,7 +137,7 @@ Status EventRecorder::Impl::deliver(const EventSeries::Decision& decision, Json&
   const std::string note = text_at(event, "/note");
   if (decision.combined && !note.starts_with(kCombinedPrefix))
     event["note"] = cut(kCombinedPrefix + note, kNoteBytesMax);
-  const Result<Json> created = client.create(kEvents, ns, event, kCallTimeout);
+  const Result<Json> created = client.create(kEvents, ns, event, {.timeout = kCallTimeout});
   // A conflict is our own earlier try, whose answer was lost: the name is ours alone.
   if (created || created.error().code == ErrorCode::kConflict) return Status::success();
   return created.error();

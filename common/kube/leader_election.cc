@@ -108,7 +108,7 @@ bool LeaderElector::Impl::write(SteadyTime begun) {
   const Json wanted =
       write_lease(observer.record(), options.ns, options.name, options.identity, options.lease, clock.wall());
   Result<Json> written = observer.record() ? client.replace(kLeases, options.ns, wanted, {}, call_timeout())
-                                           : client.create(kLeases, options.ns, wanted, call_timeout());
+                                           : client.create(kLeases, options.ns, wanted, {.timeout = call_timeout()});
   if (!written) {
     unsure = true;  // after a conflict, too: libcurl may have sent it twice
     if (written.error().code != ErrorCode::kConflict) {
