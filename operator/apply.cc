@@ -344,9 +344,11 @@ void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, A
   slow_start(static_cast<int>(pods.size()), kCreatesInParallelMax, [&](int index) {
     if (parts_.stopping && parts_.stopping()) return false;
     std::set<std::string> taken;
-    const Status created = create_pod(basis, pods[static_cast<std::size_t>(index)], taken);
+    std::set<std::string> unsure;
+    const Status created = create_pod(basis, pods[static_cast<std::size_t>(index)], taken, unsure);
     const std::lock_guard lock(mutex);
     applied.taken_names.merge(taken);
+    applied.unsure.merge(unsure);
     if (!taken.empty()) wake(applied, Duration(0));
     note(applied, created);
     if (!created && applied.problem.reason.empty()) applied.problem = {"CreateFailed", created.error().message};
@@ -354,7 +356,10 @@ void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, A
   });
 }
 
-Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken) {
+/// Where the answer was lost the name is read back: the next plan may choose another name, if one has become free
+/// meanwhile, and would make a pod too many.
+Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken,
+                           std::set<std::string>& unsure) {
   const std::string& name = wanted.name;
   const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
   Json pod = render_pod(basis.gateway, name, revision);
@@ -371,7 +376,13 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
     }
     made = std::move(there);
   }
-  if (!made) return made.error();
+  if (!made) {
+    if (may_have_happened(made.error()) &&
+        !read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, name)) {
+      unsure.insert(name);
+    }
+    return made.error();
+  }
   parts_.pod_writes.wrote(basis.key, facts_of(*made));
   log_info("pod made", {{"gateway", basis.key}, {"pod", name}, {"revision", wanted.revision}});
   return Status::success();

@@ -93,7 +93,8 @@ class Applier {
   /// `metadata`: a merge patch of it.
   Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json metadata, std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
-  Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken);
+  Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken,
+                    std::set<std::string>& unsure);
   /// Calls all, keeps what they answer. Unset where a call failed.
   std::vector<std::optional<GatewayState>> call_gateways(const std::vector<AdminCall>& calls);
   void say(const kube::Json& gateway, const Announcement& announcement);

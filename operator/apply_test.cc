@@ -151,6 +151,27 @@ TEST_CASE("a drain that began though its answer was lost counts") {
   }
 }
 
+TEST_CASE("a pod that was made though its answer was lost counts") {
+  Plan plan;
+  plan.create.push_back({"a", "new"});
+  SUBCASE("by the pod as it is read back") {
+    Fixture f({answer(500, "{}"), answer(200, draining_pod("9"))});
+    f.pods.clear();
+    const Applied applied = f.apply(plan);
+    CHECK_FALSE(applied.status);
+    CHECK(applied.unsure.empty());
+    CHECK(f.pod_writes.newest(f.key, {}, "7").size() == 1);
+  }
+  SUBCASE("or nobody is sure until it can be read") {
+    Fixture f({answer(500, "{}"), answer(500, "{}")});
+    CHECK(f.apply(plan).unsure == std::set<std::string>{"a"});
+  }
+  SUBCASE("but not one that is refused") {
+    Fixture f({answer(403, "{}")});
+    CHECK(f.apply(plan).unsure.empty());
+  }
+}
+
 TEST_CASE("where the pod cannot be read back nobody is sure until it can") {
   Fixture f({answer(500, "{}"), answer(503, "{}"), answer(503, "{}"), answer(200, draining_pod("8"))});
   CHECK(f.apply(start_of(f.pod)).unsure == std::set<std::string>{"a"});

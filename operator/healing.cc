@@ -37,9 +37,10 @@ class Healing {
 
   void run() {
     for (const PodView* pod : pods_.live) {
+      // One that is about to drain is out until that is written, and the write may fail.
+      if (pod->health) ++out_;
       if (touched_.contains(pod->uid)) continue;
       if (pod->health) {
-        ++out_;
         watch(*pod);
         follow(*pod);
       } else if (auto heard = judge(*pod, spec_)) {
@@ -175,11 +176,20 @@ class Healing {
     set(pod, record, news, std::move(why));
   }
 
+  /// Whether clients find somebody beside `pod`: a share of what nobody else takes is all of it.
+  [[nodiscard]] bool others_receive(const PodView& pod) const {
+    return std::any_of(pods_.live.begin(), pods_.live.end(), [&](const PodView* other) {
+      return other != &pod && is_receiver(*other) && !touched_.contains(other->uid) &&
+             !plan_.traffic_off.contains(other->uid);
+    });
+  }
+
   /// Its share is spent, or its interval over, or neither yet.
   void grow(const PodView& pod) {
     const HealthRecord& record = *pod.health;
     const Duration left = std::chrono::ceil<Duration>(record.phase_since + gray_interval(spec_) - now_);
-    const bool spent = pod.state && pod.state->opened - record.opened >= gray_share(spec_, seen_, record.percent);
+    const bool spent = pod.state && others_receive(pod) &&
+                       pod.state->opened - record.opened >= gray_share(spec_, seen_, record.percent);
     if (left > Duration(0)) {
       if (spent) plan_.traffic_off.insert(pod.uid);
       return plan_.wake_within(left);

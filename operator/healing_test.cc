@@ -193,6 +193,13 @@ TEST_CASE("the way back") {
   check("its share is used up", fast_fleet(at(kGrayTraffic, 9s, 10) | counts(30, 30, 0)), "relabel a gray off");
   check("in a fleet where nobody comes its share is one", among({at(kGrayTraffic, 9s, 10) | counts(1, 1, 0)}, 4),
         "relabel a gray off");
+  check("alone it takes whoever comes",
+        among({at(kGrayTraffic, 9s, 10) | counts(30, 30, 0), serving("b") | unready}, 0), "");
+  check("of two that are all there is one stays",
+        among({at(kGrayTraffic, 9s, 10) | counts(30, 30, 0),
+               serving("b") | out(kGrayTraffic, 9s, 10) | counts(30, 30, 0)},
+              0),
+        "relabel a gray off");
   check("it grows", fast_fleet(at(kGrayTraffic, 31s, 10) | counts(30, 30, 0)), "a GrayTraffic:20");
   check("by an answer from after the interval", fast_fleet(at(kGrayTraffic, 31s, 10) | counts(5, 5, 0) | stale(1s)),
         "");
@@ -243,6 +250,8 @@ TEST_CASE("a pod that has been out for too long is replaced: made anew first, th
       {"a new one is made", spec, among({lost}, 3), "create 1"},
       {"then it goes, with the time of a drain for clients that may be there", spec, among({lost}, 4),
        "start a:Offline"},
+      {"nobody takes its place among those that are out before that is written", spec,
+       among({lost, serving("b") | silent(12s) | unready}, 3), "start a:Offline"},
       {"it has lost its container: nothing to wait for", spec,
        among({lost | crashed | draining(20s, DrainReason::kOffline)}, 4), "delete a:stopped"},
       {"its drain keeps no other from beginning", spec,

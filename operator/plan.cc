@@ -92,11 +92,13 @@ CanaryDecision step_canary(const SortedPods& pods, const Observed& seen, const G
       pods.live, [&](const PodView& pod) { return pod.revision == seen.revision && is_available(pod, spec, now); });
   const int former = count_if(pods.live, [&](const PodView& pod) { return pod.revision != seen.revision; });
   const bool back = seen.current_revision == seen.revision;
+  // What was counted is of the revision that the status speaks of: it says nothing of another one.
+  const bool ours = seen.canary.revision == seen.revision;
   return decide_canary(spec, seen.canary,
                        {.revision = seen.revision,
                         .rolling = !back && (former > 0 || !seen.former_revision.empty()),
                         .step_available = available >= wanted,
-                        .samples = seen.samples,
+                        .samples = ours ? seen.samples : CanarySamples{},
                         .promoted = seen.promoted,
                         .step_pods = wanted},
                        now);

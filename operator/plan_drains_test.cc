@@ -143,6 +143,8 @@ TEST_CASE("a pod that terminates has a share of the budget") {
        fleet({a, serving("b", 400) | draining(31min) | evicting(200) | deleted(1s), c}), ""},
       {"its grace period is over", spec, fleet({a, serving("b", 400) | deleted(10min) | by_itself(100), c}), ""},
       {"its container has ended", spec, fleet({a, b | by_itself(100) | crashed, c}), ""},
+      {"out of reach: what it needs, which is more than the budget, is not for the drain beside it", spec,
+       fleet({a, serving("b", 400'000) | deleted(20s) | unreachable, c}), ""},
       {"out of reach it keeps what it has", spec, fleet({a, b | by_itself(120) | unreachable, c}), "order c:80"},
       {"a new leader asks it before it orders anything", spec, fleet({a, b | unheard, c | evicting(100)}), ""},
   });

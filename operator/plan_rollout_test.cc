@@ -157,4 +157,21 @@ TEST_CASE("plan_gateway rolls within surge, unavailable, partition and pause") {
   });
 }
 
+TEST_CASE("a revision is not judged by what was counted of the one before it") {
+  GatewaySpec spec = spec_of(2);
+  spec.rollout.canary.steps = {{.percent = 50, .hold = 0ms}};
+  spec.rollout.canary.gates = {{.metric = GateMetric::kHandshakeSuccess, .max_drop_percent = 1, .samples_min = 100}};
+  for (const int failed : {0, 500}) {
+    CAPTURE(failed);
+    Observed seen = fleet({serving("a") | old_revision, serving("n")});
+    seen.former_revision = seen.current_revision = "old";
+    seen.canary = {.revision = "bad", .phase = CanaryPhase::kHalted, .since = kNoon - 1min, .message = {}};
+    seen.samples.canary = {.handshakes_ok = 500, .handshakes_failed = failed};
+    seen.samples.stable = {.handshakes_ok = 1'000};
+    const CanaryDecision decision = plan_gateway(spec, seen, kNoon).canary;
+    CHECK(decision.news == CanaryNews::kNone);
+    CHECK(decision.progress.phase == CanaryPhase::kHolding);
+  }
+}
+
 }  // namespace sluice::op

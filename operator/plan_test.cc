@@ -189,6 +189,26 @@ TEST_CASE("plan_gateway replaces pods that are asked to go before they go") {
   });
 }
 
+TEST_CASE("pods that are asked to go are replaced by what they are while a rollout is held") {
+  const auto asked = [](PodView& pod) { pod.asked_to_go = DrainReason::kNodeDrain; };
+  const PodView a = serving("a", 5) | old_revision | asked, b = serving("b", 9) | old_revision, n = serving("n", 9);
+  const auto rolling_out = [](Observed& seen) {
+    seen.former_revision = "old";
+    seen.current_revision = "old";
+  };
+  GatewaySpec partition = spec_of(2);
+  partition.rollout.partition = IntOrPercent::pods(2);
+  GatewaySpec paused = spec_of(2);
+  paused.paused = true;
+  check({
+      {"at the partition", partition, fleet({a, b}) | rolling_out, "create 1 (1 former)"},
+      {"and then it drains", partition, fleet({a, b, serving("c") | old_revision}) | rolling_out, "start a:NodeDrain"},
+      {"in a pause", paused, fleet({a, n}) | rolling_out, "create 1 (1 former)"},
+      {"one of the newest by a former one, since a held rollout makes no more", paused,
+       fleet({b, n | asked}) | rolling_out, "create 1 (1 former)"},
+  });
+}
+
 TEST_CASE("a drain whose cause is gone is taken back") {
   const auto asked = [](PodView& pod) { pod.asked_to_go = DrainReason::kNodeDrain; };
   const auto node_known = [](PodView& pod) { pod.node_known = true; };

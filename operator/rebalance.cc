@@ -24,6 +24,7 @@ class Rebalance {
       if (pod->state) mean_ += static_cast<double>(pod->state->connections) / static_cast<double>(pods_.size());
       if (is_out(*pod)) out_.push_back(pod);
     }
+    places_ = pods_.size() / 2 - std::min(pods_.size() / 2, out_.size());
     if (known_) {
       std::erase_if(out_, [&](const PodView* pod) { return caught_up(*pod); });
       if (may_begin()) join();
@@ -69,7 +70,8 @@ class Rebalance {
     return false;
   }
 
-  /// The fullest first; half of the pods stay.
+  /// The fullest first; half of the pods stay. One that comes back now may be written later than one that leaves: its
+  /// place is free in the next round.
   void join() {
     Pods full_ones;
     for (const PodView* pod : pods_) {
@@ -78,7 +80,8 @@ class Rebalance {
     std::stable_sort(full_ones.begin(), full_ones.end(),
                      [](const PodView* a, const PodView* b) { return a->state->connections > b->state->connections; });
     for (const PodView* pod : full_ones) {
-      if (out_.size() >= pods_.size() / 2) return;
+      if (places_ == 0) return;
+      --places_;
       out_.push_back(pod);
     }
   }
@@ -101,24 +104,46 @@ class Rebalance {
     return false;
   }
 
+  static bool sheds(const PodView& pod) {
+    return pod.state->shed && pod.state->shed->remaining > 0 && !out_of_reach(pod);
+  }
+
   void move() {
     Pods shedding;
     std::vector<BudgetShare> shares;
     double reserved = 0;
     for (const PodView* pod : out_) {
       if (has_shed_too_little(*pod)) plan_.unshed.push_back(ref_to(*pod));
-      if (!ready_to_shed(*pod)) continue;
+      if (!sheds(*pod) && !ready_to_shed(*pod)) continue;
       shedding.push_back(pod);
-      shares.push_back({.left = excess(*pod), .rate = pod->rate_possible, .reachable = true});
+      const double left = sheds(*pod) ? static_cast<double>(pod->state->shed->remaining) : excess(*pod);
+      shares.push_back({.left = left, .rate = pod->rate_possible, .reachable = true});
     }
     if (shedding.empty()) return;
+    double possible = 0;
     for (const PodView& pod : seen_.pods) {
+      possible += pod.rate_possible;
       if (std::find(shedding.begin(), shedding.end(), &pod) == shedding.end()) reserved += pod.rate_possible;
     }
     shares.push_back({.left = 0, .rate = reserved, .reachable = false});
     const int receivers = static_cast<int>(pods_.size() - out_.size());
-    const std::vector<double> rates = split_budget(budget_of(spec_, receivers, seen_.throttle), shares);
-    for (std::size_t i = 0; i < shedding.size(); ++i) order(*shedding[i], rates[i]);
+    const double budget = budget_of(spec_, receivers, seen_.throttle);
+    const std::vector<double> rates = split_budget(budget, shares);
+    for (std::size_t i = 0; i < shedding.size(); ++i) {
+      if (!sheds(*shedding[i])) {
+        order(*shedding[i], rates[i]);
+      } else if (possible > budget * (1 + kRecordTolerance)) {
+        slow_down(*shedding[i], rates[i]);
+      }
+    }
+  }
+
+  /// Receivers have become fewer, or slower, since its order: it goes on, no faster than its part is now.
+  void slow_down(const PodView& pod, double rate) {
+    if (pod.rate_possible <= rate * (1 + kRecordTolerance)) return;
+    const GatewayShed& shed = *pod.state->shed;
+    plan_.sheds.push_back(
+        {.pod = ref_to(pod), .id = shed.id, .count = shed.remaining, .rate_per_second = std::max(rate, kRateLeast)});
   }
 
   /// Recorded first, as a drain's rate is, so that a new leader reserves it.
@@ -141,6 +166,7 @@ class Rebalance {
   Plan& plan_;
 
   Pods out_;
+  std::size_t places_ = 0;  ///< So many more may leave the endpoints now.
   double mean_ = 0;
   bool known_ = true;  ///< Every gateway has answered this process.
   bool fresh_ = true;  ///< And at about one moment.

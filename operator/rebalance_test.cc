@@ -79,6 +79,8 @@ TEST_CASE("full pods leave the endpoints after a scale-up, and come back") {
           at_rest({serving("a", 56) | off, serving("b", 58) | off, serving("c", 43), serving("d", 43)}) |
               rebalancing_for(1s),
           "relabel a active"),
+      row("one comes back before the next leaves: between the two writes nobody would be left",
+          at_rest({serving("a", 0) | off, serving("b", 100)}) | rebalancing_for(1s), "relabel a active"),
       row("any pod lost puts them back", at_rest({a | off, b | off, c | unready, d}),
           "relabel a active, relabel b active"),
       row("and ends what they shed", at_rest({a | off | sheds(30, 50), b, c | unready, d}),
@@ -132,6 +134,8 @@ TEST_CASE("with Move full pods release what they have above the mean, once") {
       {"what one may be releasing is not given to the other", move, after({a | sheds(60, 300), b, c, d}, 15s),
        "record b:100"},
       {"a shed is not repeated", move, after({a | sheds(60, 300), b | sheds(20, 100), c, d}, 20s), ""},
+      {"but slowed down where another pod has left the endpoints since", move,
+       after({a | sheds(60, 600), serving("b", 60) | off, c, d}, 1s), "shed a:60@400"},
       {"nor is a second one given while the pod is out", move, after({a | sheds(0, 300), b | sheds(0, 100), c, d}, 60s),
        ""},
       {"it ends when the pod comes back", move,

@@ -126,7 +126,8 @@ BudgetShare share_of(const Releaser& releaser) {
 double budget_now(const GatewaySpec& spec, const Observed& seen, WallTime now) {
   double needed = 0;
   for (const PodView& pod : seen.pods) {
-    if (may_still_release(pod, spec, now)) needed += needed_by(pod, spec, now);
+    // Where nobody can tell it to hurry the others would get what it needs.
+    if (may_still_release(pod, spec, now) && !out_of_reach(pod)) needed += needed_by(pod, spec, now);
   }
   return std::max(budget_of(spec, receivers_of(seen), seen.throttle), needed);
 }

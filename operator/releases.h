@@ -42,7 +42,7 @@ Releaser releaser_of(const PodView& pod, const GatewaySpec& spec, WallTime now);
 BudgetShare share_of(const Releaser& releaser);
 
 /// budget_of(), but never less than what pods that terminate need: their connections go anyway, and it is better for
-/// the receivers that they go in time than all at the end.
+/// the receivers that they go in time than all at the end. One that cannot be told anything does not count.
 double budget_now(const GatewaySpec& spec, const Observed& seen, WallTime now);
 
 /// What is known of one drain, or of a pod that terminates.

@@ -11,6 +11,9 @@ namespace {
 
 using kube::Json;
 
+/// As many available pods as nobody has: every eviction is refused.
+constexpr std::int32_t kNoEviction = std::numeric_limits<std::int32_t>::max();
+
 Json metadata(const Json& gateway, const std::string& name) {
   return {{"name", name},
           {"namespace", std::string(kube::namespace_of(gateway))},
@@ -48,8 +51,12 @@ Json render_service(const Json& gateway) {
 Json render_pdb(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json pdb = object_of(kube::kPodDisruptionBudgets, metadata(gateway, name));
+  // `maxUnavailable` counts from spec.replicas: a pod too many, the replacement of one that is to drain, would let an
+  // eviction through. Source: k8s.io/kubernetes, pkg/controller/disruption, getExpectedPodCount.
+  const IntOrPercent unavailable = parse_spec(gateway).disruption_unavailable;
+  const bool none = unavailable == IntOrPercent::pods(0) || unavailable == IntOrPercent::percent(0);
   pdb["spec"] = {
-      {"maxUnavailable", parse_spec(gateway).disruption_unavailable.json()},
+      {none ? "minAvailable" : "maxUnavailable", none ? Json(kNoEviction) : unavailable.json()},
       {"selector",
        {{"matchLabels", {{kGatewayLabel, name}}},
         {"matchExpressions",
@@ -61,7 +68,7 @@ Json render_pdb(const Json& gateway) {
 Json render_draining_pdb(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json pdb = object_of(kube::kPodDisruptionBudgets, metadata(gateway, draining_pdb_name(name)));
-  pdb["spec"] = {{"minAvailable", std::numeric_limits<std::int32_t>::max()},
+  pdb["spec"] = {{"minAvailable", kNoEviction},
                  {"selector", {{"matchLabels", {{kGatewayLabel, name}, {kStateLabel, kStateDraining}}}}}};
   return pdb;
 }

@@ -129,6 +129,17 @@ TEST_CASE("two PodDisruptionBudgets: one bounds evictions, one forbids them whil
   CHECK(draining["spec"]["selector"]["matchLabels"]["sluice.dev/state"] == "draining");
 }
 
+TEST_CASE("where none may be unavailable a pod too many lets no eviction through") {
+  for (const Json& none : {Json(0), Json("0%")}) {
+    CAPTURE(none);
+    Json gateway = gateway_with("{}");
+    gateway["spec"]["disruption"]["maxUnavailable"] = none;
+    const Json pdb = render_pdb(gateway);
+    CHECK(pdb["spec"]["minAvailable"] == 2147483647);
+    CHECK_FALSE(pdb["spec"].contains("maxUnavailable"));
+  }
+}
+
 TEST_CASE("the ConfigMap holds one file a public key") {
   const Json keys = render_keys(gateway_with("{}"), {{"aa11", "PEM1"}, {"bb22", "PEM2"}});
   CHECK(keys["metadata"]["name"] == "edge-admin-keys");

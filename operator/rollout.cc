@@ -17,8 +17,9 @@ RolloutTarget rollout_target(const GatewaySpec& spec, const RolloutInput& input)
   int allowed = input.going_back ? spec.replicas : updated_allowed(spec, input.canary_percent);
   if (input.held) allowed = std::min(allowed, live.updated);
   if (!anything_former) allowed = spec.replicas;
-  const int former_kept =
-      anything_former ? std::max(spec.replicas - allowed, input.comparing && live.former > 0 ? 1 : 0) : 0;
+  // A fleet of nobody has nothing to compare.
+  const bool compares = input.comparing && live.former > 0 && spec.replicas > 0;
+  const int former_kept = anything_former ? std::max(spec.replicas - allowed, compares ? 1 : 0) : 0;
   if (on_delete && anything_former) allowed = spec.replicas - live.former;
 
   const int updated = std::clamp(std::max(allowed, live.updated), 0, spec.replicas);

@@ -40,6 +40,7 @@ TEST_CASE("rollout_target says how many pods of which revision there should be")
     return RolloutInput{.live = live, .former_known = true, .comparing = true, .canary_percent = percent};
   };
   const GatewaySpec ten = ten_pods();
+  const GatewaySpec nobody = with(ten, [](GatewaySpec& spec) { spec.replicas = 0; });
   struct Row {
     const char* name;
     GatewaySpec spec;
@@ -69,6 +70,7 @@ TEST_CASE("rollout_target says how many pods of which revision there should be")
        {10, 0, 1, 13, 10}},
       {"in place too", with(ten, in_place), compared({9, 1}, 100), {10, 0, 1, 11, 8}},
       {"where there is one", ten, compared({10, 0}, 100), {10, 0, 0, 10, 10}},
+      {"a fleet of nobody has nothing to compare", nobody, compared({0, 1}, 35), {0, 0, 0, 1, 0}},
       {"back to what the fleet was on: no step, no partition", with(ten, partition), back({8, 2}), {10, 0, 0, 13, 10}},
       {"but a pause holds that too", ten, back({8, 2}, true), {8, 2, 2, 10, 10}},
       {"a pause leaves both as they are", with(ten, paused), held({3, 7}), {3, 7, 7, 10, 10}},

@@ -133,7 +133,8 @@ class Scaling {
 
   void create() {
     const int room = std::max(0, target_.live_max - live_);
-    const int below = std::clamp(spec_.replicas - live_, 0, room);
+    // Those that are to go are replaced by what they are: also where a partition, a step or a pause keeps them.
+    const int below = std::clamp(spec_.replicas - live_ + static_cast<int>(leaving_.size()), 0, room);
     int former = std::clamp(target_.former - count_.former, 0, below);
     int updated = std::clamp(target_.updated - count_.updated, 0, room - former);
     if (seen_.former_revision.empty()) updated += std::exchange(former, 0);  // Nobody knows any more how to make them.

@@ -54,7 +54,9 @@ def _template(template, seen):
 def _budgets(spec, name, objects):
     wanted = spec.get("disruption", {}).get("maxUnavailable", 1)
     own, draining = objects.get(("poddisruptionbudgets", name)), objects.get(("poddisruptionbudgets", f"{name}-draining"))
-    if own is None or own.object["spec"].get("maxUnavailable") != wanted:
-        yield f"the PodDisruptionBudget {name} says {own and own.object['spec'].get('maxUnavailable')}, the spec {wanted}"
+    # Where none may be unavailable no eviction goes through, however many pods there are.
+    field, value = ("minAvailable", 2147483647) if wanted in (0, "0%") else ("maxUnavailable", wanted)
+    if own is None or own.object["spec"].get(field) != value:
+        yield f"the PodDisruptionBudget {name} says {own and own.object['spec']}, the spec {wanted}"
     if draining is None or draining.object["spec"].get("minAvailable") != 2147483647:
         yield f"the PodDisruptionBudget {name}-draining lets draining pods be evicted"
