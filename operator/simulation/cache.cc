@@ -1,42 +1,61 @@
 #include "operator/simulation/cache.h"
 
+#include <algorithm>
+
+#include "operator/eviction.h"
+#include "operator/node_view.h"
+#include "operator/observe.h"
+
 namespace sluice::op::simulation {
 
-namespace {
-
-PodPtr kept(const kube::Json& pod) {
-  kube::Json slim = pod;
-  slim_pod(slim);
-  return std::make_shared<const PodFacts>(facts_of(slim));
+Cache::Cache(const World& world) : world_(world) {
+  for (const auto& [name, pod] : world_.pods()) keep(Kind::kPod, name, pod.object);
+  for (const auto& [name, node] : world_.nodes()) keep(Kind::kNode, name, node.object);
+  for (const auto& [name, eviction] : world_.evictions()) keep(Kind::kEviction, name, eviction.object);
+  keep(Kind::kGateway, kGatewayName, world_.gateway());
+  for (Watch& watch : watches_) {
+    watch.version = world_.version();
+    watch.next = world_.first_change() + static_cast<std::int64_t>(world_.changes().size());
+  }
 }
 
-}  // namespace
+/// As caches.cc slims what it keeps.
+void Cache::keep(Kind kind, const std::string& name, const kube::Json& object) {
+  kube::Json copy = object;
+  if (kind == Kind::kPod) slim_pod(copy);
+  if (kind == Kind::kNode) slim_node(copy);
+  if (kind == Kind::kEviction) slim_eviction(copy);
+  if (kind == Kind::kPod) pods_[name] = std::make_shared<const PodFacts>(facts_of(copy));
+  watch(kind).objects[name] = std::make_shared<const kube::Json>(std::move(copy));
+}
 
-bool Cache::deliver(Duration lag) {
+/// Where nothing is on its way any more a bookmark says how new all of it is.
+bool Cache::deliver(Kind kind, Duration lag) {
+  Watch& watch = this->watch(kind);
   bool any = false;
   const std::int64_t end = world_.first_change() + static_cast<std::int64_t>(world_.changes().size());
-  for (; next_ < end; ++next_) {
-    const Change& change = world_.changes()[static_cast<std::size_t>(next_ - world_.first_change())];
-    if (world_.clock.steady() - change.at < lag) break;
+  for (; watch.next < end; ++watch.next) {
+    const Change& change = world_.changes()[static_cast<std::size_t>(watch.next - world_.first_change())];
+    if (change.kind != kind) continue;
+    if (world_.clock.steady() - change.at < lag) return any;
     any = true;
-    version_ = change.version;
-    if (change.name.empty()) {
-      gateway_ = change.object;
-    } else if (change.object) {
-      pods_[change.name] = kept(*change.object);
+    watch.version = change.version;
+    if (change.object) {
+      keep(kind, change.name, *change.object);
     } else {
-      pods_.erase(change.name);
+      watch.objects.erase(change.name);
+      if (kind == Kind::kPod) pods_.erase(change.name);
     }
   }
+  watch.version = world_.version();
   return any;
 }
 
-void Cache::relist() {
-  pods_.clear();
-  for (const auto& [name, pod] : world_.pods()) pods_[name] = kept(pod.object);
-  gateway_ = std::make_shared<const kube::Json>(world_.gateway());
-  version_ = world_.version();
-  next_ = world_.first_change() + static_cast<std::int64_t>(world_.changes().size());
+std::vector<kube::Object> Cache::all_of(Kind kind) const {
+  std::vector<kube::Object> all;
+  all.reserve(watch(kind).objects.size());
+  for (const auto& [name, object] : watch(kind).objects) all.push_back(object);
+  return all;
 }
 
 std::vector<PodPtr> Cache::pods() const {
@@ -44,6 +63,26 @@ std::vector<PodPtr> Cache::pods() const {
   all.reserve(pods_.size());
   for (const auto& [name, pod] : pods_) all.push_back(pod);
   return all;
+}
+
+kube::Object Cache::gateway() const {
+  return watch(Kind::kGateway).objects.at(kGatewayName);
+}
+
+kube::Object Cache::node(const std::string& name) const {
+  const auto& nodes = watch(Kind::kNode).objects;
+  const auto found = nodes.find(name);
+  return found == nodes.end() ? nullptr : found->second;
+}
+
+std::string Cache::version(Kind kind) const {
+  return std::to_string(watch(kind).version);
+}
+
+std::int64_t Cache::next_change() const {
+  return std::min_element(watches_.begin(), watches_.end(),
+                          [](const Watch& a, const Watch& b) { return a.next < b.next; })
+      ->next;
 }
 
 }  // namespace sluice::op::simulation

@@ -1,7 +1,8 @@
-// An informer's cache as a controller sees it: the world's changes in order, late, and sometimes not at all for a
-// while.
+// The informers' caches as a controller sees them: each kind's changes in order, late, and sometimes not at all for a
+// while. Kinds do not wait for each other.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,28 +12,40 @@
 
 namespace sluice::op::simulation {
 
-/// Pods and the gateway through one watch each in truth; one here, which is stricter about order but not about lag.
 class Cache {
  public:
   /// Begins with the world's present, as a first list does.
-  explicit Cache(const World& world) : world_(world) { relist(); }
+  explicit Cache(const World& world);
+  /// Begins with what another one has: a list from an API server whose own cache is behind.
+  Cache(const Cache& before) = default;
+  Cache& operator=(const Cache&) = delete;
 
-  /// Lets changes in that are at least so old. Answers whether there were any.
-  bool deliver(Duration lag);
-  /// Jumps to the present: what was in between is never seen.
-  void relist();
+  /// Lets changes of a kind in that are at least so old. Answers whether there were any.
+  bool deliver(Kind kind, Duration lag);
 
   [[nodiscard]] std::vector<PodPtr> pods() const;
-  [[nodiscard]] kube::Object gateway() const { return gateway_; }
-  [[nodiscard]] std::string version() const { return std::to_string(version_); }
-  [[nodiscard]] std::int64_t next_change() const { return next_; }
+  [[nodiscard]] std::vector<kube::Object> evictions() const { return all_of(Kind::kEviction); }
+  [[nodiscard]] kube::Object gateway() const;
+  /// Null where it is not known.
+  [[nodiscard]] kube::Object node(const std::string& name) const;
+  [[nodiscard]] std::string version(Kind kind) const;
+  /// Changes before this index have been let in, or are of no more interest.
+  [[nodiscard]] std::int64_t next_change() const;
 
  private:
+  struct Watch {
+    std::map<std::string, kube::Object> objects;  ///< By name.
+    std::int64_t version = 0;
+    std::int64_t next = 0;  ///< Index of the next change to look at.
+  };
+  [[nodiscard]] Watch& watch(Kind kind) { return watches_[static_cast<std::size_t>(kind)]; }
+  [[nodiscard]] const Watch& watch(Kind kind) const { return watches_[static_cast<std::size_t>(kind)]; }
+  [[nodiscard]] std::vector<kube::Object> all_of(Kind kind) const;
+  void keep(Kind kind, const std::string& name, const kube::Json& object);
+
   const World& world_;
-  std::map<std::string, PodPtr> pods_;  ///< By name.
-  kube::Object gateway_;
-  std::int64_t version_ = 0;
-  std::int64_t next_ = 0;  ///< Index of the next change to let in.
+  std::array<Watch, kKinds> watches_;
+  std::map<std::string, PodPtr> pods_;  ///< By name, as caches.h keeps them.
 };
 
 }  // namespace sluice::op::simulation

@@ -59,5 +59,8 @@ int main(int count, char** arguments) {
       static_cast<long long>(all.actions), static_cast<long long>(all.writes), static_cast<long long>(all.crashes),
       static_cast<long long>(all.disturbances), static_cast<long long>(all.episodes),
       static_cast<long long>(all.virtual_seconds / 3600));
+  std::string met;
+  for (const auto& [what, times] : all.met) met += (met.empty() ? "" : ", ") + what + " " + std::to_string(times);
+  std::printf("met: %s\n", met.c_str());
   return 0;
 }

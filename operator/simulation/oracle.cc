@@ -4,86 +4,178 @@
 
 #include "operator/budget.h"
 #include "operator/drain_record.h"
+#include "operator/eviction.h"
 #include "operator/names.h"
+#include "operator/node_view.h"
 
 namespace sluice::op::simulation {
-namespace {
 
-/// The operator's view may lie so far back: caches lag, answers are lost, processes begin anew.
-constexpr Duration kViewAge{60'000};
-
-bool live(const Pod& pod) {
-  return !is_terminating(pod) && !is_draining(pod);
+bool is_offline(const Pod& pod) {
+  return kube::label_of(pod.object, kStateLabel) == "offline";
 }
 
-int receivers(const World& world) {
-  return static_cast<int>(std::count_if(world.pods().begin(), world.pods().end(), [](const auto& entry) {
-    return live(entry.second) && is_ready(entry.second);
-  }));
+bool receives(const Pod& pod) {
+  return is_live(pod) && is_ready(pod) && !is_offline(pod) && kube::label_of(pod.object, kTrafficLabel) == "on";
+}
+
+namespace {
+
+/// Counts as available: a canary or a rebalance may keep it out of the endpoints for a while.
+bool serves(const Pod& pod) {
+  return is_live(pod) && is_ready(pod) && !is_offline(pod);
+}
+
+int needed_by(const GatewaySpec& spec) {
+  return std::max(0, spec.replicas - spec.rollout.unavailable.of(spec.replicas, Round::kDown));
+}
+
+int surge_of(const GatewaySpec& spec) {
+  return std::max(1, spec.rollout.surge.of(spec.replicas, Round::kUp));
 }
 
 }  // namespace
+
+Oracle::Oracle(World& world) : world_(world) {
+  world_.on_eviction([this](const Pod& pod) { evicting(pod); });
+  look();
+}
 
 void Oracle::violated(const std::string& what) {
   if (violation_.empty()) violation_ = what + "\n" + world_.describe();
 }
 
-int Oracle::lost_lately() const {
+bool Oracle::Past::same_as(const Past& other) const {
+  return spec == other.spec && budget == other.budget && promoted == other.promoted &&
+         current_revision == other.current_revision && live_revisions == other.live_revisions &&
+         leaving == other.leaving && going_nodes == other.going_nodes && draining == other.draining;
+}
+
+bool Oracle::is_leaving(const Pod& pod) const {
+  const std::string uid(kube::uid_of(pod.object));
+  const Node* node = world_.node_of(pod);
+  if (node != nullptr && view_node(node->object).going) return true;
+  if (world_.spec()->scale_down.pods_to_drain.contains(std::string(kube::name_of(pod.object)))) return true;
+  return is_offline(pod) || world_.evictions().contains("evict-" + uid);
+}
+
+bool Oracle::was_leaving(const Pod& pod) const {
+  const std::string uid(kube::uid_of(pod.object));
+  // The watch of nodes may be behind that of pods.
+  const std::string node = kube::text_at(pod.object, "/spec/nodeName");
+  return is_leaving(pod) ||
+         !always([&](const Past& past) { return !past.leaving.contains(uid) && !past.going_nodes.contains(node); });
+}
+
+Oracle::Past Oracle::present() const {
+  Past past{.from = world_.clock.steady(),
+            .to = world_.clock.steady(),
+            .spec = world_.spec(),
+            .budget = 0,
+            .promoted = std::string(kube::annotation_of(world_.gateway(), kPromoteAnnotation)),
+            .current_revision = kube::text_at(world_.gateway(), "/status/currentRevision"),
+            .live_revisions = {},
+            .leaving = {},
+            .going_nodes = {},
+            .draining = {}};
+  for (const auto& [name, node] : world_.nodes()) {
+    if (view_node(node.object).going) past.going_nodes.insert(name);
+  }
+  int receivers = 0;
+  for (const auto& [name, pod] : world_.pods()) {
+    receivers += receives(pod) ? 1 : 0;
+    if (is_draining(pod)) past.draining.emplace(kube::uid_of(pod.object));
+    if (!is_live(pod)) continue;
+    past.live_revisions.emplace(kube::label_of(pod.object, kRevisionLabel));
+    if (is_leaving(pod)) past.leaving.emplace(kube::uid_of(pod.object));
+  }
+  past.budget = budget_of(*past.spec, kube::is_deleting(world_.gateway()) ? 0 : receivers);
+  return past;
+}
+
+bool Oracle::always(const std::function<bool(const Past&)>& holds) const {
+  return std::all_of(past_.begin(), past_.end(), holds);
+}
+
+int Oracle::lost_lately() {
+  const SteadyTime now = world_.clock.steady();
+  if (const int pods = world_.take_losses(); pods > 0) losses_.push_back({now, pods});
+  while (!losses_.empty() && losses_.front().at < now - kViewAge) losses_.pop_front();
   int pods = 0;
-  for (const Disturbance& one : disturbances_) pods += one.pods;
+  for (const Losses& one : losses_) pods += one.pods;
   return pods;
+}
+
+const Pod* Oracle::hit(const std::string& name, const std::string& version) const {
+  const auto found = world_.pods().find(name);
+  if (found == world_.pods().end()) return nullptr;
+  return kube::resource_version_of(found->second.object) == version ? &found->second : nullptr;
+}
+
+double Oracle::rates_in_effect() const {
+  double rates = 0;
+  for (const auto& [name, pod] : world_.pods()) {
+    // One that has nobody left, and takes nobody in, releases nobody.
+    if (!runs(pod) || is_terminating(pod) || pod.process.connections == 0) continue;
+    if (pod.process.drain) rates += pod.process.drain->rate;
+    if (pod.process.shed && pod.process.shed->remaining > 0) rates += pod.process.shed->rate;
+  }
+  return rates;
+}
+
+double Oracle::budget_most() const {
+  double most = 0;
+  for (const Past& past : past_) most = std::max(most, past.budget);
+  return most;
 }
 
 void Oracle::look() {
   const SteadyTime now = world_.clock.steady();
-  const GatewaySpec spec = world_.spec();
-  const bool deleting = kube::is_deleting(world_.gateway());
-  past_.push_back({.at = now,
-                   .replicas = spec.replicas,
-                   .needed = std::max(0, spec.replicas - spec.rollout.unavailable.of(spec.replicas, Round::kDown)),
-                   .drains_max = spec.scale_down.concurrent_drains_max,
-                   .surge = std::max(1, spec.rollout.surge.of(spec.replicas, Round::kUp)),
-                   .budget = budget_of(spec, deleting ? 0 : receivers(world_))});
-  while (past_.front().at < now - kViewAge) past_.pop_front();
-  while (!disturbances_.empty() && disturbances_.front().at < now - kViewAge) disturbances_.pop_front();
+  if (!past_.empty()) past_.back().to = now;
+  // All of it stands in objects: without a new version nothing of it has changed.
+  if (past_.empty() || looked_at_ != world_.version()) {
+    looked_at_ = world_.version();
+    Past past = present();
+    if (past_.empty() || !past_.back().same_as(past)) past_.push_back(std::move(past));
+  }
+  while (past_.front().to < now - kViewAge) past_.pop_front();
+  (void)lost_lately();
 
   // Rates in effect, wherever an order may have come from, add up to no more than the budget.
-  double in_effect = 0;
-  for (const auto& [name, pod] : world_.pods()) {
-    // One that has nobody left, and takes nobody in, releases nobody.
-    if (!runs(pod) || is_terminating(pod) || pod.process.connections == 0) continue;
-    if (pod.process.drain) in_effect += pod.process.drain->rate;
-    if (pod.process.shed && pod.process.shed->remaining > 0) in_effect += pod.process.shed->rate;
-  }
-  const double budget = std::max_element(past_.begin(), past_.end(), [](const Past& a, const Past& b) {
-                          return a.budget < b.budget;
-                        })->budget;
-  if (in_effect > budget * 1.01 + 0.1) {
-    violated("rates of " + std::to_string(in_effect) + "/s are in effect, the budget is " + std::to_string(budget));
+  const double rates = rates_in_effect();
+  const double budget = budget_most();
+  if (rates > budget * 1.01 + 0.1) {
+    violated("rates of " + std::to_string(rates) + "/s are in effect, the budget is " + std::to_string(budget));
   }
 }
 
 void Oracle::starting_drain(const std::string& name, const std::string& version, DrainReason reason) {
+  const Pod* pod = hit(name, version);
+  if (pod == nullptr || is_draining(*pod)) return;  // The precondition refuses it, or it drains already.
+  if (always([](const Past& past) { return past.spec->drain_freeze; })) {
+    return violated(std::string("a drain of ") + name + " begins (" + to_string(reason) +
+                    ") though drains have been frozen for long");
+  }
   if (reason == DrainReason::kDelete) return;
-  const auto found = world_.pods().find(name);
-  if (found == world_.pods().end() || is_draining(found->second)) return;
-  if (kube::resource_version_of(found->second.object) != version) return;  // The precondition refuses it.
   int draining = 0;
   int serving = 0;
-  for (const auto& [other, pod] : world_.pods()) {
-    if (is_draining(pod) && !is_terminating(pod)) ++draining;
-    if (other != name && live(pod) && is_ready(pod)) ++serving;
+  for (const auto& [other, one] : world_.pods()) {
+    if (is_draining(one) && !is_terminating(one)) {
+      // One that nobody reaches waits for its deadline: it keeps no other from its drain.
+      const auto record = decode_drain_record(kube::annotation_of(one.object, kDrainAnnotation));
+      draining += record && record->reason == DrainReason::kOffline ? 0 : 1;
+    }
+    if (other != name && serves(one)) ++serving;
   }
   int drains_max = 0;
   int needed = 1 << 20;
   for (const Past& past : past_) {
-    drains_max = std::max(drains_max, past.drains_max);
-    needed = std::min(needed, past.needed);
+    drains_max = std::max(drains_max, past.spec->scale_down.concurrent_drains_max);
+    needed = std::min(needed, needed_by(*past.spec));
   }
-  if (draining >= drains_max) {
+  if (draining >= drains_max && reason != DrainReason::kOffline) {
     violated(std::to_string(draining) + " pods drain already, " + std::to_string(drains_max) + " may");
   }
-  if (is_ready(found->second) && serving + lost_lately() < needed) {
+  if (serves(*pod) && serving + lost_lately() < needed) {
     violated("a drain of " + name + " leaves " + std::to_string(serving) + " serving pods, " + std::to_string(needed) +
              " are needed");
   }
@@ -91,79 +183,30 @@ void Oracle::starting_drain(const std::string& name, const std::string& version,
 
 void Oracle::deleting(const std::string& name, const std::string& uid, const std::string& version) {
   if (uid.empty() || version.empty()) return violated("a delete of " + name + " names no UID or no version");
-  const auto found = world_.pods().find(name);
-  if (found == world_.pods().end()) return;
-  const Pod& pod = found->second;
-  // The preconditions refuse what has changed.
-  if (kube::uid_of(pod.object) != uid || kube::resource_version_of(pod.object) != version) return;
-  if (is_terminating(pod) || pod.process.connections == 0) return;
-  const auto record = decode_drain_record(kube::annotation_of(pod.object, kDrainAnnotation));
-  if (!record) return violated(name + " is deleted with connections and without a drain");
-  if (world_.clock.wall() < record->deadline) {
-    violated(name + " is deleted with " + std::to_string(pod.process.connections) + " connections before its deadline");
-  }
+  const Pod* pod = hit(name, version);
+  if (pod == nullptr || kube::uid_of(pod->object) != uid) return;  // The preconditions refuse what has changed.
+  if (is_terminating(*pod) || pod->process.connections == 0) return;
+  const auto record = decode_drain_record(kube::annotation_of(pod->object, kDrainAnnotation));
+  const std::string what = name + " is deleted with " + std::to_string(pod->process.connections) + " connections ";
+  if (!record) return violated(what + "and without a drain");
+  if (record->frozen_at) return violated(what + "while its drain is frozen");
+  if (world_.clock.wall() < record->deadline) violated(what + "before its deadline");
 }
 
-/// Never more than healing.maxKickedPercent of the fleet, one at least where there are two.
-void Oracle::kicking(const SetHealth& change) {
-  if (!change.record || change.record->phase != HealthPhase::kOffline) return;
-  const auto found = world_.pods().find(change.pod.name);
-  if (found == world_.pods().end() || kube::label_of(found->second.object, kStateLabel) == "offline") return;
-  if (kube::resource_version_of(found->second.object) != change.pod.resource_version) return;
-  int out = 0;
-  int all = 0;
-  for (const auto& [name, pod] : world_.pods()) {
-    if (!live(pod)) continue;
-    ++all;
-    out += kube::label_of(pod.object, kStateLabel) == "offline" ? 1 : 0;
-  }
-  const int most = std::max(1, all * world_.spec().healing.kicked_percent_max / 100);
-  if (out + 1 > most + lost_lately()) {
-    violated("a kick of " + change.pod.name + " leaves " + std::to_string(out + 1) + " of " + std::to_string(all) +
-             " pods out, " + std::to_string(most) + " may be");
-  }
-}
-
-void Oracle::creating() {
+void Oracle::creating(const std::string& revision) {
   int live_pods = 0;
-  for (const auto& [name, pod] : world_.pods()) live_pods += live(pod) ? 1 : 0;
+  for (const auto& [name, pod] : world_.pods()) {
+    // Somebody may just have ended its drain by hand.
+    const std::string uid(kube::uid_of(pod.object));
+    const bool seen_live = always([&](const Past& past) { return !past.draining.contains(uid); });
+    live_pods += is_live(pod) && seen_live ? 1 : 0;
+  }
   int most = 0;
-  for (const Past& past : past_) most = std::max(most, past.replicas + past.surge);
-  // A pod that drains in the cache may have been taken back by a call whose answer was lost.
-  if (live_pods + 1 > most + lost_lately() + 1) {
+  for (const Past& past : past_) most = std::max(most, past.spec->replicas + surge_of(*past.spec));
+  if (live_pods + 1 > most + lost_lately()) {
     violated(std::to_string(live_pods + 1) + " pods would serve, " + std::to_string(most) + " are the most");
   }
-}
-
-std::string Oracle::unfinished() const {
-  if (kube::is_deleting(world_.gateway())) {
-    return world_.pods().empty() && kube::at_pointer(world_.gateway(), "/metadata/finalizers").empty()
-               ? ""
-               : "the gateway is deleted and still has pods, or a finalizer";
-  }
-  const GatewaySpec spec = world_.spec();
-  const std::string revision = revision_of(spec.pod_template, kImage);
-  int ready = 0;
-  for (const auto& [name, pod] : world_.pods()) {
-    if (is_terminating(pod)) return name + " terminates";
-    if (is_draining(pod)) {
-      if (spec.drain_freeze) continue;
-      return name + " drains";
-    }
-    if (kube::label_of(pod.object, kStateLabel) != "active") return name + " is not active";
-    if (kube::label_of(pod.object, kTrafficLabel) != "on") return name + " has no traffic";
-    if (pod.process.drain) return name + "'s gateway drains";
-    if (!spec.paused && !spec.drain_freeze && kube::label_of(pod.object, kRevisionLabel) != revision) {
-      return name + " is of an old revision";
-    }
-    ready += is_ready(pod) ? 1 : 0;
-  }
-  const auto count = static_cast<int>(world_.pods().size());
-  if (ready < spec.replicas) return std::to_string(ready) + " of " + std::to_string(spec.replicas) + " pods are ready";
-  if (count != spec.replicas && !spec.drain_freeze) {
-    return std::to_string(count) + " pods are there, " + std::to_string(spec.replicas) + " are wanted";
-  }
-  return "";
+  check_share(revision);
 }
 
 }  // namespace sluice::op::simulation

@@ -2,30 +2,37 @@
 
 #include <algorithm>
 
-#include "operator/health_record.h"
+#include "operator/budget.h"
+#include "operator/eviction.h"
 #include "operator/limits.h"
 #include "operator/names.h"
-#include "operator/plan_drains.h"
+#include "operator/node_view.h"
 #include "operator/releases.h"
-#include "operator/render.h"
 #include "operator/status.h"
 
 namespace sluice::op::simulation {
 
 using kube::Json;
 
-/// A new leader reads the API server once (Controller::read_newest): its cache may lag behind all the same.
-SimOperator::SimOperator(World& world, Oracle& oracle, const Faults& faults)
-    : cache(world),
+/// A new leader reads the API server once, from etcd, as Controller::read_newest does: its caches may lag behind all
+/// the same.
+SimOperator::SimOperator(World& world, Oracle& oracle, const Faults& faults, const Cache& caches)
+    : cache(caches),
       world_(world),
       oracle_(oracle),
       faults_(faults),
       pod_writes_(world.clock),
       gateway_writes_(world.clock),
       memory_(world.clock) {
+  const std::string version = std::to_string(world_.version());
+  std::set<std::string, std::less<>> uids;
   for (const auto& [name, pod] : world_.pods()) {
+    uids.emplace(kube::uid_of(pod.object));
     pod_writes_.wrote(kKey, facts_of(pod.object));
   }
+  pod_writes_.listed(version, std::move(uids));
+  gateway_writes_.wrote(kKey, world_.gateway());
+  gateway_writes_.listed(version, {std::string(kube::uid_of(world_.gateway()))});
 }
 
 SimOperator::Fate SimOperator::draw() {
@@ -39,13 +46,24 @@ void SimOperator::maybe_crash() {
 }
 
 std::vector<PodPtr> SimOperator::newest_pods() {
-  return pod_writes_.newest(kKey, cache.pods(), cache.version());
+  return pod_writes_.newest(kKey, cache.pods(), cache.version(Kind::kPod));
 }
 
 kube::Object SimOperator::newest_gateway() {
-  return gateway_writes_.newest(kKey, {cache.gateway()}, cache.version()).front();
+  return gateway_writes_.newest(kKey, {cache.gateway()}, cache.version(Kind::kGateway)).front();
 }
 
+/// As EvictionWatch::asked.
+std::set<std::string> SimOperator::asked_to_evict() const {
+  std::set<std::string> uids;
+  for (const kube::Object& eviction : cache.evictions()) {
+    const EvictionView view = view_eviction(*eviction);
+    if (view.asked) uids.insert(view.pod_uid);
+  }
+  return uids;
+}
+
+/// As Controller::look.
 Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods) {
   const GatewaySpec spec = parse_spec(gateway);
   const std::string newest = revision_of(spec.pod_template, kImage);
@@ -67,7 +85,6 @@ Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods)
   }
   states_.set_pods(kKey, uids);
   std::erase_if(probes_, [&](const auto& entry) { return !uids.contains(entry.first); });
-  std::erase_if(last_answered_, [&](const auto& entry) { return !uids.contains(entry.first); });
   Observed seen = observe({.gateway = gateway,
                            .spec = spec,
                            .pods = pods,
@@ -78,8 +95,13 @@ Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods)
                            .template_error = {},
                            .progress = notes.progress,
                            .progress_age = notes.progress_age,
-                           .node = {},
-                           .asked_to_evict = {},
+                           .node = [this](const std::string& name) -> std::optional<NodeView> {
+                             const kube::Object node = cache.node(name);
+                             if (!node) return std::nullopt;
+                             return view_node(*node);
+                           },
+                           .asked_to_evict = asked_to_evict(),
+                           .evictions_known = world_.has_evictions(),
                            .choosing_for = notes.choosing_for,
                            .orphaned = false,
                            .unsure = !notes.unsure.empty(),
@@ -112,8 +134,10 @@ void SimOperator::keep_revision(const Json& gateway) {
   revisions.push_back(*plan.write);
 }
 
+/// As Controller::reconcile_gateway.
 void SimOperator::reconcile() {
   wake_at_.reset();
+  if (world_.is_gone()) return;
   for (const std::string& pod : memory_.of(kKey).unsure) settle(pod);
   const kube::Object gateway = newest_gateway();
   keep_revision(*gateway);
@@ -121,14 +145,20 @@ void SimOperator::reconcile() {
   std::vector<PodPtr> pods = newest_pods();
   const Observed seen = look(*gateway, pods);
   const Plan plan = plan_gateway(spec, seen, world_.clock.wall());
+  oracle_.stepping(seen.canary, plan.canary);
+  apply(*gateway, plan, pods);
   remember(seen, plan);
-  wanted_ = plan.watched;
-  wanted_.insert(plan.states_wanted.begin(), plan.states_wanted.end());
-  apply(plan, pods);
   if (plan.wake_after) wake_at_ = world_.clock.steady() + *plan.wake_after;
+  if (world_.is_gone()) return;
   pods = newest_pods();
   const kube::Object newest = newest_gateway();
-  const Json status = compute_status(*newest, spec, look(*newest, pods), plan, Problem{}, world_.clock.wall());
+  const Observed after = look(*newest, pods);
+  set_targets(spec, after, plan);
+  report_evictions(spec, after);
+  write_status(compute_status(*newest, spec, after, plan, Problem{}, world_.clock.wall()));
+}
+
+void SimOperator::write_status(const Json& status) {
   maybe_crash();
   const Fate fate = draw();
   if (fate == Fate::kRefused) return;
@@ -136,28 +166,35 @@ void SimOperator::reconcile() {
   if (fate == Fate::kDone) gateway_writes_.wrote(kKey, world_.gateway());
 }
 
+/// Whose states are asked for, as Controller::poll_for says.
+void SimOperator::set_targets(const GatewaySpec& spec, const Observed& seen, const Plan& plan) {
+  targets_.clear();
+  const bool judged = plan.canary.progress.phase == CanaryPhase::kHolding;
+  const auto& wanted = plan.states_wanted;
+  for (const PodView& pod : seen.pods) {
+    const bool goes = may_still_release(pod, spec, world_.clock.wall());
+    if (pod.finished || (pod.terminating && !goes) || pod.address.empty()) continue;
+    if (pod.container != ContainerState::kRunning) continue;
+    targets_[pod.uid] = goes || pod.draining() || plan.watched.contains(pod.uid) ||
+                        (judged && pod.revision == seen.revision) ||
+                        std::find(wanted.begin(), wanted.end(), pod.uid) != wanted.end();
+  }
+  std::erase_if(last_answered_, [&](const auto& entry) { return !targets_.contains(entry.first); });
+}
+
 void SimOperator::poll(const std::string& uid) {
   const SteadyTime asked_at = world_.clock.steady();
-  const auto found = std::find_if(world_.pods().begin(), world_.pods().end(),
-                                  [&](const auto& entry) { return kube::uid_of(entry.second.object) == uid; });
-  const bool reachable = found != world_.pods().end() && found->second.process.reachable;
-  const auto state = reachable && world_.random.unit() >= faults_.call_failed ? world_.state_of(uid) : std::nullopt;
+  const Pod* pod = world_.find_by_uid(uid);
+  const auto state = world_.random.unit() >= faults_.call_failed ? world_.state_of(uid) : std::nullopt;
   last_answered_[uid] = state.has_value();
   if (state) {
     (void)states_.heard(uid, asked_at, *state);
   } else {
-    states_.failed(uid, asked_at, 0, ErrorCode::kUnavailable);
+    // Where the process is gone and its node is not, the node refuses.
+    const bool refused = pod != nullptr && !runs(*pod) && pod->process.reachable && world_.node_of(*pod) != nullptr &&
+                         !world_.node_of(*pod)->cut_off;
+    states_.failed(uid, asked_at, 0, refused ? ErrorCode::kNotFound : ErrorCode::kUnavailable);
   }
-}
-
-/// TCP and HTTP reach a pod whose process is there and ready.
-void SimOperator::probe(const ProbePod& pod) {
-  ProbeCount& count = probes_[pod.uid];
-  count.last = world_.clock.steady();
-  const auto found = std::find_if(world_.pods().begin(), world_.pods().end(),
-                                  [&](const auto& entry) { return kube::uid_of(entry.second.object) == pod.uid; });
-  const bool there = found != world_.pods().end() && runs(found->second) && found->second.process.reachable;
-  count.successes = there && is_ready(found->second) ? count.successes + 1 : 0;
 }
 
 /// As Controller::remember and Controller::heal.
@@ -168,159 +205,56 @@ void SimOperator::remember(const Observed& seen, const Plan& plan) {
     memory_.note_baseline(kKey, take_baseline(seen.pods, canary, memory_.of(kKey).baseline));
   }
   memory_.note_progress(kKey, plan.progress);
-  (void)memory_.note_rebalanced(kKey, plan.rebalanced);
   for (const SetHealth& change : plan.health) {
     if (change.record && change.record->phase == HealthPhase::kOffline) probes_.erase(change.pod.uid);
   }
-}
-
-void SimOperator::apply(const Plan& plan, const std::vector<PodPtr>& pods) {
-  actions += static_cast<std::int64_t>(plan.remove.size() + plan.cancel.size() + plan.start.size() +
-                                       plan.relabel.size() + plan.orders.size() + plan.create.size());
-  if (plan.add_finalizer) write_finalizer(true);
-  for (const DeletePod& removal : plan.remove) remove(removal, pods);
-  for (const CancelDrain& cancel : plan.cancel) {
-    if (cancel.tell_gateway && !call(cancel.pod, 0, [&] { return world_.end_drain(cancel.pod.uid); })) continue;
-    if (patch(cancel.pod, {{kStateLabel, "active"}, {kTrafficLabel, "on"}},
-              {{kDrainAnnotation, nullptr}, {kRateAnnotation, nullptr}})) {
-      memory_.note_reversed(kKey);
-    }
-  }
-  for (const StartDrain& start : plan.start) {
-    oracle_.starting_drain(start.pod.name, start.pod.resource_version, start.record.reason);
-    patch(start.pod, {{kStateLabel, "draining"}, {kTrafficLabel, "off"}},
-          {{kDrainAnnotation, encode_drain_record(start.record)}});
-  }
-  for (const SetHealth& change : plan.health) {
-    oracle_.kicking(change);
-    const std::string state = state_of(change.record);
-    patch(change.pod, {{kStateLabel, state}, {kTrafficLabel, state == "offline" ? "off" : "on"}},
-          {{kHealthAnnotation, change.record ? Json(encode_health_record(*change.record)) : Json()}});
-  }
-  for (const Relabel& one : plan.relabel) {
-    patch(one.pod, {{kStateLabel, one.state}, {kTrafficLabel, one.traffic ? "on" : "off"}},
-          one.drop_rate ? Json{{kRateAnnotation, nullptr}} : Json());
-  }
-  for (const RewriteDrain& rewrite : plan.rewrite) {
-    patch(rewrite.pod, nullptr, {{kDrainAnnotation, encode_drain_record(rewrite.record)}});
-  }
-  for (const RecordRate& record : plan.record_rates) {
-    patch(record.pod, nullptr, {{kRateAnnotation, encode_drain_rate(record.rate_per_second)}});
-  }
-  for (const DrainOrder& order : plan.orders) {
-    const auto answer = call(order.pod, order.rate_per_second, [&] {
-      return world_.order_drain(order.pod.uid, order.terms.reason, order.terms.deadline, order.rate_per_second);
-    });
-    if (answer) states_.ordered(order.pod.uid, order.terms);
-  }
-  for (const PodRef& pod : plan.undrain) (void)call(pod, 0, [&] { return world_.end_drain(pod.uid); });
-  for (const ShedOrder& order : plan.sheds) {
-    (void)call(order.pod, order.rate_per_second,
-               [&] { return world_.order_shed(order.pod.uid, order.id, order.count, order.rate_per_second); });
-  }
-  for (const PodRef& pod : plan.unshed) (void)call(pod, 0, [&] { return world_.end_shed(pod.uid); });
   for (const ProbePod& pod : plan.probes) probe(pod);
-  bool created = true;
-  for (const NewPod& pod : plan.create) {
-    created = create(pod);
-    if (!created) break;
-  }
-  if (!plan.create.empty()) memory_.note_creates(kKey, created ? Problem{} : Problem{"CreateFailed", "as drawn"});
-  if (plan.remove_finalizer && world_.pods().empty()) write_finalizer(false);
+  (void)memory_.note_rebalanced(kKey, plan.rebalanced);
 }
 
-std::optional<GatewayState> SimOperator::call(const PodRef& pod, double rate,
-                                              const std::function<std::optional<GatewayState>()>& make) {
-  maybe_crash();
-  const SteadyTime asked_at = world_.clock.steady();
-  const auto found = world_.pods().find(pod.name);
-  const bool reachable =
-      found != world_.pods().end() && found->second.process.reachable && kube::uid_of(found->second.object) == pod.uid;
-  std::optional<GatewayState> state;
-  if (reachable && world_.random.unit() >= faults_.call_failed) state = make();
-  if (state && world_.random.unit() < faults_.call_lost) state.reset();
-  maybe_crash();
-  if (state) {
-    (void)states_.heard(pod.uid, asked_at, *state);
-  } else {
-    states_.failed(pod.uid, asked_at, rate, ErrorCode::kUnavailable);
-  }
-  return state;
+/// TCP and HTTP reach a pod whose process is there and well.
+void SimOperator::probe(const ProbePod& pod) {
+  ProbeCount& count = probes_[pod.uid];
+  count.last = world_.clock.steady();
+  count.successes = world_.answers_probe(pod.uid) ? count.successes + 1 : 0;
 }
 
-/// As Applier::patch_pod: where nobody knows what became of the write, the pod is read back.
-bool SimOperator::patch(const PodRef& pod, const Json& labels, const Json& annotations) {
-  maybe_crash();
-  const Fate fate = draw();
-  if (fate == Fate::kRefused) {
-    memory_.note_unsure(kKey, {pod.name});
-    settle(pod.name);
-    return false;
+/// As EvictionWatch::is_due.
+bool SimOperator::is_report_due(const std::string& eviction_uid, bool last) {
+  const SteadyTime now = world_.clock.steady();
+  std::erase_if(reported_, [&](const auto& one) { return now - one.second.at > 2 * kEvictionHeartbeat; });
+  const auto before = reported_.find(eviction_uid);
+  if (before != reported_.end()) {
+    const bool recent = now - before->second.at < kEvictionHeartbeat;
+    if (before->second.last || (recent && !last)) return false;
   }
-  const auto written = world_.patch_pod(pod.name, pod.resource_version, labels, annotations);
-  if (written) ++writes;
-  maybe_crash();
-  if (fate == Fate::kDone && written) {
-    pod_writes_.wrote(kKey, facts_of(*written));
-    return true;
-  }
-  if (!written && written.error().code == ErrorCode::kNotFound) return false;
-  memory_.note_unsure(kKey, {pod.name});
-  settle(pod.name);
-  return false;
-}
-
-void SimOperator::settle(const std::string& pod) {
-  if (world_.random.unit() < faults_.read_failed) return;
-  Result<Json> there = world_.get_pod(pod);
-  if (there) pod_writes_.wrote(kKey, facts_of(*there));
-  memory_.note_sure(kKey, pod);
-}
-
-void SimOperator::remove(const DeletePod& removal, const std::vector<PodPtr>& pods) {
-  maybe_crash();
-  const auto object =
-      std::find_if(pods.begin(), pods.end(), [&](const PodPtr& pod) { return pod->uid == removal.pod.uid; });
-  const Fate fate = draw();
-  if (object == pods.end() || fate == Fate::kRefused) return;
-  oracle_.deleting(removal.pod.name, removal.pod.uid, removal.pod.resource_version);
-  const auto removed = world_.delete_pod(removal.pod.name, removal.pod.uid, removal.pod.resource_version);
-  if (removed) ++writes;
-  maybe_crash();
-  if (fate == Fate::kLost || (!removed && removed.error().code != ErrorCode::kNotFound)) return;
-  if (removed && kube::is_deleting(*removed)) {
-    pod_writes_.wrote(kKey, facts_of(*removed));
-  } else {
-    pod_writes_.removed(kKey, **object);
-  }
-}
-
-bool SimOperator::create(const NewPod& pod) {
-  maybe_crash();
-  const Fate fate = draw();
-  if (fate == Fate::kRefused) return false;
-  const auto revision = std::find_if(world_.revisions().begin(), world_.revisions().end(),
-                                     [&](const Revision& one) { return one.hash == pod.revision; });
-  if (revision == world_.revisions().end()) {
-    oracle_.violated("a pod is made of revision " + pod.revision + ", which nobody has kept");
-    return false;
-  }
-  if (!world_.pods().contains(pod.name)) oracle_.creating();
-  auto made = world_.create_pod(render_pod(*newest_gateway(), pod.name, *revision));
-  if (made) ++writes;
-  maybe_crash();
-  if (fate == Fate::kLost) return false;
-  if (!made) made = world_.get_pod(pod.name);
-  if (!made) return false;
-  pod_writes_.wrote(kKey, facts_of(*made));
+  reported_[eviction_uid] = {now, last};
   return true;
 }
 
-void SimOperator::write_finalizer(bool ours) {
-  maybe_crash();
-  if (draw() == Fate::kRefused) return;
-  world_.write_finalizers(ours ? Json::array({kFinalizer}) : Json::array());
-  ++writes;
+/// As EvictionWatch::report.
+void SimOperator::report_evictions(const GatewaySpec& spec, const Observed& seen) {
+  const std::vector<kube::Object> evictions = cache.evictions();
+  if (evictions.empty()) return;
+  const WallTime now = world_.clock.wall();
+  const std::vector<Release> releases = releases_of(spec, seen, now);
+  for (const kube::Object& eviction : evictions) {
+    const EvictionView view = view_eviction(*eviction);
+    const auto pod =
+        std::find_if(seen.pods.begin(), seen.pods.end(), [&](const PodView& one) { return one.uid == view.pod_uid; });
+    if (pod == seen.pods.end()) continue;
+    const auto release = std::find_if(releases.begin(), releases.end(),
+                                      [&](const Release& one) { return one.pod->uid == view.pod_uid; });
+    const auto entry = eviction_report(view, &*pod, release == releases.end() ? nullptr : &*release, now);
+    if (!entry || !is_report_due(view.uid, entry->contains("completionTime"))) continue;
+    maybe_crash();
+    const Fate fate = draw();
+    if (fate != Fate::kRefused) {
+      oracle_.reporting(view.name, *entry);
+      (void)world_.report_eviction(view.name, *entry);
+    }
+    if (fate != Fate::kDone) reported_[view.uid].last = false;
+  }
 }
 
 }  // namespace sluice::op::simulation

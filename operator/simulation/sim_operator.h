@@ -1,5 +1,6 @@
-// One process of the operator in the simulation: the real observe, plan, status and memory, and what the Applier does
-// with a plan done to the model world. Calls fail, are committed without an answer, or end the process in between.
+// One process of the operator in the simulation: the real observe, plan, status and memory (sim_operator.cc), and what
+// the Applier does with a plan done to the model world (sim_apply.cc). Calls fail, are committed without an answer, or
+// end the process in between.
 #pragma once
 
 #include <functional>
@@ -35,38 +36,50 @@ struct Crashed {};
 
 class SimOperator {
  public:
-  SimOperator(World& world, Oracle& oracle, const Faults& faults);
+  /// `caches` is what its first lists show, which may be old.
+  SimOperator(World& world, Oracle& oracle, const Faults& faults, const Cache& caches);
 
   void reconcile();
   /// Asks a pod's gateway for its state, as the poller does.
   void poll(const std::string& uid);
   /// Time makes a difference now.
   [[nodiscard]] bool due() const { return wake_at_ && world_.clock.steady() >= *wake_at_; }
-  [[nodiscard]] const std::set<std::string>& wanted() const { return wanted_; }
+  /// UIDs of pods whose gateways are polled, and whether a decision waits for it.
+  [[nodiscard]] const std::map<std::string, bool>& targets() const { return targets_; }
 
   Cache cache;
-  std::int64_t writes = 0;  ///< Committed ones that changed something, without the status.
+  std::int64_t writes = 0;  ///< Committed ones that changed something, without status and reports.
   std::int64_t actions = 0;
+  std::map<std::string, std::int64_t> met;  ///< As simulation.h's Outcome says.
 
  private:
   enum class Fate { kDone, kRefused, kLost };
 
   Fate draw();
   void maybe_crash();
-  void apply(const Plan& plan, const std::vector<PodPtr>& pods);
-  bool patch(const PodRef& pod, const kube::Json& labels, const kube::Json& annotations);
-  void remove(const DeletePod& removal, const std::vector<PodPtr>& pods);
-  bool create(const NewPod& pod);
-  void settle(const std::string& pod);
-  void write_finalizer(bool ours);
-  void keep_revision(const kube::Json& gateway);
-  std::optional<GatewayState> call(const PodRef& pod, double rate,
-                                   const std::function<std::optional<GatewayState>()>& make);
-  void probe(const ProbePod& pod);
-  void remember(const Observed& seen, const Plan& plan);
   std::vector<PodPtr> newest_pods();
   kube::Object newest_gateway();
   Observed look(const kube::Json& gateway, const std::vector<PodPtr>& pods);
+  [[nodiscard]] std::set<std::string> asked_to_evict() const;
+  void keep_revision(const kube::Json& gateway);
+  void set_targets(const GatewaySpec& spec, const Observed& seen, const Plan& plan);
+  void remember(const Observed& seen, const Plan& plan);
+  void report_evictions(const GatewaySpec& spec, const Observed& seen);
+  bool is_report_due(const std::string& eviction_uid, bool last);
+  void write_status(const kube::Json& status);
+
+  void note_met(const Plan& plan);
+  void apply(const kube::Json& gateway, const Plan& plan, const std::vector<PodPtr>& pods);
+  void call_gateways(const Plan& plan);
+  bool patch(const PodRef& pod, const kube::Json& labels, const kube::Json& annotations);
+  void remove(const DeletePod& removal, const std::vector<PodPtr>& pods);
+  void cancel(const CancelDrain& cancel);
+  bool create(const NewPod& pod);
+  void settle(const std::string& pod);
+  void write_gateway(const std::function<Status()>& write);
+  std::optional<GatewayState> call(const PodRef& pod, double rate,
+                                   const std::function<std::optional<GatewayState>()>& make);
+  void probe(const ProbePod& pod);
 
   World& world_;
   Oracle& oracle_;
@@ -77,7 +90,12 @@ class SimOperator {
   Memory memory_;
   std::map<std::string, ProbeCount> probes_;   ///< By UID.
   std::map<std::string, bool> last_answered_;  ///< By UID: whether the last poll was answered.
-  std::set<std::string> wanted_;               ///< UIDs whose states a choice waits for.
+  struct Reported {
+    SteadyTime at{};
+    bool last = false;
+  };
+  std::map<std::string, Reported> reported_;  ///< By UID of the Eviction.
+  std::map<std::string, bool> targets_;
   std::optional<SteadyTime> wake_at_;
 };
 

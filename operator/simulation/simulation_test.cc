@@ -16,6 +16,11 @@ TEST_CASE("whatever happens, the invariants hold and the fleet becomes what is a
   CHECK(all.crashes > 50);
   CHECK(all.writes > 1'000);
   CHECK(all.disturbances > 100);
+  for (const char* what :
+       {"kicked", "gray", "back", "steps passed", "steps failed", "drains NodeDrain", "evicted", "frozen", "sheds"}) {
+    CAPTURE(what);
+    CHECK(all.met[what] > 0);
+  }
 }
 
 TEST_CASE("a seed repeats itself") {
@@ -23,6 +28,7 @@ TEST_CASE("a seed repeats itself") {
   const Outcome second = simulate(7, 1'500);
   CHECK(first.writes == second.writes);
   CHECK(first.virtual_seconds == second.virtual_seconds);
+  CHECK(first.met == second.met);
 }
 
 }  // namespace sluice::op::simulation

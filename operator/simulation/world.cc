@@ -1,7 +1,6 @@
 #include "operator/simulation/world.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "common/base/duration_text.h"
 #include "operator/names.h"
@@ -11,9 +10,8 @@ namespace {
 
 using kube::Json;
 
-/// Endpoints follow a label within this.
-constexpr Duration kEndpointLag{2'000};
 constexpr Duration kGrace{30'000};
+constexpr int kNodes = 4;
 
 Error conflict(const std::string& what) {
   return {ErrorCode::kConflict, what};
@@ -46,7 +44,15 @@ World::World(std::uint64_t seed) : random(seed) {
       "spec":{"replicas":3,"minReadySeconds":1,"template":{},
               "capacity":{"connectionsPerPod":1000},
               "reconnectBudget":{"perSecondPerReceiver":20,"perSecondMax":100},
-              "drain":{"propagationDelay":"3s","hintJitter":"1s","timeout":"90s","reverseHold":"5s"}}})");
+              "drain":{"propagationDelay":"3s","hintJitter":"1s","timeout":"90s","reverseHold":"5s"},
+              "healing":{"observe":"8s","timeout":"5s","replaceAfter":"60s"}}})");
+  spec_ = std::make_shared<const GatewaySpec>(parse_spec(gateway_));
+  has_evictions_ = random.unit() < 0.5;
+  for (int i = 0; i < kNodes; ++i) add_node();
+}
+
+std::string World::now_text() const {
+  return format_rfc3339(clock.wall());
 }
 
 Result<Json> World::patch_pod(const std::string& name, const std::string& version, const Json& labels,
@@ -73,11 +79,9 @@ Result<Json> World::create_pod(const Json& object) {
   pod.object = object;
   Json& metadata = pod.object["metadata"];
   metadata["uid"] = "uid-" + std::to_string(++uids_);
-  metadata["creationTimestamp"] = format_rfc3339(clock.wall());
-  pod.object["spec"]["nodeName"] = "node-" + std::to_string(uids_ % 4);
+  metadata["creationTimestamp"] = now_text();
   pod.object["status"] = {{"phase", "Pending"},
                           {"conditions", Json::array({{{"type", "Ready"}, {"status", "False"}}})}};
-  pod.process.starts_at = clock.steady() + Duration(200 + static_cast<int>(random.below(5'000)));
   commit(pod);
   return pod.object;
 }
@@ -85,20 +89,30 @@ Result<Json> World::create_pod(const Json& object) {
 Result<Json> World::delete_pod(const std::string& name, const std::string& uid, const std::string& version) {
   const auto found = pods_.find(name);
   if (found == pods_.end()) return not_found(name);
-  Pod& pod = found->second;
+  const Pod& pod = found->second;
   if (!uid.empty() && uid != kube::uid_of(pod.object)) return conflict("another pod has the name");
   if (!version.empty() && version != kube::resource_version_of(pod.object)) return conflict("the pod has changed");
+  return terminate(name);
+}
+
+/// A kubelet that is there ends at once what does not run; one that is away says nothing.
+Result<Json> World::terminate(const std::string& name) {
+  const auto found = pods_.find(name);
+  Pod& pod = found->second;
   if (is_terminating(pod)) return pod.object;
-  if (!pod.process.running) {
+  const Node* node = node_of(pod);
+  if (!pod.process.running && (node == nullptr || node->kubelet)) {
     const Json object = pod.object;
-    waiting_ += pod.process.connections;
     pods_.erase(found);
-    changes_.push_back({++version_, name, nullptr, clock.steady()});
+    tell_gone(Kind::kPod, name);
     return object;
   }
   pod.object["metadata"]["deletionTimestamp"] = format_rfc3339(clock.wall() + kGrace);
+  pod.object["metadata"]["deletionGracePeriodSeconds"] =
+      std::chrono::duration_cast<std::chrono::seconds>(kGrace).count();
   pod.process.gone_at = clock.steady() + kGrace;
-  if (!pod.process.drain) {  // The gateway's own drain at SIGTERM, over most of the grace period.
+  if (pod.process.running &&
+      !pod.process.drain) {  // The gateway's own drain at SIGTERM, over most of the grace period.
     pod.process.drain = GatewayDrain{.started_at = clock.wall(),
                                      .reason = "Terminating",
                                      .deadline = clock.wall() + kGrace,
@@ -108,6 +122,22 @@ Result<Json> World::delete_pod(const std::string& name, const std::string& uid, 
   }
   commit(pod);
   return pod.object;
+}
+
+void World::edit_pod(const std::string& name, const Json& labels, const Json& annotations) {
+  const auto found = pods_.find(name);
+  if (found == pods_.end()) return;
+  const auto in_endpoints = [&] { return kube::label_of(found->second.object, kTrafficLabel) == "on"; };
+  const bool before = in_endpoints();
+  (void)patch_pod(name, "", labels, annotations);
+  if (before && !in_endpoints()) ++losses_;
+}
+
+void World::lose_pod(const std::string& name) {
+  const auto found = pods_.find(name);
+  if (found == pods_.end() || is_terminating(found->second)) return;
+  if (is_live(found->second)) ++losses_;
+  (void)terminate(name);
 }
 
 Result<Json> World::get_pod(const std::string& name) const {
@@ -122,26 +152,67 @@ void World::write_status(const Json& status) {
   commit_gateway();
 }
 
-void World::write_finalizers(const Json& finalizers) {
+Status World::write_finalizers(const std::string& version, const Json& finalizers) {
+  if (version != kube::resource_version_of(gateway_)) return conflict("the gateway has changed");
   gateway_["metadata"]["finalizers"] = finalizers;
+  commit_gateway();
+  return Status::success();
+}
+
+Status World::drop_promotion(const std::string& version) {
+  if (version != kube::resource_version_of(gateway_)) return conflict("the gateway has changed");
+  gateway_["metadata"]["annotations"].erase(kPromoteAnnotation);
+  commit_gateway();
+  return Status::success();
+}
+
+void World::promote(const std::string& step) {
+  gateway_["metadata"]["annotations"][kPromoteAnnotation] = step;
   commit_gateway();
 }
 
 void World::write_spec(const Json& merge_patch) {
   gateway_["spec"].merge_patch(merge_patch);
   gateway_["metadata"]["generation"] = kube::integer_at(gateway_, "/metadata/generation", 0) + 1;
+  spec_ = std::make_shared<const GatewaySpec>(parse_spec(gateway_));
   commit_gateway();
+}
+
+void World::delete_gateway() {
+  if (kube::is_deleting(gateway_)) return;
+  gateway_["metadata"]["deletionTimestamp"] = now_text();
+  commit_gateway();
+}
+
+bool World::is_gone() const {
+  return kube::is_deleting(gateway_) && kube::at_pointer(gateway_, "/metadata/finalizers").empty();
 }
 
 void World::commit(Pod& pod) {
   pod.object["metadata"]["resourceVersion"] = std::to_string(++version_);
-  changes_.push_back(
-      {version_, std::string(kube::name_of(pod.object)), std::make_shared<const Json>(pod.object), clock.steady()});
+  changes_.push_back({version_, Kind::kPod, std::string(kube::name_of(pod.object)),
+                      std::make_shared<const Json>(pod.object), clock.steady()});
+}
+
+void World::commit(Node& node) {
+  node.object["metadata"]["resourceVersion"] = std::to_string(++version_);
+  changes_.push_back({version_, Kind::kNode, std::string(kube::name_of(node.object)),
+                      std::make_shared<const Json>(node.object), clock.steady()});
+}
+
+void World::commit(EvictionRequest& eviction) {
+  eviction.object["metadata"]["resourceVersion"] = std::to_string(++version_);
+  changes_.push_back({version_, Kind::kEviction, std::string(kube::name_of(eviction.object)),
+                      std::make_shared<const Json>(eviction.object), clock.steady()});
 }
 
 void World::commit_gateway() {
   gateway_["metadata"]["resourceVersion"] = std::to_string(++version_);
-  changes_.push_back({version_, "", std::make_shared<const Json>(gateway_), clock.steady()});
+  changes_.push_back({version_, Kind::kGateway, kGatewayName, std::make_shared<const Json>(gateway_), clock.steady()});
+}
+
+void World::tell_gone(Kind kind, const std::string& name) {
+  changes_.push_back({++version_, kind, name, nullptr, clock.steady()});
 }
 
 void World::forget_changes_before(std::int64_t index) {
@@ -153,198 +224,49 @@ void World::forget_changes_before(std::int64_t index) {
 
 std::string World::describe() const {
   std::string text = format_rfc3339(clock.wall()) + ", " + std::to_string(waiting_) + " clients wait\nspec " +
-                     gateway_["spec"].dump() + "\nstatus " + kube::at_pointer(gateway_, "/status").dump();
+                     gateway_["spec"].dump() + "\nannotations " +
+                     kube::at_pointer(gateway_, "/metadata/annotations").dump() + "\nstatus " +
+                     kube::at_pointer(gateway_, "/status").dump();
+  for (const auto& [name, node] : nodes_) {
+    text += "\n" + name + " " + node.object["spec"].dump() + (node.kubelet ? "" : " kubelet away") +
+            (node.cut_off ? " cut off" : "") + (node.kubectl_drains ? " kubectl drains" : "");
+  }
+  for (const auto& [name, eviction] : evictions_) text += "\n" + name + " " + eviction.object.dump();
   for (const auto& [name, pod] : pods_) {
-    text += "\n" + name + " " + kube::at_pointer(pod.object, "/metadata/labels").dump() + " " +
-            kube::at_pointer(pod.object, "/metadata/annotations").dump() + (is_terminating(pod) ? " terminating" : "") +
-            (is_ready(pod) ? " ready" : "") + (pod.process.running ? " running" : "") +
-            (pod.process.drain ? " drains" : "") + " connections " + std::to_string(pod.process.connections);
+    const Process& process = pod.process;
+    text += "\n" + name + " on " + kube::text_at(pod.object, "/spec/nodeName") + " " +
+            kube::at_pointer(pod.object, "/metadata/labels").dump() + " " +
+            kube::at_pointer(pod.object, "/metadata/annotations").dump() + " " +
+            kube::at_pointer(pod.object, "/status/containerStatuses").dump() +
+            (is_terminating(pod) ? " terminating" : "") + (is_ready(pod) ? " ready" : "") +
+            (process.running ? " running" : "") + (process.hung ? " hung" : "") +
+            (process.reachable ? "" : " unreachable") + (process.drain ? " drains" : "") +
+            (process.shed ? " sheds" : "") + " connections " + std::to_string(process.connections);
   }
   return text;
 }
 
-Pod* World::find_by_uid(const std::string& uid) {
-  const auto found = std::find_if(pods_.begin(), pods_.end(),
-                                  [&](const auto& entry) { return kube::uid_of(entry.second.object) == uid; });
-  return found == pods_.end() ? nullptr : &found->second;
-}
-
-std::optional<GatewayState> World::state_of(const std::string& uid) {
-  const Pod* pod = find_by_uid(uid);
-  if (pod == nullptr || !pod->process.running) return std::nullopt;
-  GatewayState state;
-  state.connections = pod->process.connections;
-  state.drain = pod->process.drain;
-  if (state.drain) state.drain->remaining = state.connections;
-  state.shed = pod->process.shed;
-  if (state.shed) state.shed->rate = 0;  // As the gateway, which does not say.
-  state.handshake_p99_seconds = 0.01;
-  return state;
-}
-
-std::optional<GatewayState> World::order_drain(const std::string& uid, const std::string& reason, WallTime deadline,
-                                               double rate) {
-  Pod* pod = find_by_uid(uid);
-  if (pod == nullptr || !pod->process.running) return std::nullopt;
-  Process& process = pod->process;
-  if (!process.drain) {
-    process.drain = GatewayDrain{.started_at = clock.wall(),
-                                 .reason = reason,
-                                 .deadline = deadline,
-                                 .initial = process.connections,
-                                 .remaining = process.connections,
-                                 .rate = rate};
-    process.tokens = 0;
-  }
-  process.drain->rate = rate;
-  // A terminating gateway goes no further than its grace period.
-  const bool terminating = is_terminating(*pod);
-  process.drain->deadline = terminating ? std::min(process.drain->deadline, deadline) : deadline;
-  return state_of(uid);
-}
-
-std::optional<GatewayState> World::end_drain(const std::string& uid) {
-  Pod* pod = find_by_uid(uid);
-  if (pod == nullptr || !pod->process.running) return std::nullopt;
-  if (!is_terminating(*pod)) pod->process.drain.reset();
-  return state_of(uid);
-}
-
-std::optional<GatewayState> World::order_shed(const std::string& uid, const std::string& id, std::int64_t count,
-                                              double rate) {
-  Pod* pod = find_by_uid(uid);
-  if (pod == nullptr || !pod->process.running || pod->process.drain) return std::nullopt;
-  auto& shed = pod->process.shed;
-  if (!shed || shed->id != id) {
-    const std::int64_t found = std::min(count, pod->process.connections);
-    shed = GatewayShed{.id = id, .initial = found, .remaining = found};
-  }
-  shed->rate = rate;
-  return state_of(uid);
-}
-
-std::optional<GatewayState> World::end_shed(const std::string& uid) {
-  Pod* pod = find_by_uid(uid);
-  if (pod == nullptr || !pod->process.running) return std::nullopt;
-  pod->process.shed.reset();
-  return state_of(uid);
-}
-
-void World::set_container(Pod& pod, const char* state, bool ready) {
-  Json& status = pod.object["status"];
-  const bool was_ready = is_ready(pod);
-  Json& containers = status["containerStatuses"];
-  const auto restarts = containers.is_array() ? kube::integer_at(containers[0], "/restartCount", 0) : 0;
-  const bool starts =
-      std::string_view(state) == "running" && containers.is_array() && !containers[0]["state"].contains("running");
-  containers = Json::array(
-      {{{"name", "gateway"}, {"restartCount", restarts + (starts ? 1 : 0)}, {"state", {{state, Json::object()}}}}});
-  status["phase"] = "Running";
-  status["podIP"] = "10.0.0.1";
-  Json& condition = status["conditions"][0];
-  condition["status"] = ready ? "True" : "False";
-  if (ready != was_ready) condition["lastTransitionTime"] = format_rfc3339(clock.wall());
-  commit(pod);
-}
-
-void World::crash(Pod& pod) {
-  if (!pod.process.running) return;
-  waiting_ += pod.process.connections;
-  const bool reachable = pod.process.reachable;
-  const SteadyTime gone_at = pod.process.gone_at;
-  pod.process = {};
-  pod.process.reachable = reachable;
-  pod.process.gone_at = gone_at;
-  pod.process.starts_at = clock.steady() + Duration(500 + static_cast<int>(random.below(8'000)));
-  set_container(pod, "terminated", false);
-}
-
-void World::restart_later(Pod& pod, Duration after) {
-  pod.process.starts_at = clock.steady() + after;
-}
-
-void World::leave(std::int64_t clients) {
-  for (auto& [name, pod] : pods_) {
-    const std::int64_t gone = std::min(clients, pod.process.connections);
-    pod.process.connections -= gone;
-    clients -= gone;
-  }
-}
-
-void World::run_kubelet(Pod& pod) {
-  Process& process = pod.process;
-  if (!process.running && clock.steady() >= process.starts_at && !is_terminating(pod)) {
-    process.running = true;
-    process.ready_at = clock.steady() + Duration(300 + static_cast<int>(random.below(2'000)));
-    set_container(pod, "running", false);
-  } else if (process.running && !is_ready(pod) && clock.steady() >= process.ready_at && !is_terminating(pod)) {
-    set_container(pod, "running", true);
-  }
-}
-
-void World::release(Pod& pod, Duration time) {
-  Process& process = pod.process;
-  if (!process.running) return;
-  if (process.drain) process.shed.reset();
-  if (process.shed) {
-    process.tokens += process.shed->rate * std::chrono::duration<double>(time).count();
-    const auto released = std::min<std::int64_t>(std::min(process.connections, process.shed->remaining),
-                                                 static_cast<std::int64_t>(process.tokens));
-    process.tokens -= static_cast<double>(released);
-    process.connections -= released;
-    process.shed->remaining -= released;
-    waiting_ += released;
-  }
-  if (!process.drain) return;
-  if (clock.wall() >= process.drain->deadline) {
-    waiting_ += std::exchange(process.connections, 0);
-    return;
-  }
-  process.tokens += process.drain->rate * std::chrono::duration<double>(time).count();
-  const auto released = std::min<std::int64_t>(process.connections, static_cast<std::int64_t>(process.tokens));
-  process.tokens -= static_cast<double>(released);
-  process.connections -= released;
-  waiting_ += released;
-}
-
-/// Each client without a connection tries one pod that it finds behind the Service.
-void World::connect_waiting() {
-  std::vector<Pod*> endpoints;
-  for (auto& [name, pod] : pods_) {
-    if (!runs(pod) || !is_ready(pod) || is_terminating(pod)) continue;
-    const bool on = kube::label_of(pod.object, kTrafficLabel) == "on";
-    if (on || clock.steady() - pod.left_endpoints_at < kEndpointLag) endpoints.push_back(&pod);
-  }
-  if (endpoints.empty()) return;
-  const std::int64_t each = waiting_ / static_cast<std::int64_t>(endpoints.size());
-  std::int64_t rest = waiting_ % static_cast<std::int64_t>(endpoints.size());
-  const std::size_t first = random.below(endpoints.size());
-  for (std::size_t i = 0; i < endpoints.size(); ++i) {
-    Process& process = endpoints[(first + i) % endpoints.size()]->process;
-    const std::int64_t come = each + (rest > 0 ? 1 : 0);
-    if (rest > 0) --rest;
-    if (process.drain) continue;  // 503: they try again.
-    process.connections += come;
-    waiting_ -= come;
-  }
-}
-
 void World::advance(Duration time) {
   clock.advance(time);
+  for (auto& [name, node] : nodes_) run_node_controller(node);
   for (auto it = pods_.begin(); it != pods_.end();) {
     Pod& pod = it->second;
     release(pod, time);
-    const bool ends = is_terminating(pod) && (pod.process.connections == 0 || clock.steady() >= pod.process.gone_at);
-    if (ends || (is_terminating(pod) && !pod.process.running)) {
+    const Node* node = node_of(pod);
+    const bool ends = !pod.process.running || pod.process.connections == 0 || clock.steady() >= pod.process.gone_at;
+    if (is_terminating(pod) && ends && (node == nullptr || node->kubelet)) {
       waiting_ += pod.process.connections;
-      changes_.push_back({++version_, it->first, nullptr, clock.steady()});
+      const std::string name = it->first;
       it = pods_.erase(it);
+      tell_gone(Kind::kPod, name);
       continue;
     }
     run_kubelet(pod);
     ++it;
   }
-  connect_waiting();
+  run_kubectl_drains();
+  run_eviction_controller();
+  connect_waiting(time);
 }
 
 }  // namespace sluice::op::simulation
