@@ -45,7 +45,7 @@ void Oracle::violated(const std::string& what) {
 }
 
 bool Oracle::Past::same_as(const Past& other) const {
-  return spec == other.spec && budget == other.budget && promoted == other.promoted &&
+  return spec == other.spec && receivers == other.receivers && promoted == other.promoted &&
          current_revision == other.current_revision && live_revisions == other.live_revisions &&
          leaving == other.leaving && going_nodes == other.going_nodes && draining == other.draining;
 }
@@ -70,7 +70,7 @@ Oracle::Past Oracle::present() const {
   Past past{.from = world_.clock.steady(),
             .to = world_.clock.steady(),
             .spec = world_.spec(),
-            .budget = 0,
+            .receivers = 0,
             .promoted = std::string(kube::annotation_of(world_.gateway(), kPromoteAnnotation)),
             .current_revision = kube::text_at(world_.gateway(), "/status/currentRevision"),
             .live_revisions = {},
@@ -80,15 +80,14 @@ Oracle::Past Oracle::present() const {
   for (const auto& [name, node] : world_.nodes()) {
     if (view_node(node.object).going) past.going_nodes.insert(name);
   }
-  int receivers = 0;
+  const bool deleting = kube::is_deleting(world_.gateway());
   for (const auto& [name, pod] : world_.pods()) {
-    receivers += receives(pod) ? 1 : 0;
+    past.receivers += !deleting && receives(pod) ? 1 : 0;
     if (is_draining(pod)) past.draining.emplace(kube::uid_of(pod.object));
     if (!is_live(pod)) continue;
     past.live_revisions.emplace(kube::label_of(pod.object, kRevisionLabel));
     if (is_leaving(pod)) past.leaving.emplace(kube::uid_of(pod.object));
   }
-  past.budget = budget_of(*past.spec, kube::is_deleting(world_.gateway()) ? 0 : receivers);
   return past;
 }
 
@@ -122,9 +121,12 @@ double Oracle::rates_in_effect() const {
   return rates;
 }
 
+/// The watch of gateways may be ahead of that of pods: any spec may meet any number of receivers.
 double Oracle::budget_most() const {
+  int receivers = 0;
+  for (const Past& past : past_) receivers = std::max(receivers, past.receivers);
   double most = 0;
-  for (const Past& past : past_) most = std::max(most, past.budget);
+  for (const Past& past : past_) most = std::max(most, budget_of(*past.spec, receivers));
   return most;
 }
 

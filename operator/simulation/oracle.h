@@ -51,7 +51,7 @@ class Oracle {
     SteadyTime from{};
     SteadyTime to{};
     std::shared_ptr<const GatewaySpec> spec;
-    double budget = 0;
+    int receivers = 0;
     std::string promoted;          ///< Annotation sluice.dev/promote.
     std::string current_revision;  ///< status.currentRevision.
     std::set<std::string> live_revisions;
