@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,7 +41,7 @@ func newGateway() *unstructured.Unstructured {
 	return gateway
 }
 
-// The same objects as the operator caches: of each kind those with our label, and all RealtimeGateways. managedFields are dropped, as a
+// The same objects as the operator caches: of each kind those with our label, all RealtimeGateways and all nodes. managedFields are dropped, as a
 // manager that minds its memory does; it is the one transform that controller-runtime has ready.
 func cacheOptions() (cache.Options, error) {
 	labelled, err := labels.NewRequirement(gatewayLabel, selection.Exists, nil)
@@ -55,6 +56,7 @@ func cacheOptions() (cache.Options, error) {
 			&corev1.Service{}:               ours,
 			&corev1.ConfigMap{}:             ours,
 			&policyv1.PodDisruptionBudget{}: ours,
+			&appsv1.ControllerRevision{}:    ours,
 		},
 	}, nil
 }
@@ -91,6 +93,9 @@ func manage(ctx context.Context, config *rest.Config, options managerOptions) er
 		Watches(&corev1.Service{}, enqueue).
 		Watches(&corev1.ConfigMap{}, enqueue).
 		Watches(&policyv1.PodDisruptionBudget{}, enqueue).
+		Watches(&appsv1.ControllerRevision{}, enqueue).
+		// Kept, as the operator keeps them; it looks at a node's pods where the node is about to go, and here none does.
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request { return nil })).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.workers}).
 		Complete(&reconciler{client: manager.GetClient(), latency: latency})
 	if err != nil {
