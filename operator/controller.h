@@ -74,6 +74,11 @@ class Controller {
     bool gone = false;  ///< The finalizer is removed: there is nothing left to write to.
   };
 
+  /// The first failure counts.
+  static void keep(Status& first, const Status& status) {
+    if (first) first = status;
+  }
+
   void watch_caches();
   void enqueue(const std::string& key, int priority = kube::kNormalPriority);
   void run();
