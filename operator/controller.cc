@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/process_memory.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/ownership.h"
@@ -179,6 +180,8 @@ void Controller::run() {
   prober_.start();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+  if (!pause(kStartupLasts)) return;
+  forget_startup();
   // For as long as it leads: an API server that is upgraded may have Evictions later.
   while (pause(kEvictionsRecheck)) evictions_.look();
 }

@@ -110,6 +110,8 @@ inline constexpr std::size_t kTemplateVerdictsMax = 1024;
 inline constexpr Duration kEvictionHeartbeat{30'000};
 /// An API server that had no Evictions is asked again after it.
 inline constexpr Duration kEvictionsRecheck{600'000};
+/// By then a leader has looked at everything, and asked every gateway of thousands once.
+inline constexpr Duration kStartupLasts{120'000};
 /// Foreign pods that were told of; past them all are told of again.
 inline constexpr std::size_t kStrangersMax = 1024;
 
