@@ -181,16 +181,19 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   return Status::success();
 }
 
+/// After a write that failed with `error`, where it may have happened all the same.
+void Applier::read_back(const Basis& basis, const std::string& pod, const Error& error, std::set<std::string>& unsure) {
+  if (!may_have_happened(error)) return;
+  if (!read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, pod)) unsure.insert(pod);
+}
+
 /// Where the answer was lost the pod is read back: a drain that has begun must count, or a second one would follow.
 Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json metadata, std::set<std::string>& unsure) {
   metadata["resourceVersion"] = pod.resource_version;
   const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
   if (!written) {
-    if (may_have_happened(written.error()) &&
-        !read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, pod.name)) {
-      unsure.insert(pod.name);
-    }
+    read_back(basis, pod.name, written.error(), unsure);
     return written.error();
   }
   parts_.pod_writes.wrote(basis.key, facts_of(*written));
@@ -377,10 +380,7 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
     made = std::move(there);
   }
   if (!made) {
-    if (may_have_happened(made.error()) &&
-        !read_pod(parts_.client, parts_.pod_writes, basis.key, basis.seen.ns, name)) {
-      unsure.insert(name);
-    }
+    read_back(basis, name, made.error(), unsure);
     return made.error();
   }
   parts_.pod_writes.wrote(basis.key, facts_of(*made));

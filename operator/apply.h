@@ -91,6 +91,7 @@ class Applier {
   void create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied);
 
   /// `metadata`: a merge patch of it.
+  void read_back(const Basis& basis, const std::string& pod, const Error& error, std::set<std::string>& unsure);
   Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json metadata, std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
   Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken,

@@ -7,6 +7,17 @@
 #include "operator/observe.h"
 
 namespace sluice::op::simulation {
+namespace {
+
+template <class Value>
+std::vector<Value> values_of(const std::map<std::string, Value>& by_name) {
+  std::vector<Value> all;
+  all.reserve(by_name.size());
+  for (const auto& [name, value] : by_name) all.push_back(value);
+  return all;
+}
+
+}  // namespace
 
 Cache::Cache(const World& world) : world_(world) {
   for (const auto& [name, pod] : world_.pods()) keep(Kind::kPod, name, pod.object);
@@ -22,10 +33,13 @@ Cache::Cache(const World& world) : world_(world) {
 /// As caches.cc slims what it keeps.
 void Cache::keep(Kind kind, const std::string& name, const kube::Json& object) {
   kube::Json copy = object;
-  if (kind == Kind::kPod) slim_pod(copy);
+  if (kind == Kind::kPod) {
+    slim_pod(copy);
+    pods_[name] = std::make_shared<const PodFacts>(facts_of(copy));
+    return;
+  }
   if (kind == Kind::kNode) slim_node(copy);
   if (kind == Kind::kEviction) slim_eviction(copy);
-  if (kind == Kind::kPod) pods_[name] = std::make_shared<const PodFacts>(facts_of(copy));
   watch(kind).objects[name] = std::make_shared<const kube::Json>(std::move(copy));
 }
 
@@ -42,27 +56,22 @@ bool Cache::deliver(Kind kind, Duration lag) {
     watch.version = change.version;
     if (change.object) {
       keep(kind, change.name, *change.object);
+    } else if (kind == Kind::kPod) {
+      pods_.erase(change.name);
     } else {
       watch.objects.erase(change.name);
-      if (kind == Kind::kPod) pods_.erase(change.name);
     }
   }
   watch.version = world_.version();
   return any;
 }
 
-std::vector<kube::Object> Cache::all_of(Kind kind) const {
-  std::vector<kube::Object> all;
-  all.reserve(watch(kind).objects.size());
-  for (const auto& [name, object] : watch(kind).objects) all.push_back(object);
-  return all;
+std::vector<kube::Object> Cache::evictions() const {
+  return values_of(watch(Kind::kEviction).objects);
 }
 
 std::vector<PodPtr> Cache::pods() const {
-  std::vector<PodPtr> all;
-  all.reserve(pods_.size());
-  for (const auto& [name, pod] : pods_) all.push_back(pod);
-  return all;
+  return values_of(pods_);
 }
 
 kube::Object Cache::gateway() const {

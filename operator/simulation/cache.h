@@ -24,7 +24,7 @@ class Cache {
   bool deliver(Kind kind, Duration lag);
 
   [[nodiscard]] std::vector<PodPtr> pods() const;
-  [[nodiscard]] std::vector<kube::Object> evictions() const { return all_of(Kind::kEviction); }
+  [[nodiscard]] std::vector<kube::Object> evictions() const;
   [[nodiscard]] kube::Object gateway() const;
   /// Null where it is not known.
   [[nodiscard]] kube::Object node(const std::string& name) const;
@@ -34,13 +34,12 @@ class Cache {
 
  private:
   struct Watch {
-    std::map<std::string, kube::Object> objects;  ///< By name.
+    std::map<std::string, kube::Object> objects;  ///< By name; none of pods.
     std::int64_t version = 0;
     std::int64_t next = 0;  ///< Index of the next change to look at.
   };
   [[nodiscard]] Watch& watch(Kind kind) { return watches_[static_cast<std::size_t>(kind)]; }
   [[nodiscard]] const Watch& watch(Kind kind) const { return watches_[static_cast<std::size_t>(kind)]; }
-  [[nodiscard]] std::vector<kube::Object> all_of(Kind kind) const;
   void keep(Kind kind, const std::string& name, const kube::Json& object);
 
   const World& world_;

@@ -212,20 +212,26 @@ def test_a_token_for_another_pod_is_refused(subject, keys):
     assert subject.call("GET", "/admin/v1/state", token=keys[1]("another"))[0] == 401
 
 
+def remaining_until_none(subject, what, began):
+    """[(answered, asked, connections still to go)] of a drain or a shed until none is left. Seconds since `began`."""
+    samples = []
+
+    def over():
+        asked = time.monotonic()
+        remaining = subject.state()[what]["remaining"]
+        samples.append((time.monotonic() - began, asked - began, remaining))
+        return remaining == 0
+
+    eventually(over, f"the {what}'s end")
+    return samples
+
+
 def test_connections_leave_at_the_ordered_rate(subject):
     assert subject.connect(30)
     began = time.monotonic()
     status, state = subject.drain(rate=20)
     assert status == 200 and state["drain"]["initial"] == 30 and state["drain"]["rate"] == 20
-    samples = []
-
-    def over():
-        asked = time.monotonic()
-        remaining = subject.state()["drain"]["remaining"]
-        samples.append((time.monotonic() - began, asked - began, remaining))
-        return remaining == 0
-
-    eventually(over, "the drain's end")
+    samples = remaining_until_none(subject, "drain", began)
     # Never faster than ordered: a token in hand, and a tenth of a second's saved up.
     assert all(remaining >= 30 - (20 * at + 3) for at, _, remaining in samples)
     assert 1.2 <= samples[-1][0] and sorted((left for _, _, left in samples), reverse=True) == [left for _, _, left in samples]
@@ -247,15 +253,7 @@ def test_a_shed_releases_as_many_as_it_was_told_to_at_the_ordered_rate(subject):
     status, state = subject.shed("s-1", 20, rate=20)
     assert status == 200 and (state["shed"]["id"], state["shed"]["initial"], state["shed"]["rate"]) == ("s-1", 20, 20)
     assert state["drain"] is None
-    samples = []
-
-    def over():
-        asked = time.monotonic()
-        remaining = subject.state()["shed"]["remaining"]
-        samples.append((time.monotonic() - began, asked - began, remaining))
-        return remaining == 0
-
-    eventually(over, "the shed's end")
+    samples = remaining_until_none(subject, "shed", began)
     assert all(remaining >= 20 - (20 * at + 3) for at, _, remaining in samples)
     assert 0.8 <= samples[-1][0] and sorted((left for _, _, left in samples), reverse=True) == [left for _, _, left in samples]
     # It stays until it is ended, and with its id only the rate changes.
