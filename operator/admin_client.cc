@@ -156,6 +156,7 @@ struct AdminClient::Impl : std::enable_shared_from_this<AdminClient::Impl> {
   std::deque<std::pair<AdminCall, Done>> waiting;
   std::map<const Running*, std::shared_ptr<Running>> running;
   bool stopping = false;
+  bool watchdog_rests = false;
   std::thread watchdog;
 
   Impl(const Clock& c, MetricsRegistry& m) : clock(c), metrics(m) {}
@@ -229,7 +230,7 @@ void AdminClient::Impl::start_waiting() {
       entry->deadline = clock.steady() + kAdminTimeout;
       running.emplace(entry.get(), entry);
       with = key;
-      changed.notify_all();
+      if (watchdog_rests) changed.notify_all();
     }
     try {
       start(entry, *with);
@@ -273,14 +274,16 @@ void AdminClient::Impl::finish(const std::shared_ptr<Running>& entry, Result<Gat
   entry->done(std::move(answer));
   const std::lock_guard lock(mutex);
   running.erase(entry.get());
-  changed.notify_all();
+  if (stopping) changed.notify_all();
 }
 
 /// cpprestsdk's time-out starts anew with each byte; this one does not.
 void AdminClient::Impl::watch() {
   std::unique_lock lock(mutex);
   while (!stopping || !running.empty()) {
-    if (running.empty()) {
+    // Calls come and go by the dozen a second: who has no deadline to keep is woken by the first, and by no other.
+    watchdog_rests = running.empty();
+    if (watchdog_rests) {
       changed.wait(lock);
       continue;
     }

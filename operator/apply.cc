@@ -59,7 +59,7 @@ const char* outcome_of(DeleteReason reason) {
 
 Status read_pod(kube::Client& client, PodWrites& pod_writes, const std::string& key, const std::string& ns,
                 const std::string& name) {
-  Result<Json> pod = client.get(kube::kPods, ns, name);
+  Result<Json> pod = client.get(kSlimPods, ns, name);
   if (!pod && pod.error().code == ErrorCode::kNotFound) return Status::success();
   if (!pod) return pod.error();
   if (kube::label_of(*pod, kGatewayLabel) != kube::split_key(key).name) return Status::success();
@@ -135,8 +135,7 @@ void Applier::drop_promotion(const Basis& basis, Applied& applied) {
 /// Last of all. The cache says that no pod is left; the API server itself is asked once more, since a pod that was
 /// overlooked would lose its drain.
 void Applier::remove_finalizer(const Basis& basis, Applied& applied) {
-  const auto pods =
-      parts_.client.list(kube::kPods, basis.seen.ns, {.label_selector = gateway_selector(basis.seen.name)});
+  const auto pods = parts_.client.list(kSlimPods, basis.seen.ns, {.label_selector = gateway_selector(basis.seen.name)});
   if (!pods) return note(applied, pods.error());
   for (const Json& pod : (*pods)["items"]) {
     if (!owned_by(pod, basis.seen.uid)) continue;
@@ -163,7 +162,7 @@ Status Applier::remove_pod(const Basis& basis, const DeletePod& removal) {
   const auto object = std::find_if(basis.pods.begin(), basis.pods.end(),
                                    [&](const PodPtr& pod) { return pod->uid == removal.pod.uid; });
   if (object == basis.pods.end()) return Status::success();
-  const auto removed = parts_.client.remove(kube::kPods, basis.seen.ns, removal.pod.name,
+  const auto removed = parts_.client.remove(kSlimPods, basis.seen.ns, removal.pod.name,
                                             {.uid = removal.pod.uid, .resource_version = removal.pod.resource_version});
   if (!removed && removed.error().code != ErrorCode::kNotFound) return removed.error();
   if (removed && kube::uid_of(*removed) == removal.pod.uid && kube::is_deleting(*removed)) {
@@ -190,7 +189,7 @@ void Applier::read_back(const Basis& basis, const std::string& pod, const Error&
 /// Where the answer was lost the pod is read back: a drain that has begun must count, or a second one would follow.
 Status Applier::patch_pod(const Basis& basis, const PodRef& pod, Json metadata, std::set<std::string>& unsure) {
   metadata["resourceVersion"] = pod.resource_version;
-  const auto written = parts_.client.patch(kube::kPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
+  const auto written = parts_.client.patch(kSlimPods, basis.seen.ns, pod.name, kube::PatchType::kMerge,
                                            {{"metadata", std::move(metadata)}}, {.field_manager = kFieldManager});
   if (!written) {
     read_back(basis, pod.name, written.error(), unsure);
@@ -367,10 +366,10 @@ Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<st
   const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
   Json pod = render_pod(basis.gateway, name, revision);
   if (basis.evictions) add_eviction_responder(pod);
-  Result<Json> made = parts_.client.create(kube::kPods, basis.seen.ns, pod, {.known_good = true});
+  Result<Json> made = parts_.client.create(kSlimPods, basis.seen.ns, pod, {.known_good = true});
   if (!made && made.error().code == ErrorCode::kConflict) {
     // Ours from an earlier round that the cache does not show yet, or a stranger's.
-    Result<Json> there = parts_.client.get(kube::kPods, basis.seen.ns, name);
+    Result<Json> there = parts_.client.get(kSlimPods, basis.seen.ns, name);
     if (!there) return there.error();
     if (!owned_by(*there, basis.seen.uid) || kube::label_of(*there, kGatewayLabel) != basis.seen.name) {
       log_warn("a pod of another owner has the name", {{"gateway", basis.key}, {"pod", name}});

@@ -26,6 +26,13 @@ kube::Informer::Options our_pods(const std::string& ns) {
   return options;
 }
 
+/// Without the status, which the disruption controller counts anew with each pod that changes, and nobody here reads.
+kube::Informer::Options our_pdbs(const std::string& ns) {
+  kube::Informer::Options options = ours(ns);
+  options.transform = [](kube::Json& pdb) { pdb.erase("status"); };
+  return options;
+}
+
 kube::Informer::Options our_revisions(const std::string& ns) {
   kube::Informer::Options options = ours(ns);
   options.index = key_of_owner;
@@ -72,12 +79,12 @@ std::array<kube::Informer*, 7> all_of(Caches& caches) {
 Caches::Caches(kube::Client& client, const Clock& clock, Random& random, MetricsRegistry& metrics,
                const std::string& ns)
     : gateways(client, clock, random, kube::kRealtimeGateways, {.ns = ns}, &metrics),
-      pods(client, clock, random, kube::kPods, our_pods(ns), &metrics),
+      pods(client, clock, random, kSlimPods, our_pods(ns), &metrics),
       services(client, clock, random, kube::kServices, ours(ns), &metrics),
-      pdbs(client, clock, random, kube::kPodDisruptionBudgets, ours(ns), &metrics),
+      pdbs(client, clock, random, kube::kPodDisruptionBudgets, our_pdbs(ns), &metrics),
       config_maps(client, clock, random, kube::kConfigMaps, ours(ns), &metrics),
       revisions(client, clock, random, kube::kControllerRevisions, our_revisions(ns), &metrics),
-      nodes(client, clock, random, kube::kNodes, all_nodes(), &metrics),
+      nodes(client, clock, random, kSlimNodes, all_nodes(), &metrics),
       client_(client),
       clock_(clock),
       random_(random),

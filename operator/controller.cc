@@ -39,6 +39,13 @@ SteadyTime::duration thread_cpu() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+/// Whether only metadata.resourceVersion differs: what has changed is nothing that the cache keeps.
+bool same_but_version(Json before, Json after) {
+  before["metadata"].erase("resourceVersion");
+  after["metadata"].erase("resourceVersion");
+  return before == after;
+}
+
 std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
   if (!a || !b) return a ? a : b;
   return std::min(*a, *b);
@@ -140,6 +147,7 @@ void Controller::watch_caches() {
   for (kube::Informer* informer : {&caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
     informer->add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
       const int priority = priority_of(origin);
+      if (before && after && before != after && same_but_version(*before, *after)) return;
       if (before) enqueue(key_of_owner(*before), priority);
       if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) enqueue(key_of_owner(*after), priority);
     });

@@ -37,7 +37,7 @@ Status Controller::read_newest() {
   const Status gateways = read(kube::kRealtimeGateways, {}, gateway_writes_,
                                [&](const Json& gateway) { gateway_writes_.wrote(kube::key_of(gateway), gateway); });
   if (!gateways) return gateways;
-  return read(kube::kPods, {.label_selector = kGatewayLabel}, pod_writes_, [&](const Json& pod) {
+  return read(kSlimPods, {.label_selector = kGatewayLabel}, pod_writes_, [&](const Json& pod) {
     // Of thousands nearly all are in the cache as they are.
     const PodPtr cached = caches_.pod(kube::key_of(pod));
     if (cached && cached->resource_version == kube::resource_version_of(pod)) return;
@@ -114,13 +114,14 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Gat
                           const Templates& templates, const std::vector<PodPtr>& pods) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   Memory::Notes notes = memory_.of(key);
-  std::set<std::string> uids;
+  std::vector<std::string> uids;
+  uids.reserve(pods.size());
   for (const PodPtr& pod : pods) {
     notes.taken_names.insert(pod->name);
-    if (pod->owned_by(kube::uid_of(gateway))) uids.insert(pod->uid);
+    if (pod->owned_by(kube::uid_of(gateway))) uids.push_back(pod->uid);
   }
-  states_.set_pods(key, uids);
   prober_.set_pods(key, uids);
+  states_.set_pods(key, std::move(uids));
   Observed seen = observe({.gateway = gateway,
                            .spec = spec,
                            .pods = pods,

@@ -127,7 +127,7 @@ class Healing {
   void await_probes(const PodView& pod, const std::optional<Heard>& heard) {
     const Duration left = pod.health->since + spec_.healing.replace_after - now_;
     if (left > Duration(0)) plan_.wake_within(left);
-    if (pod.container != ContainerState::kRunning || pod.metrics_address.empty()) return;
+    if (pod.container != ContainerState::kRunning || pod.address.empty()) return;
     if (pod.probe_successes < spec_.healing.successes) {
       probed_.push_back(&pod);
       return;
@@ -245,7 +245,8 @@ class Healing {
       if (room <= 0) break;
       if (pod->probed_ago && *pod->probed_ago < kProbeEvery) continue;
       --room;
-      plan_.probes.push_back({pod->uid, pod->ws_address, pod->wss_address, pod->metrics_address});
+      plan_.probes.push_back({pod->uid, pod->address_of(pod->ws_port), pod->address_of(pod->wss_port),
+                              pod->address_of(pod->metrics_port)});
       plan_.wake_within(kProbeEvery);
     }
   }

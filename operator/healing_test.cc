@@ -145,7 +145,7 @@ TEST_CASE("a few of those that are out are probed at a time") {
   const auto b = [&] {
     PodView pod = a;
     pod.name = pod.uid = "b";
-    pod.ws_address = "b:8080";
+    pod.address = "b:9901";
     return pod;
   }();
   check("at least one", among({a}, 8), "probe a");

@@ -24,7 +24,7 @@ inline constexpr Duration kWatchedLook{200};
 inline constexpr Duration kPollOther{5'000};
 /// A fleet whose pods have all said once more what they had said before rests: of all fleets at rest together no more
 /// states than these are asked for a second, one of each fleet in turn, until an answer differs.
-inline constexpr int kRestingPollsPerSecondMax = 5;
+inline constexpr int kRestingPollsPerSecondMax = 3;
 inline constexpr int kRestingAfterMax = 16;  ///< Of a large fleet so many answers in a row are enough.
 inline constexpr Duration kRestingSpacing{1000 / kRestingPollsPerSecondMax};
 /// A call to a gateway's admin API ends after it.
@@ -53,7 +53,7 @@ inline constexpr Duration kCreateHoldFirst{250};
 inline constexpr Duration kCreateHoldMax{30'000};
 /// Writes to the API server under way at once in one reconcile; and of pods that are made, which come by the thousand.
 inline constexpr int kWritesInParallelMax = 16;
-inline constexpr int kCreatesInParallelMax = 96;
+inline constexpr int kCreatesInParallelMax = 32;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
 /// cause a loop of creates and deletes.
 inline constexpr Duration kReplaceDelay{10'000};
@@ -95,7 +95,7 @@ inline constexpr Duration kStatusCountsEvery{5'000};
 inline constexpr Duration kStatusReplicasEvery{500};
 /// A RealtimeGateway's looks take no more than one part in so many of a core, where they take long enough to matter:
 /// thousands of pods that change at once are looked at together.
-inline constexpr int kLookShare = 10;
+inline constexpr int kLookShare = 25;
 inline constexpr Duration kLookWorthPacing{2};
 inline constexpr Duration kLookPauseMax{500};
 /// `status.drains` lists so many at most; the schema says the same.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "operator/limits.h"
@@ -14,24 +15,29 @@ namespace sluice::op {
 /// Threads: guarded by its owner.
 class LookPace {
  public:
-  /// A look at `key` that ended at `now` has cost so much CPU.
+  /// A look at `key` that ended at `now` has cost so much CPU. What counts is the cheaper one of the last two: one that
+  /// made many pods, or was unlucky with its caches, says nothing of the next.
   void took(const std::string& key, SteadyTime::duration cpu, SteadyTime now) {
-    if (cpu < kLookWorthPacing) {
-      not_before_.erase(key);
-    } else {
-      not_before_[key] = now + std::min<SteadyTime::duration>(cpu * (kLookShare - 1), kLookPauseMax);
-    }
+    Looked& looked = looked_[key];
+    const SteadyTime::duration cost = std::min(cpu, std::exchange(looked.last, cpu));
+    const bool matters = cost >= kLookWorthPacing;
+    looked.not_before =
+        matters ? now + std::min<SteadyTime::duration>(cost * (kLookShare - 1), kLookPauseMax) : SteadyTime{};
   }
   /// Zero where it may be looked at now.
   [[nodiscard]] Duration wait(const std::string& key, SteadyTime now) const {
-    const auto found = not_before_.find(key);
-    if (found == not_before_.end()) return Duration(0);
-    return std::max(std::chrono::ceil<Duration>(found->second - now), Duration(0));
+    const auto found = looked_.find(key);
+    if (found == looked_.end()) return Duration(0);
+    return std::max(std::chrono::ceil<Duration>(found->second.not_before - now), Duration(0));
   }
-  void forget(const std::string& key) { not_before_.erase(key); }
+  void forget(const std::string& key) { looked_.erase(key); }
 
  private:
-  std::map<std::string, SteadyTime> not_before_;
+  struct Looked {
+    SteadyTime::duration last{0};
+    SteadyTime not_before{};
+  };
+  std::map<std::string, Looked> looked_;
 };
 
 }  // namespace sluice::op

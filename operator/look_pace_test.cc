@@ -4,22 +4,25 @@
 
 namespace sluice::op {
 
-TEST_CASE("a look that costs much is followed by a pause, and no other is") {
+TEST_CASE("looks that cost much are followed by a pause, and no others are") {
   LookPace pace;
   const SteadyTime now(1h);
+  const auto look = [&](SteadyTime::duration cpu) {
+    pace.took("a", cpu, now);
+    return pace.wait("a", now);
+  };
   CHECK(pace.wait("a", now) == 0ms);
-  pace.took("a", 1ms, now);
-  CHECK(pace.wait("a", now) == 0ms);
-  pace.took("a", 4ms, now);
-  CHECK(pace.wait("a", now) == 36ms);
-  CHECK(pace.wait("a", now + 30ms) == 6ms);
-  CHECK(pace.wait("a", now + 40ms) == 0ms);
+  CHECK(look(1ms) == 0ms);
+  CHECK(look(4ms) == 0ms);  // Once is nothing.
+  CHECK(look(4ms) == (kLookShare - 1) * 4ms);
+  CHECK(pace.wait("a", now + 30ms) == (kLookShare - 1) * 4ms - 30ms);
+  CHECK(pace.wait("a", now + 1min) == 0ms);
   CHECK(pace.wait("b", now) == 0ms);
-  pace.took("a", 10s, now);
-  CHECK(pace.wait("a", now) == kLookPauseMax);
-  pace.took("a", 1ms, now + 10s);
-  CHECK(pace.wait("a", now) == 0ms);
-  pace.took("a", 4ms, now);
+  CHECK(look(10s) == (kLookShare - 1) * 4ms);
+  CHECK(look(10s) == kLookPauseMax);
+  CHECK(look(1ms) == 0ms);
+  (void)look(4ms);
+  CHECK(look(4ms) > 0ms);
   pace.forget("a");
   CHECK(pace.wait("a", now) == 0ms);
 }

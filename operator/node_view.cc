@@ -59,7 +59,26 @@ std::string ready_status(const Json& node) {
   return {};
 }
 
+using Kind = kube::ProtobufField::Kind;
+using Field = kube::ProtobufField;
+
+constexpr std::array<Field, 3> kTaintFields{
+    {{1, "key", Kind::kText}, {2, "value", Kind::kText}, {4, "timeAdded", Kind::kTime}}};
+constexpr kube::ProtobufMessage kTaint{kTaintFields};
+constexpr std::array<Field, 2> kNodeSpecFields{
+    {{4, "unschedulable", Kind::kBool}, {5, "taints", Kind::kMessages, &kTaint}}};
+constexpr kube::ProtobufMessage kNodeSpec{kNodeSpecFields};
+constexpr std::array<Field, 2> kConditionFields{{{1, "type", Kind::kText}, {2, "status", Kind::kText}}};
+constexpr kube::ProtobufMessage kCondition{kConditionFields};
+constexpr std::array<Field, 1> kNodeStatusFields{{{4, "conditions", Kind::kMessages, &kCondition}}};
+constexpr kube::ProtobufMessage kNodeStatus{kNodeStatusFields};
+constexpr std::array<Field, 3> kNodeFields{{{1, "metadata", Kind::kMessage, &kube::kObjectMeta},
+                                            {2, "spec", Kind::kMessage, &kNodeSpec},
+                                            {3, "status", Kind::kMessage, &kNodeStatus}}};
+
 }  // namespace
+
+const kube::ProtobufMessage kSlimNode{kNodeFields};
 
 void slim_node(Json& node) {
   const NodeView view = view_node(node);

@@ -5,12 +5,16 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/kube/protobuf.h"
 #include "common/kube/resource.h"
 
 namespace sluice::op {
 
 /// Drops what view_node() does not read: a node's status is written every few minutes, and its list of images is long.
 void slim_node(kube::Json& node);
+/// The same as the API server is asked for it.
+extern const kube::ProtobufMessage kSlimNode;
+inline const kube::Resource kSlimNodes = kube::kNodes.read_as(kSlimNode);
 
 struct NodeView {
   std::string name;

@@ -59,9 +59,9 @@ TEST_CASE("view_pod reads a running pod, slimmed or not") {
     CHECK(view.state_label == "active");
     CHECK(view.traffic_label == "on");
     CHECK(view.address == "10.0.0.7:9901");
-    CHECK(view.ws_address == "10.0.0.7:8080");
-    CHECK(view.wss_address == "10.0.0.7:8443");
-    CHECK(view.metrics_address == "10.0.0.7:9902");
+    CHECK(view.address_of(view.ws_port) == "10.0.0.7:8080");
+    CHECK(view.address_of(view.wss_port) == "10.0.0.7:8443");
+    CHECK(view.address_of(view.metrics_port) == "10.0.0.7:9902");
     CHECK_FALSE(view.backing_off);
     CHECK_FALSE(view.health_annotated);
     CHECK(view.container == ContainerState::kRunning);

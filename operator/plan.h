@@ -133,7 +133,7 @@ struct SetHealth {
 /// Ask a pod that is out, over TCP and HTTP, whether it is there.
 struct ProbePod {
   std::string uid;
-  std::string ws_address;  ///< As model.h's PodView says; so do the others.
+  std::string ws_address;  ///< "10.0.0.7:8080", where clients come; so do the others.
   std::string wss_address;
   std::string metrics_address;
 };

@@ -103,8 +103,6 @@ inline std::function<void(PodView&)> out(HealthPhase phase, Duration since = 1s,
         HealthRecord{.since = kNoon - since - 1min, .phase = phase, .phase_since = kNoon - since, .percent = percent};
     pod.state_label = state_of(pod.health);
     pod.traffic_label = phase == HealthPhase::kGrayTraffic ? "on" : "off";
-    pod.ws_address = pod.name + ":8080";
-    pod.metrics_address = pod.name + ":9902";
   };
 }
 inline std::function<void(PodView&)> probed(int successes, Duration ago = 5s) {

@@ -1,6 +1,7 @@
 #include "operator/pod_facts.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -42,15 +43,18 @@ std::string waits_for(const Json& pod) {
   return kube::text_at(status, "/state/waiting/reason");
 }
 
-/// Where the gateway container's port of that name is reached; empty until the pod has an address.
-std::string address_of(const Json& pod, const char* name, int otherwise) {
-  const std::string ip = kube::text_at(pod, "/status/podIP");
-  if (ip.empty()) return {};
+/// Of the gateway's container, by name.
+int port_of(const Json& pod, const char* name, int otherwise) {
   const Json& container = entry_named(kube::at_pointer(pod, "/spec/containers"), "name", kContainerName);
   const Json& port = entry_named(kube::at_pointer(container, "/ports"), "name", name);
-  const auto number = kube::integer_at(port, "/containerPort", otherwise);
+  return static_cast<int>(kube::integer_at(port, "/containerPort", otherwise));
+}
+
+std::string admin_address(const Json& pod) {
+  const std::string ip = kube::text_at(pod, "/status/podIP");
+  if (ip.empty()) return {};
   const bool v6 = ip.find(':') != std::string::npos;
-  return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(number);
+  return (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port_of(pod, "admin", kAdminPort));
 }
 
 /// A number >= 0 and nothing else.
@@ -83,7 +87,42 @@ void keep_entries(Json& parent, const char* list, const char* key, std::string_v
   *it = Json::array({std::move(entry)});
 }
 
+using Kind = kube::ProtobufField::Kind;
+using Field = kube::ProtobufField;
+
+constexpr kube::ProtobufMessage kNothing{};
+constexpr std::array<Field, 1> kWaitingFields{{{1, "reason", Kind::kText}}};
+constexpr kube::ProtobufMessage kWaiting{kWaitingFields};
+constexpr std::array<Field, 2> kStateFields{
+    {{1, "waiting", Kind::kMessage, &kWaiting}, {3, "terminated", Kind::kMessage, &kNothing}}};
+constexpr kube::ProtobufMessage kState{kStateFields};
+constexpr std::array<Field, 4> kContainerStatusFields{{{1, "name", Kind::kText},
+                                                       {2, "state", Kind::kMessage, &kState},
+                                                       {3, "lastState", Kind::kMessage, &kState},
+                                                       {5, "restartCount", Kind::kInteger}}};
+constexpr kube::ProtobufMessage kContainerStatus{kContainerStatusFields};
+constexpr std::array<Field, 3> kConditionFields{
+    {{1, "type", Kind::kText}, {2, "status", Kind::kText}, {4, "lastTransitionTime", Kind::kTime}}};
+constexpr kube::ProtobufMessage kCondition{kConditionFields};
+constexpr std::array<Field, 4> kPodStatusFields{{{1, "phase", Kind::kText},
+                                                 {2, "conditions", Kind::kMessages, &kCondition},
+                                                 {6, "podIP", Kind::kText},
+                                                 {8, "containerStatuses", Kind::kMessages, &kContainerStatus}}};
+constexpr kube::ProtobufMessage kPodStatus{kPodStatusFields};
+constexpr std::array<Field, 2> kPortFields{{{1, "name", Kind::kText}, {3, "containerPort", Kind::kInteger}}};
+constexpr kube::ProtobufMessage kPort{kPortFields};
+constexpr std::array<Field, 2> kContainerFields{{{1, "name", Kind::kText}, {6, "ports", Kind::kMessages, &kPort}}};
+constexpr kube::ProtobufMessage kContainer{kContainerFields};
+constexpr std::array<Field, 2> kPodSpecFields{
+    {{2, "containers", Kind::kMessages, &kContainer}, {10, "nodeName", Kind::kText}}};
+constexpr kube::ProtobufMessage kPodSpec{kPodSpecFields};
+constexpr std::array<Field, 3> kPodFields{{{1, "metadata", Kind::kMessage, &kube::kObjectMeta},
+                                           {2, "spec", Kind::kMessage, &kPodSpec},
+                                           {3, "status", Kind::kMessage, &kPodStatus}}};
+
 }  // namespace
+
+const kube::ProtobufMessage kSlimPod{kPodFields};
 
 void slim_pod(Json& pod) {
   if (!pod.is_object()) return;
@@ -124,10 +163,10 @@ PodFacts facts_of(const Json& pod) {
   facts.revision = kube::label_of(pod, kRevisionLabel);
   facts.state_label = kube::label_of(pod, kStateLabel);
   facts.traffic_label = kube::label_of(pod, kTrafficLabel);
-  facts.address = address_of(pod, "admin", kAdminPort);
-  facts.ws_address = address_of(pod, "ws", kWebSocketPort);
-  facts.wss_address = address_of(pod, "wss", kWebSocketTlsPort);
-  facts.metrics_address = address_of(pod, "metrics", kMetricsPort);
+  facts.address = admin_address(pod);
+  facts.ws_port = port_of(pod, "ws", kWebSocketPort);
+  facts.wss_port = port_of(pod, "wss", kWebSocketTlsPort);
+  facts.metrics_port = port_of(pod, "metrics", kMetricsPort);
   facts.node = kube::text_at(pod, "/spec/nodeName");
   facts.created = time_at(pod, "/metadata/creationTimestamp");
   facts.container = container_state(pod);
@@ -149,6 +188,10 @@ PodFacts facts_of(const Json& pod) {
     facts.session_cost_bad = !facts.session_cost;
   }
   return facts;
+}
+
+std::string PodFacts::address_of(int port) const {
+  return address.empty() ? std::string() : address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }
 
 std::string gateway_key_of(const PodFacts& pod) {

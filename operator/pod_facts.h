@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/contract.h"
+#include "common/kube/protobuf.h"
 #include "common/kube/resource.h"
 #include "operator/drain_record.h"
 #include "operator/health_record.h"
@@ -31,11 +32,11 @@ struct PodFacts {
   std::string revision;       ///< Label sluice.dev/revision.
   std::string state_label = kStateActive;
   std::string traffic_label = kTrafficOn;
-  std::string address;          ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
-  std::string ws_address;       ///< "10.0.0.7:8080", where clients come; empty likewise.
-  std::string wss_address;      ///< "10.0.0.7:8443", likewise.
-  std::string metrics_address;  ///< "10.0.0.7:9902"; empty likewise.
-  std::string node;             ///< Where it runs; empty until it is scheduled.
+  std::string address;  ///< "10.0.0.7:9901" of the admin API; empty until the pod has an address.
+  int ws_port = kWebSocketPort;
+  int wss_port = kWebSocketTlsPort;
+  int metrics_port = kMetricsPort;
+  std::string node;  ///< Where it runs; empty until it is scheduled.
   WallTime created{};
 
   ContainerState container = ContainerState::kRunning;
@@ -57,6 +58,8 @@ struct PodFacts {
   bool health_annotated = false;       ///< The annotation is there, readable or not.
   std::optional<HealthRecord> health;  ///< The annotation, where it can be read.
 
+  /// "10.0.0.7:8080"; empty until the pod has an address.
+  [[nodiscard]] std::string address_of(int port) const;
   /// Whether `owner`'s UID is in its controller reference. Labels alone make no pod ours.
   [[nodiscard]] bool owned_by(std::string_view owner) const { return !owner.empty() && owner_uid == owner; }
 };
@@ -66,6 +69,9 @@ using PodPtr = std::shared_ptr<const PodFacts>;
 
 /// Drops what facts_of() does not read, so that a cache of thousands of pods stays small.
 void slim_pod(kube::Json& pod);
+/// The same as the API server is asked for it.
+extern const kube::ProtobufMessage kSlimPod;
+inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod);
 PodFacts facts_of(const kube::Json& pod);
 /// "namespace/name" of the RealtimeGateway that its label names.
 std::string gateway_key_of(const PodFacts& pod);

@@ -1,6 +1,7 @@
 #include "operator/poll_schedule.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "operator/limits.h"
@@ -27,8 +28,8 @@ constexpr Duration period_of(PollUrgency urgency) {
 }  // namespace
 
 PollUrgency PollSchedule::urgency_of(const Entry& entry) const {
-  if (entry.target.urgency != PollUrgency::kCandidate) return entry.target.urgency;
-  const bool its_turn = !in_turn_.empty() && in_turn_ == entry.target.key;
+  if (entry.urgency != PollUrgency::kCandidate) return entry.urgency;
+  const bool its_turn = !in_turn_.empty() && in_turn_ == entry.fleet->key;
   return its_turn ? PollUrgency::kCandidate : PollUrgency::kOther;
 }
 
@@ -78,7 +79,7 @@ void PollSchedule::dequeue(Entry& entry) {
 void PollSchedule::place(Fleet& fleet) {
   resting_.erase(&fleet);
   if (!fleet.resting || fleet.queue.empty()) return;
-  const auto each = kPollOther / static_cast<Duration::rep>(fleet.uids.size());
+  const auto each = kPollOther / static_cast<Duration::rep>(fleet.members.size());
   fleet.due_at = fleet.sampled_at + each;
   resting_.insert(&fleet);
 }
@@ -86,50 +87,62 @@ void PollSchedule::place(Fleet& fleet) {
 void PollSchedule::set_resting(Fleet& fleet, bool resting) {
   if (!resting) fleet.same = 0;
   if (fleet.resting == resting) return;
-  std::vector<Entry*> moved;
-  for (const std::string& uid : fleet.uids) {
-    const auto entry = entries_.find(uid);
-    if (entry != entries_.end()) moved.push_back(&entry->second);
-  }
-  for (Entry* entry : moved) dequeue(*entry);
+  for (Entry* entry : fleet.members) dequeue(*entry);
   fleet.resting = resting;
-  for (Entry* entry : moved) enqueue(*entry);
+  for (Entry* entry : fleet.members) enqueue(*entry);
 }
 
 void PollSchedule::heard(Fleet& fleet, PollResult result) {
   if (result != PollResult::kSame) return set_resting(fleet, false);
   ++fleet.same;
-  const int enough = std::min(static_cast<int>(fleet.uids.size()), kRestingAfterMax);
+  const int enough = std::min(static_cast<int>(fleet.members.size()), kRestingAfterMax);
   if (fleet.calm && fleet.same >= enough) set_resting(fleet, true);
+}
+
+bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target) {
+  const auto [known, fresh] = entries_.try_emplace(target.uid);
+  Entry& entry = known->second;
+  entry.named_in = namings_;
+  const bool joins = fresh || entry.fleet != &fleet;
+  if (!joins && entry.address == target.address && entry.urgency == target.urgency) return false;
+  if (!fresh) dequeue(entry);
+  if (!fresh && joins) std::erase(entry.fleet->members, &entry);
+  entry.uid = &known->first;
+  entry.address = target.address;
+  entry.urgency = target.urgency;
+  entry.fleet = &fleet;
+  if (joins) fleet.members.push_back(&entry);
+  enqueue(entry);
+  return joins;
+}
+
+void PollSchedule::remove(Entry& entry) {
+  dequeue(entry);
+  count(entry, -1);
+  const std::string uid = *entry.uid;
+  entries_.erase(uid);
 }
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
   Fleet& fleet = fleets_[key];
   fleet.key = key;
-  std::set<std::string> kept;
-  for (const PollTarget& target : targets) kept.insert(target.uid);
   const auto is = [&](PollUrgency urgency) { return [urgency](const PollTarget& t) { return t.urgency == urgency; }; };
   fleet.calm = std::all_of(targets.begin(), targets.end(), is(PollUrgency::kOther));
-  if (!fleet.calm || kept != fleet.uids) set_resting(fleet, false);
-  for (const PollTarget& target : targets) {
-    const auto [known, fresh] = entries_.try_emplace(target.uid);
-    Entry& entry = known->second;
-    if (!fresh) dequeue(entry);
-    entry.target = target;
-    entry.fleet = &fleet;
-    enqueue(entry);
-  }
-  for (const std::string& uid : fleet.uids) {
-    if (kept.contains(uid)) continue;
-    const auto gone = entries_.find(uid);
-    if (gone == entries_.end() || gone->second.target.key != key) continue;
-    dequeue(gone->second);
-    count(gone->second, -1);
-    entries_.erase(gone);
-  }
-  fleet.uids = std::move(kept);
-  if (fleet.uids.empty()) fleets_.erase(key);
-  const bool chooses = std::any_of(targets.begin(), targets.end(), is(PollUrgency::kCandidate));
+  ++namings_;
+  bool others = false;  // its members are not those of before
+  for (const PollTarget& target : targets) others = take_in(fleet, target) || others;
+  const auto gone = std::stable_partition(fleet.members.begin(), fleet.members.end(),
+                                          [&](const Entry* entry) { return entry->named_in == namings_; });
+  const bool fewer = gone != fleet.members.end();
+  std::for_each(gone, fleet.members.end(), [this](Entry* entry) { remove(*entry); });
+  fleet.members.erase(gone, fleet.members.end());
+  if (!fleet.calm || others || fewer) set_resting(fleet, false);
+  note_choosing(key, std::any_of(targets.begin(), targets.end(), is(PollUrgency::kCandidate)));
+  if (fleet.members.empty()) fleets_.erase(key);
+}
+
+/// Whether some of the fleet are candidates.
+void PollSchedule::note_choosing(const std::string& key, bool chooses) {
   const auto place = std::find(choosing_.begin(), choosing_.end(), key);
   if (chooses == (place != choosing_.end())) return;
   if (chooses) {
@@ -148,11 +161,9 @@ void PollSchedule::update_turn() {
   for (const std::string& key : {in_turn_, next}) {
     const auto fleet = fleets_.find(key);
     if (fleet == fleets_.end()) continue;
-    for (const std::string& uid : fleet->second.uids) {
-      const auto entry = entries_.find(uid);
-      if (entry != entries_.end() && entry->second.target.urgency == PollUrgency::kCandidate)
-        moved.push_back(&entry->second);
-    }
+    const std::vector<Entry*>& members = fleet->second.members;
+    std::copy_if(members.begin(), members.end(), std::back_inserter(moved),
+                 [](const Entry* entry) { return entry->urgency == PollUrgency::kCandidate; });
   }
   for (Entry* entry : moved) dequeue(*entry);
   in_turn_ = next;
@@ -193,9 +204,7 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   last_ = now;
   last_was_draining_ = chosen == draining;
   if (calm && chosen == other) last_was_canary_ = urgency_of(*chosen) == PollUrgency::kCanary;
-  PollTarget target = chosen->target;
-  target.urgency = urgency_of(*chosen);
-  return target;
+  return PollTarget{*chosen->uid, chosen->address, chosen->fleet->key, urgency_of(*chosen)};
 }
 
 void PollSchedule::count(const Entry& entry, int by) {

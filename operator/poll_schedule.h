@@ -7,12 +7,14 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -69,23 +71,26 @@ class PollSchedule {
  private:
   struct Fleet;
   struct Entry {
-    PollTarget target;
+    const std::string* uid = nullptr;  ///< Its key in entries_.
+    std::string address;
     Fleet* fleet = nullptr;
-    SteadyTime asked_at{};
+    PollUrgency urgency = PollUrgency::kOther;
     bool in_flight = false;
     std::optional<bool> answered;  ///< The last time.
+    SteadyTime asked_at{};
+    std::uint64_t named_in = 0;  ///< Number of the last set_targets() that named it.
   };
   /// Longest not asked first.
   struct InTurn {
     bool operator()(const Entry* a, const Entry* b) const {
-      return std::tie(a->asked_at, a->target.uid) < std::tie(b->asked_at, b->target.uid);
+      return std::tie(a->asked_at, *a->uid) < std::tie(b->asked_at, *b->uid);
     }
   };
   using Queue = std::set<Entry*, InTurn>;
   /// The targets of one RealtimeGateway.
   struct Fleet {
     std::string key;
-    std::set<std::string> uids;
+    std::vector<Entry*> members;
     bool calm = false;  ///< All of them are kOther.
     int same = 0;       ///< Answers in a row that were the same.
     bool resting = false;
@@ -100,6 +105,10 @@ class PollSchedule {
   };
   static constexpr std::size_t kUrgencies = 5;
 
+  /// True where the target was not there, or belonged to another fleet.
+  bool take_in(Fleet& fleet, const PollTarget& target);
+  void remove(Entry& entry);
+  void note_choosing(const std::string& key, bool chooses);
   void pass_turn(SteadyTime now);
   void update_turn();
   void enqueue(Entry& entry);
@@ -114,16 +123,17 @@ class PollSchedule {
   void heard(Fleet& fleet, PollResult result);
   void count(const Entry& entry, int by);
 
-  std::map<std::string, Entry> entries_;  ///< By UID.
-  std::map<std::string, Fleet> fleets_;   ///< By key.
-  std::set<Fleet*, DueFirst> resting_;    ///< Those that rest and have somebody to ask.
-  SteadyTime last_resting_{};             ///< When a pod of a fleet at rest was asked last.
+  std::unordered_map<std::string, Entry> entries_;  ///< By UID. An entry keeps its place in memory.
+  std::map<std::string, Fleet> fleets_;             ///< By key.
+  std::set<Fleet*, DueFirst> resting_;              ///< Those that rest and have somebody to ask.
+  SteadyTime last_resting_{};                       ///< When a pod of a fleet at rest was asked last.
   // Who is not in flight, by the urgency that counts now: thousands of pods cost no more than one at each poll.
   std::array<Queue, kUrgencies> queues_;  ///< By PollUrgency.
   std::deque<std::string> choosing_;      ///< Keys with candidates, the oldest choice first: its turn it is.
   std::string in_turn_;                   ///< The first of them, as the queues know it.
   std::string turn_of_;                   ///< Whose turn it was at the last next(), ...
   SteadyTime turn_since_{};               ///< ... and since when.
+  std::uint64_t namings_ = 0;             ///< Calls of set_targets().
   SteadyTime last_{};
   bool last_was_draining_ = false;
   bool last_was_canary_ = false;  ///< Of those that are neither draining nor candidates.

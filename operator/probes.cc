@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -128,9 +129,10 @@ void Prober::forget(const std::string& uid) {
   entries_.erase(uid);
 }
 
-void Prober::set_pods(const std::string& key, const std::set<std::string>& uids) {
+void Prober::set_pods(const std::string& key, const std::vector<std::string>& uids) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&](const auto& entry) { return entry.second.key == key && !uids.contains(entry.first); });
+  const auto named = [&](const std::string& uid) { return std::find(uids.begin(), uids.end(), uid) != uids.end(); };
+  std::erase_if(entries_, [&](const auto& entry) { return entry.second.key == key && !named(entry.first); });
 }
 
 void Prober::run() {

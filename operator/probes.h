@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,7 +46,7 @@ class Prober {
   /// The pod's successes count from anew; a probe that is under way counts no more.
   void forget(const std::string& uid);
   /// The pods of `key` are now these: the others are forgotten.
-  void set_pods(const std::string& key, const std::set<std::string>& uids);
+  void set_pods(const std::string& key, const std::vector<std::string>& uids);
 
  private:
   struct Entry {

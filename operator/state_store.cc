@@ -1,6 +1,8 @@
 #include "operator/state_store.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace sluice::op {
 namespace {
@@ -73,18 +75,20 @@ HeardState StateStore::get(const std::string& uid) const {
   return it == states_.end() ? HeardState{} : it->second;
 }
 
-void StateStore::set_pods(const std::string& key, const std::set<std::string>& uids) {
+void StateStore::set_pods(const std::string& key, std::vector<std::string> uids) {
+  std::sort(uids.begin(), uids.end());
   const std::lock_guard lock(mutex_);
-  std::set<std::string>& before = uids_of_[key];
-  for (const std::string& uid : before) {
-    if (!uids.contains(uid)) states_.erase(uid);
+  std::vector<std::string>& before = uids_of_[key];
+  if (before != uids) {
+    std::vector<std::string> differ;
+    std::set_difference(before.begin(), before.end(), uids.begin(), uids.end(), std::back_inserter(differ));
+    for (const std::string& uid : differ) states_.erase(uid);
+    differ.clear();
+    std::set_difference(uids.begin(), uids.end(), before.begin(), before.end(), std::back_inserter(differ));
+    for (const std::string& uid : differ) states_.try_emplace(uid);
+    before = std::move(uids);
   }
-  for (const std::string& uid : uids) states_.try_emplace(uid);
-  if (uids.empty()) {
-    uids_of_.erase(key);
-  } else {
-    before = uids;
-  }
+  if (before.empty()) uids_of_.erase(key);
 }
 
 std::size_t StateStore::size() const {

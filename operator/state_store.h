@@ -4,8 +4,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
@@ -43,13 +44,13 @@ class StateStore {
   [[nodiscard]] HeardState get(const std::string& uid) const;
   /// The pods of `key`, a RealtimeGateway, are now these. What is known of its others is forgotten, and an answer of
   /// theirs that comes late is dropped.
-  void set_pods(const std::string& key, const std::set<std::string>& uids);
+  void set_pods(const std::string& key, std::vector<std::string> uids);
   [[nodiscard]] std::size_t size() const;
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, HeardState> states_;
-  std::map<std::string, std::set<std::string>> uids_of_;
+  std::unordered_map<std::string, HeardState> states_;       ///< By UID. Each look reads them all.
+  std::map<std::string, std::vector<std::string>> uids_of_;  ///< Sorted.
 };
 
 }  // namespace sluice::op

@@ -6,6 +6,7 @@
 #include "common/base/mutex.h"
 #include "common/kube/credentials.h"
 #include "common/kube/list_reader.h"
+#include "common/kube/protobuf.h"
 #include "common/kube/request_metrics.h"
 #include "common/kube/watch_decoder.h"
 
@@ -18,6 +19,7 @@ constexpr Duration kListTimeout{65'000};
 constexpr Duration kWatchIdleTimeout{150'000};
 
 constexpr const char* kJsonType = "application/json";
+constexpr const char* kProtobufOrJson = "application/vnd.kubernetes.protobuf,application/json";
 
 const char* content_type(PatchType type) {
   switch (type) {
@@ -57,6 +59,7 @@ struct Call {
   std::string body;
   Duration timeout = Client::kCallTimeout;
   std::size_t response_bytes_max = http::Request{}.response_bytes_max;
+  const ProtobufMessage* message = nullptr;  // as Resource has it
 
   [[nodiscard]] std::string what() const { return method + " " + path; }
 };
@@ -89,6 +92,7 @@ class EndedStream final : public http::Stream {};
 struct WatchState {
   Client::WatchCallbacks callbacks;
   std::string what;
+  const ProtobufMessage* message = nullptr;  // as Resource has it
   WatchDecoder decoder;
   std::uint64_t generation = 0;  // of the credentials that it was begun with
   bool answered = false;         // its status is here, and counted
@@ -111,7 +115,7 @@ Status watch_end(const WatchState& watch, const Result<http::Response>& end, Wal
     return error;
   }
   if (end->status >= 200 && end->status < 300) {
-    if (watch.decoder.at_line_start()) return Status::success();
+    if (watch.decoder.at_event_start()) return Status::success();
     return Error{ErrorCode::kUnavailable, watch.what + ": the watch ended inside an event"};
   }
   return error_from_answer(*end, watch.what, now);
@@ -163,7 +167,7 @@ Result<Client::Impl::Signed> Client::Impl::sign(const Call& call, Duration at_mo
   out.generation = current->generation;
   out.request.method = call.method;
   out.request.url = config.server + call.path + call.query;
-  out.request.headers.emplace_back("Accept", kJsonType);
+  out.request.headers.emplace_back("Accept", call.message != nullptr ? kProtobufOrJson : kJsonType);
   if (!call.body.empty()) out.request.headers.emplace_back("Content-Type", call.content_type);
   if (!current->token.empty()) out.request.headers.emplace_back("Authorization", "Bearer " + current->token);
   out.request.headers.insert(out.request.headers.end(), impersonation.begin(), impersonation.end());
@@ -227,6 +231,11 @@ Result<http::Response> Client::Impl::send_ok(const Call& call) {
 Result<Json> Client::Impl::send_json(const Call& call) {
   Result<http::Response> answer = send_ok(call);
   if (!answer) return answer.error();
+  if (call.message != nullptr && is_protobuf(*answer)) {
+    Result<Json> object = read_protobuf_object(answer->body, *call.message);
+    if (!object) return object.error().in(call.what());
+    return object;
+  }
   Json object = Json::parse(answer->body, nullptr, false);
   if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
   return object;
@@ -251,7 +260,8 @@ void Client::shut_down() {
 
 Result<Json> Client::get(const Resource& resource, std::string_view ns, std::string_view name,
                          std::string_view subresource, Duration timeout) {
-  return impl_->send_json({.method = "GET", .path = resource.path(ns, name, subresource), .timeout = timeout});
+  return impl_->send_json(
+      {.method = "GET", .path = resource.path(ns, name, subresource), .timeout = timeout, .message = resource.message});
 }
 
 Result<Json> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options) {
@@ -275,7 +285,11 @@ Result<Json> Client::list_each(const Resource& resource, std::string_view ns, co
     query.add("resourceVersion", options.resource_version);
     if (!options.resource_version.empty()) query.add("resourceVersionMatch", "NotOlderThan");
     if (paged) query.add("limit", std::to_string(options.page_size)).add("continue", next);
-    const Call call{.method = "GET", .path = resource.path(ns), .query = query.text(), .timeout = kListTimeout};
+    const Call call{.method = "GET",
+                    .path = resource.path(ns),
+                    .query = query.text(),
+                    .timeout = kListTimeout,
+                    .message = resource.message};
     Result<http::Response> answer = impl_->send_ok(call);
     if (!answer && answer.error().code == ErrorCode::kExpired && !next.empty()) {
       paged = false;
@@ -284,7 +298,9 @@ Result<Json> Client::list_each(const Resource& resource, std::string_view ns, co
       continue;
     }
     if (!answer) return answer.error();
-    Result<Json> page = read_list(answer->body, sink.on_object);
+    const bool protobuf = resource.message != nullptr && is_protobuf(*answer);
+    Result<Json> page = protobuf ? read_protobuf_list(answer->body, *resource.message, sink.on_object)
+                                 : read_list(answer->body, sink.on_object);
     if (!page) return page.error().in(call.what());
     next = text_at(*page, "/metadata/continue");
     if (next.empty()) return page;
@@ -295,7 +311,11 @@ Result<Json> Client::create(const Resource& resource, std::string_view ns, const
                             const CreateOptions& options) {
   Query query;
   if (options.known_good) query.add("fieldValidation", "Ignore");
-  Call call{.method = "POST", .path = resource.path(ns), .query = query.text(), .timeout = options.timeout};
+  Call call{.method = "POST",
+            .path = resource.path(ns),
+            .query = query.text(),
+            .timeout = options.timeout,
+            .message = resource.message};
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
   call.body = std::move(*body);
@@ -316,7 +336,10 @@ Result<Json> Client::create_subresource(const Resource& resource, std::string_vi
 
 Result<Json> Client::replace(const Resource& resource, std::string_view ns, const Json& object,
                              std::string_view subresource, Duration timeout) {
-  Call call{.method = "PUT", .path = resource.path(ns, name_of(object), subresource), .timeout = timeout};
+  Call call{.method = "PUT",
+            .path = resource.path(ns, name_of(object), subresource),
+            .timeout = timeout,
+            .message = resource.message};
   if (name_of(object).empty()) return Error{ErrorCode::kInvalid, call.what() + ": the object has no name"};
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
@@ -333,7 +356,8 @@ Result<Json> Client::patch(const Resource& resource, std::string_view ns, std::s
             .path = resource.path(ns, name, options.subresource),
             .query = query.text(),
             .content_type = content_type(type),
-            .timeout = options.timeout};
+            .timeout = options.timeout,
+            .message = resource.message};
   Result<std::string> text = to_text(body, call.what());
   if (!text) return text.error();
   call.body = std::move(*text);
@@ -347,7 +371,7 @@ Result<Json> Client::remove(const Resource& resource, std::string_view ns, std::
   if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
   if (!options.propagation.empty()) body["propagationPolicy"] = options.propagation;
   if (options.grace_seconds) body["gracePeriodSeconds"] = *options.grace_seconds;
-  Call call{.method = "DELETE", .path = resource.path(ns, name)};
+  Call call{.method = "DELETE", .path = resource.path(ns, name), .message = resource.message};
   // Without a name this path is the collection's: nobody means that here.
   if (name.empty()) return Error{ErrorCode::kInvalid, call.what() + ": no name is given"};
   Result<std::string> text = to_text(body, call.what());
@@ -389,11 +413,12 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.timeout);
   query.add("timeoutSeconds", std::to_string(seconds.count()));
-  const Call call{.method = "GET", .path = resource.path(ns), .query = query.text()};
+  const Call call{.method = "GET", .path = resource.path(ns), .query = query.text(), .message = resource.message};
 
   auto state = std::make_shared<WatchState>();
   state->callbacks = std::move(callbacks);
   state->what = "watch " + call.path;
+  state->message = resource.message;
   Result<Impl::Signed> signed_call = impl_->sign(call, kCallTimeout);
   if (!signed_call) {
     state->end(Error{ErrorCode::kUnavailable, signed_call.error().message});
@@ -404,6 +429,7 @@ std::unique_ptr<http::Stream> Client::watch(const Resource& resource, std::strin
   stream.on_head = [state, impl = impl_.get()](const http::Response& head) {
     state->answered = true;
     impl->saw_status("GET", head.status, state->generation);
+    if (state->message != nullptr && is_protobuf(head)) state->decoder = WatchDecoder(state->message);
   };
   stream.on_data = [state](std::string_view piece) {
     if (state->ended) return;

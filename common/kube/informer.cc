@@ -57,6 +57,7 @@ struct Informer::Impl {
   std::vector<DigestHandler> digest_handlers;
   std::thread thread;
 
+  const StoreOptions store_options;
   // The cache, which any thread reads and the informer's thread writes.
   mutable SharedMutex cache_mutex;
   Store store GUARDED_BY(cache_mutex);
@@ -80,7 +81,8 @@ struct Informer::Impl {
         random(r),
         resource(std::move(what)),
         options(std::move(o)),
-        store({.index = options.index, .digest = options.digest}) {
+        store_options({.index = options.index, .digest = options.digest}),
+        store(store_options) {
     if (metrics == nullptr) return;
     const MetricLabels name{{"name", resource.plural}};
     lists = metrics->counter("reflector_lists_total", "States read as a whole, by list or by WatchList.", name);
@@ -92,7 +94,7 @@ struct Informer::Impl {
   void run();
   Status run_list(const ReflectorStep& step);
   Status run_watch(const ReflectorStep& step, bool& had_events);
-  Status take_in(WatchEvent event, std::optional<Store>& state);
+  Status take_in(Arrival event, std::optional<Store>& state);
   void take_state(Store state, const std::string& resource_version);
   void tell(const Change& change, Origin origin) const;
   void show_size() const;
@@ -161,10 +163,10 @@ Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
        .send_initial_events = sends_state},
       {.on_event =
            [this](WatchEvent event) {
-             // Here, so that what waits is small. A bookmark is no object, only a version.
+             // A bookmark is no object, only a version.
              const bool is_object = event.type != WatchEvent::Type::kBookmark && event.type != WatchEvent::Type::kError;
              if (is_object) shrink(event.object);
-             feed.push(std::move(event));
+             feed.push(arrival_of(std::move(event), store_options));
            },
        .on_end = [this](Status status) { feed.end(std::move(status)); }});
   std::optional<Store> state;  // where it is sent: what has come of it so far
@@ -173,7 +175,7 @@ Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
     const auto until_resync = std::chrono::ceil<Duration>(next_resync - clock.steady());
     WatchFeed::Batch batch = feed.take(std::max(until_resync, Duration(0)));
     had_events = had_events || !batch.events.empty();
-    for (WatchEvent& event : batch.events) {
+    for (Arrival& event : batch.events) {
       if (Status taken = take_in(std::move(event), state); !taken) return taken;
     }
     if (batch.end) return std::move(*batch.end);
@@ -182,26 +184,26 @@ Status Informer::Impl::run_watch(const ReflectorStep& step, bool& had_events) {
   }
 }
 
-Status Informer::Impl::take_in(WatchEvent event, std::optional<Store>& state) {
+Status Informer::Impl::take_in(Arrival event, std::optional<Store>& state) {
   if (event.type == WatchEvent::Type::kError) {
-    const auto code = static_cast<int>(integer_at(event.object, "/code", 500));
-    return error_from_status(code, event.object.dump(-1, ' ', false, Json::error_handler_t::replace),
+    const auto code = static_cast<int>(integer_at(event.error, "/code", 500));
+    return error_from_status(code, event.error.dump(-1, ' ', false, Json::error_handler_t::replace),
                              "watch " + resource.plural);
   }
-  std::string resource_version(resource_version_of(event.object));
-  if (event.type == WatchEvent::Type::kBookmark && state && is_initial_events_end(event.object)) {
+  std::string resource_version = event.version;
+  if (state && event.ends_state) {
     take_state(std::move(*state), resource_version);
     state.reset();
     return Status::success();
   }
   if (state) {
-    (void)state->apply(std::move(event));
+    (void)state->take_in(std::move(event));
     return Status::success();
   }
   std::vector<Change> changes;
   {
     const WriteLock lock(cache_mutex);
-    changes = store.apply(std::move(event));
+    changes = store.take_in(std::move(event));
     if (!resource_version.empty()) version = resource_version;
     last_contact = clock.steady();
   }

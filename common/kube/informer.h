@@ -37,12 +37,13 @@ class Informer {
     std::string label_selector;
     std::string field_selector;
     /// Shrinks an object before it is stored (metadata.managedFields is always dropped), apiVersion and kind included.
-    /// Must leave metadata's name, namespace, uid and resourceVersion. Runs on the client's and the informer's thread.
+    /// Must leave metadata's name, namespace, uid and resourceVersion. These three run on the client's or the
+    /// informer's thread.
     std::function<void(Json&)> transform{};
     /// What list_indexed() finds an object by; see Store::Options.
     std::function<std::string(const Json&)> index{};
     /// What the cache keeps instead of each object: for types of which there are thousands. Only digest handlers are
-    /// told of changes then, and only digests can be read. Runs on the informer's thread.
+    /// told of changes then, and only digests can be read.
     std::function<Digest(const Json&)> digest{};
   };
 

@@ -14,6 +14,8 @@ using Json = nlohmann::json;
 /// An object as an informer's cache holds it: shared, never changed.
 using Object = std::shared_ptr<const Json>;
 
+struct ProtobufMessage;
+
 /// A resource type (GroupVersionResource and its kind).
 struct Resource {
   std::string group;    ///< "" for the core group.
@@ -21,7 +23,16 @@ struct Resource {
   std::string plural;   ///< "pods".
   std::string kind;     ///< "Pod".
   bool namespaced = true;
+  /// Where it is set the API server is asked for Protobuf, and answers hold only what it names (protobuf.h); what comes
+  /// as JSON nevertheless is whole. Null: JSON. Custom resources have nothing else.
+  const ProtobufMessage* message = nullptr;
 
+  /// This type, read in that way.
+  [[nodiscard]] Resource read_as(const ProtobufMessage& what) const {
+    Resource out = *this;
+    out.message = &what;
+    return out;
+  }
   /// "v1" or "apps/v1".
   [[nodiscard]] std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   /// The URL path of the collection, an object, or its subresource: "/api/v1/namespaces/ns/pods/name/status".

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/kube/client.h"
+#include "common/kube/protobuf.h"
 
 namespace sluice::kube {
 namespace {
@@ -35,6 +36,13 @@ bool is_version_too_large(const Json& status) {
                      [](const Json& cause) { return text_at(cause, "/reason") == "ResourceVersionTooLarge"; });
 }
 
+/// Null where the body is none.
+Json status_in(const http::Response& answer) {
+  if (!is_protobuf(answer)) return Json::parse(answer.body, nullptr, false);
+  Result<Json> status = read_protobuf_object(answer.body, {});
+  return status ? std::move(*status) : Json();
+}
+
 /// What a body that is no Status says, on one line.
 std::string one_line(std::string_view body) {
   std::string line(body.substr(0, kBareBodyBytesMax));
@@ -44,11 +52,9 @@ std::string one_line(std::string_view body) {
   return line;
 }
 
-}  // namespace
-
-Error error_from_status(int http_status, std::string_view body, std::string_view what) {
+/// `status` is the body where that is a Status.
+Error error_of(int http_status, const Json& status, std::string_view body, std::string_view what) {
   Error error{code_of(http_status), std::string(what) + ": "};
-  const Json status = Json::parse(body, nullptr, false);
   const std::string message = text_at(status, "/message").substr(0, kMessageBytesMax);
   if (!message.empty()) {
     error.message += message;
@@ -63,8 +69,14 @@ Error error_from_status(int http_status, std::string_view body, std::string_view
   return error;
 }
 
+}  // namespace
+
+Error error_from_status(int http_status, std::string_view body, std::string_view what) {
+  return error_of(http_status, Json::parse(body, nullptr, false), body, what);
+}
+
 Error error_from_answer(const http::Response& answer, std::string_view what, WallTime now) {
-  Error error = error_from_status(answer.status, answer.body, what);
+  Error error = error_of(answer.status, status_in(answer), answer.body, what);
   if (const auto wait = http::parse_retry_after(answer.header("retry-after"), now)) error.retry_after = wait;
   return error;
 }

@@ -4,10 +4,34 @@
 
 namespace sluice::kube {
 
-void Store::put(const std::string& key, Held held, const Json& object) {
-  const auto at = objects_.insert_or_assign(key, Entry{std::move(held)}).first;
+Arrival arrival_of(WatchEvent event, const StoreOptions& options) {
+  Arrival out;
+  out.type = event.type;
+  out.version = resource_version_of(event.object);
+  switch (event.type) {
+    case WatchEvent::Type::kAdded:
+    case WatchEvent::Type::kModified:
+    case WatchEvent::Type::kDeleted:
+      break;
+    case WatchEvent::Type::kBookmark:
+      out.ends_state = is_initial_events_end(event.object);
+      return out;
+    case WatchEvent::Type::kError:
+      out.error = std::move(event.object);
+      return out;
+  }
+  if (name_of(event.object).empty()) return out;
+  out.key = key_of(event.object);
+  if (options.index) out.index = options.index(event.object);
+  out.held =
+      options.digest ? Held(options.digest(event.object)) : Held(std::make_shared<const Json>(std::move(event.object)));
+  return out;
+}
+
+void Store::put(Arrival arrival) {
+  const auto at = objects_.insert_or_assign(std::move(arrival.key), Entry{std::move(arrival.held)}).first;
   if (!options_.index) return;
-  at->second.indexed = &*index_.try_emplace(options_.index(object)).first;
+  at->second.indexed = &*index_.try_emplace(std::move(arrival.index)).first;
   at->second.indexed->second.emplace(at->first, &at->second);
 }
 
@@ -23,17 +47,13 @@ void Store::add(Json object) {
   (void)apply({WatchEvent::Type::kAdded, std::move(object)});
 }
 
-std::vector<Change> Store::apply(WatchEvent event) {
+std::vector<Change> Store::take_in(Arrival arrival) {
   std::vector<Change> changes;
-  const bool is_object = event.type == WatchEvent::Type::kAdded || event.type == WatchEvent::Type::kModified ||
-                         event.type == WatchEvent::Type::kDeleted;
-  if (!is_object || name_of(event.object).empty()) return changes;
-  const std::string key = key_of(event.object);
-  const auto known = objects_.find(key);
+  if (arrival.key.empty()) return changes;
+  const auto known = objects_.find(arrival.key);
   const Held before = known == objects_.end() ? Held() : known->second.held;
-  const auto object = std::make_shared<const Json>(std::move(event.object));
-  const Held after = options_.digest ? Held(options_.digest(*object)) : Held(object);
-  if (event.type == WatchEvent::Type::kDeleted) {
+  const Held& after = arrival.held;
+  if (arrival.type == WatchEvent::Type::kDeleted) {
     if (!before) return changes;
     // The event carries the object's last state, which is newer than ours; but not another object's.
     changes.push_back({before.uid() == after.uid() ? after : before, {}});
@@ -52,7 +72,7 @@ std::vector<Change> Store::apply(WatchEvent event) {
   } else {
     changes.push_back({{}, after});
   }
-  put(key, after, *object);
+  put(std::move(arrival));
   return changes;
 }
 

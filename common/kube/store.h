@@ -54,15 +54,30 @@ struct Change {
   Held after;
 };
 
+struct StoreOptions {
+  /// What held_indexed() finds an object by, such as the value of a label; null for no index.
+  std::function<std::string(const Json&)> index;
+  /// What is kept instead of each object; null: the object itself.
+  std::function<Digest(const Json&)> digest;
+};
+
+/// An event of a watch as a Store takes it in. Made where the event comes in, so that what waits for the cache is as
+/// small as what it keeps.
+struct Arrival {
+  WatchEvent::Type type = WatchEvent::Type::kAdded;
+  std::string key;  ///< Empty where it is no object: a BOOKMARK, an ERROR, or what has no name.
+  Held held;
+  std::string index;        ///< As StoreOptions::index answers.
+  std::string version;      ///< metadata.resourceVersion.
+  bool ends_state = false;  ///< is_initial_events_end()
+  Json error;               ///< The Status of an ERROR.
+};
+Arrival arrival_of(WatchEvent event, const StoreOptions& options);
+
 /// Threads: guarded by its owner.
 class Store {
  public:
-  struct Options {
-    /// What held_indexed() finds an object by, such as the value of a label; null for no index.
-    std::function<std::string(const Json&)> index;
-    /// What is kept instead of each object; null: the object itself.
-    std::function<Digest(const Json&)> digest;
-  };
+  using Options = StoreOptions;
   Store() = default;
   explicit Store(Options options) : options_(std::move(options)) {}
   Store(const Store&) = delete;  // Its parts point to one another.
@@ -75,7 +90,8 @@ class Store {
   /// Takes in one event of a watch. Answers nothing where it says what is known (a version that is here already, a
   /// deletion of what is not here, a BOOKMARK, an object without a name), and two changes where the name now belongs to
   /// another object (another UID): a deletion that was never seen must not look like an update.
-  std::vector<Change> apply(WatchEvent event);
+  std::vector<Change> take_in(Arrival arrival);
+  std::vector<Change> apply(WatchEvent event) { return take_in(arrival_of(std::move(event), options_)); }
   /// Puts an object into a state that replace() will take.
   void add(Json object);
   /// Becomes what `state`, made by like(), holds. Answers what was missed: deletions first, so that a name is free
@@ -98,7 +114,7 @@ class Store {
   };
   using Objects = std::map<std::string, Entry, std::less<>>;
 
-  void put(const std::string& key, Held held, const Json& object);
+  void put(Arrival arrival);
   void erase(Objects::iterator known);
 
   Options options_;

@@ -10,7 +10,7 @@ namespace {
 struct Decoded {
   std::vector<std::string> events;  // "ADDED a": type and name
   bool ok = true;
-  bool at_line_start = true;
+  bool at_event_start = true;
 };
 
 Decoded decode(const std::vector<std::string_view>& pieces) {
@@ -27,7 +27,7 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
       break;
     }
   }
-  out.at_line_start = decoder.at_line_start();
+  out.at_event_start = decoder.at_event_start();
   return out;
 }
 
@@ -43,7 +43,7 @@ TEST_CASE("events are decoded wherever the pieces are cut") {
     const std::string_view view = stream;
     const Decoded out = decode({view.substr(0, cut), view.substr(cut)});
     CHECK(out.ok);
-    CHECK(out.at_line_start);
+    CHECK(out.at_event_start);
     CHECK(out.events == std::vector<std::string>{"ADDED a", "DELETED b", "ADDED a"});
   }
 }
@@ -77,7 +77,7 @@ TEST_CASE("what is no event ends the decoding after the events before it") {
 }
 
 TEST_CASE("a stream that ends inside a line is known by it") {
-  CHECK(!decode({kA}).at_line_start);
+  CHECK(!decode({kA}).at_event_start);
   CHECK(decode({kA}).events.empty());
 }
 

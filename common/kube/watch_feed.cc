@@ -11,15 +11,15 @@ void WatchFeed::begin(bool sends_state) {
   bounded_ = !sends_state;
 }
 
-void WatchFeed::push(WatchEvent event) {
+void WatchFeed::push(Arrival arrival) {
   const MutexLock lock(mutex_);
   if (end_) return;
   if (bounded_ && events_.size() >= kEventsMax) {
     end_ = Error{ErrorCode::kUnavailable, "the informer's handlers are too far behind"};
     return;
   }
-  if (event.type == WatchEvent::Type::kBookmark && is_initial_events_end(event.object)) bounded_ = true;
-  events_.push_back(std::move(event));
+  if (arrival.ends_state) bounded_ = true;
+  events_.push_back(std::move(arrival));
   changed_.notify_one();
 }
 

@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/base/result.h"
-#include "common/kube/client.h"
+#include "common/kube/store.h"
 
 namespace sluice::kube {
 
@@ -22,12 +22,12 @@ class WatchFeed {
   /// Makes ready for a new watch; no callback of an older one may come any more.
   void begin(bool sends_state);
   /// Both are ignored after the watch has ended.
-  void push(WatchEvent event);
+  void push(Arrival arrival);
   void end(Status status);
 
   struct Batch {
-    std::deque<WatchEvent> events;  ///< In order; empty at the time-out and after stop().
-    std::optional<Status> end;      ///< Set where nothing comes after them.
+    std::deque<Arrival> events;  ///< In order; empty at the time-out and after stop().
+    std::optional<Status> end;   ///< Set where nothing comes after them.
   };
   /// Waits until something is here. Each event is answered once.
   Batch take(Duration at_most);
@@ -37,7 +37,7 @@ class WatchFeed {
  private:
   Mutex mutex_;
   Condition changed_;
-  std::deque<WatchEvent> events_ GUARDED_BY(mutex_);
+  std::deque<Arrival> events_ GUARDED_BY(mutex_);
   bool bounded_ GUARDED_BY(mutex_) = false;  // the state is complete
   std::optional<Status> end_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;

@@ -7,13 +7,18 @@
 namespace sluice::kube {
 namespace {
 
-WatchEvent event(int number) {
-  return {WatchEvent::Type::kModified, Json{{"number", number}}};
+Arrival event(int number) {
+  Arrival arrival;
+  arrival.type = WatchEvent::Type::kModified;
+  arrival.version = std::to_string(number);
+  return arrival;
 }
 
-WatchEvent end_of_state() {
-  return {WatchEvent::Type::kBookmark,
-          Json::parse(R"({"metadata":{"annotations":{"k8s.io/initial-events-end":"true"}}})")};
+Arrival end_of_state() {
+  Arrival arrival;
+  arrival.type = WatchEvent::Type::kBookmark;
+  arrival.ends_state = true;
+  return arrival;
 }
 
 constexpr int kMax = static_cast<int>(WatchFeed::kEventsMax);
@@ -29,8 +34,8 @@ TEST_CASE("events are taken once and in order, the end after them") {
   feed.push(event(3));
   const WatchFeed::Batch batch = feed.take(1h);
   REQUIRE(batch.events.size() == 2);
-  CHECK(batch.events[0].object["number"] == 1);
-  CHECK(batch.events[1].object["number"] == 2);
+  CHECK(batch.events[0].version == "1");
+  CHECK(batch.events[1].version == "2");
   REQUIRE(batch.end.has_value());
   CHECK(batch.end->ok());
   CHECK(feed.take(1h).events.empty());
@@ -42,7 +47,7 @@ TEST_CASE("a reader too far behind gets what waited and then the end of its watc
   for (int i = 0; i < kMax + 10; ++i) feed.push(event(i));
   const WatchFeed::Batch batch = feed.take(1h);
   CHECK(batch.events.size() == WatchFeed::kEventsMax);
-  CHECK(batch.events.back().object["number"] == kMax - 1);
+  CHECK(batch.events.back().version == std::to_string(kMax - 1));
   REQUIRE(batch.end.has_value());
   CHECK(batch.end->error().code == ErrorCode::kUnavailable);
   // The next watch is a new beginning.

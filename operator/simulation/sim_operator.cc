@@ -83,7 +83,7 @@ Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods)
     taken.insert(pod->name);
     uids.insert(pod->uid);
   }
-  states_.set_pods(kKey, uids);
+  states_.set_pods(kKey, {uids.begin(), uids.end()});
   std::erase_if(probes_, [&](const auto& entry) { return !uids.contains(entry.first); });
   Observed seen = observe({.gateway = gateway,
                            .spec = spec,

@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import yaml
 from sluice_cluster import record, settings
 
 from .audit import AuditLog
@@ -21,13 +22,14 @@ HERE = ROOT / "bench" / "operator"
 CLUSTER = ROOT / "tests" / "cluster" / "cluster"
 RELEASE = ROOT / "build" / "release"
 SYSTEM = "sluice-system"
+ACCOUNT = "sluice-operator"
+ACCESS_KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 PORT_BASE = 23200
 ADMIN_PORT_OFFSET = 30  # Behind the control plane's own ports.
 NODE_ANNOTATION = "kwok.x-k8s.io/node"
 # Of kwok's pods. Every address of 127.0.0.0/8 is this machine's, so nothing has to be set up for them.
 POD_CIDR = "127.64.0.1/12"
 READY_S = 120
-
 
 
 def gateway_spec(admin_port):
@@ -57,6 +59,7 @@ class World:
         self._undo = contextlib.ExitStack()
         self._kwok = None
         self.kubeconfig = self._state / "kubeconfig"
+        self._account_kubeconfig = self._state / "kubeconfig-operator"
         self.kube = None
         self.logs = folder / "logs"
 
@@ -87,6 +90,25 @@ class World:
         _run([*kubectl, "apply", "-f", ROOT / "crds"])
         _run([*kubectl, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])
         self.kube.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
+        self._give_access(programs, kubectl)
+
+    def _give_access(self, programs, kubectl):
+        """A kubeconfig of the operator's service account, with the rights that the chart gives it and no more.
+
+        As in a cluster, and as the controllers of controller-manager have it: a client certificate would be verified anew with each request.
+        """
+        rendered = yaml.safe_load_all(_run([programs / "helm", "template", "sluice", ROOT / "charts" / "sluice", "--namespace", SYSTEM]))
+        rights = [made for made in rendered if made and made["kind"] in ACCESS_KINDS and made["metadata"]["name"] == ACCOUNT]
+        file = self.folder / "operator-access.yaml"
+        file.write_text(yaml.safe_dump_all(rights))
+        _run([*kubectl, "apply", "-f", file])
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        token = _run([*kubectl, "create", "token", ACCOUNT, "--namespace", SYSTEM, "--duration", "12h"]).strip()
+        config["users"] = [{"name": ACCOUNT, "user": {"token": token}}]
+        config["contexts"] = [{"name": ACCOUNT, "context": {"cluster": config["clusters"][0]["name"], "user": ACCOUNT}}]
+        config["current-context"] = ACCOUNT
+        self._account_kubeconfig.touch(mode=0o600)
+        self._account_kubeconfig.write_text(yaml.safe_dump(config))
 
     def _down(self):
         ended = subprocess.run([CLUSTER, "down", "--state", self._state], capture_output=True, text=True, check=False)
@@ -132,7 +154,7 @@ class World:
 
     @contextlib.contextmanager
     def operator(self, name="sluice-operator", wait=True):
-        process = Operator(RELEASE / "operator" / "sluice-operator", self.kubeconfig, self.logs / f"{name}.log", name)
+        process = Operator(RELEASE / "operator" / "sluice-operator", self._account_kubeconfig, self.logs / f"{name}.log", name)
         try:
             if wait:
                 wait_until(process.leads, f"{name} to lead", READY_S, [process])

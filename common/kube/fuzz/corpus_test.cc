@@ -35,6 +35,10 @@ TEST_CASE("the corpus of watches holds the decoder's invariants") {
   CHECK(run_corpus("watch_decoder", fuzz_watch_decoder) >= 10);
 }
 
+TEST_CASE("the corpus of Protobuf holds the reader's invariants") {
+  CHECK(run_corpus("protobuf", fuzz_protobuf) >= 10);
+}
+
 TEST_CASE("the corpus of answers holds the Status reader's invariants") {
   CHECK(run_corpus("status", fuzz_status) >= 10);
 }

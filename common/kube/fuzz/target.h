@@ -24,6 +24,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
 // The targets: each aborts where an invariant does not hold, and answers 0.
 int fuzz_exec_credential(const std::uint8_t* data, std::size_t size);
 int fuzz_kubeconfig(const std::uint8_t* data, std::size_t size);
+int fuzz_protobuf(const std::uint8_t* data, std::size_t size);
 int fuzz_status(const std::uint8_t* data, std::size_t size);
 int fuzz_watch_decoder(const std::uint8_t* data, std::size_t size);
 

@@ -25,7 +25,7 @@ std::string decode(std::string_view bytes, std::size_t piece) {
     fuzz::expect(fed.error().code == ErrorCode::kUnavailable && !fed.error().message.empty());
     return told + fed.error().message;
   }
-  return told + (decoder.at_line_start() ? "end" : "inside a line");
+  return told + (decoder.at_event_start() ? "end" : "inside a line");
 }
 
 }  // namespace

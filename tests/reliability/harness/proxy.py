@@ -20,7 +20,7 @@ from .kube import lines_of
 
 PATH = re.compile(r"^/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$")
 # What belongs to one connection is not passed on.
-HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding", "accept-encoding"}
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding", "accept-encoding", "accept"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -204,7 +204,7 @@ class Proxy:
             self.failure = error  # Whoever waited for it may be gone.
 
     async def _forward(self, request, body):
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
+        headers = _onward(request)
         url = self._kube.server + request.path_qs
         async with self._session.request(request.method, url, data=body or None, headers=headers, allow_redirects=False) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
@@ -236,7 +236,7 @@ class Proxy:
         refusal = await self.script.on_watch(watch)
         if refusal is not None:
             return web.Response(status=refusal.status, body=refusal.body, headers=refusal.headers)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
+        headers = _onward(request)
         async with self._session.get(self._kube.server + request.path, params=query, headers=headers) as upstream:
             if upstream.status != 200:
                 return web.Response(status=upstream.status, body=await upstream.read(), headers={"Content-Type": "application/json"})
@@ -269,6 +269,12 @@ class Proxy:
             return
         finally:
             reader.cancel()
+
+
+def _onward(request):
+    """The headers that go on to the API server. What is answered is read here, too: it comes as JSON, whatever else the operator would take."""
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP}
+    return {**headers, "Accept": "application/json"}
 
 
 def _version_in(answer):

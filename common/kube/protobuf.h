@@ -1,0 +1,59 @@
+// Kubernetes' Protobuf, read into the JSON that the same object would have, as far as a table names its fields: an API
+// server that speaks it to every controller has the bytes ready, and what nobody reads is skipped unread. Pure.
+// Source: protobuf.dev/programming-guides/encoding; generated.proto of k8s.io/api and k8s.io/apimachinery (the numbers
+// of fields); apimachinery runtime/serializer/protobuf (what stands around an object).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/http/client.h"
+#include "common/kube/resource.h"
+
+namespace sluice::kube {
+
+struct ProtobufMessage;
+
+/// A field that is read. As in Kubernetes' JSON an empty text, a 0 and a false are left out.
+struct ProtobufField {
+  enum class Kind {
+    kText,      ///< string
+    kInteger,   ///< int32, int64
+    kBool,      ///< bool
+    kTime,      ///< metav1.Time: RFC 3339, left out where it is none
+    kTextMap,   ///< map<string, string>: with empty values, too
+    kMessage,   ///< An object by `message`.
+    kMessages,  ///< repeated: an array of objects by `message`.
+  };
+  std::uint32_t number;
+  const char* name;  ///< In JSON.
+  Kind kind;
+  const ProtobufMessage* message = nullptr;
+};
+
+struct ProtobufMessage {
+  std::span<const ProtobufField> fields;
+};
+
+/// metav1.ObjectMeta but for managedFields, generateName and selfLink.
+extern const ProtobufMessage kObjectMeta;
+
+/// Whether that is what an answer's body holds, or a watch's frames.
+bool is_protobuf(const http::Response& answer);
+
+/// An answer's body: the object that it holds, by `message`; a Status by its own table. With apiVersion and kind.
+/// Errors: kUnavailable (no Protobuf, or none of Kubernetes).
+Result<Json> read_protobuf_object(std::string_view body, const ProtobufMessage& message);
+
+/// As read_list(): each item, by `message`, goes to `on_object`; the answer is the List without them.
+Result<Json> read_protobuf_list(std::string_view body, const ProtobufMessage& message,
+                                const std::function<void(Json)>& on_object);
+
+/// One frame of a watch, without its length: type and object, as the line of a JSON watch has them.
+Result<Json> read_protobuf_event(std::string_view frame, const ProtobufMessage& message);
+
+}  // namespace sluice::kube
