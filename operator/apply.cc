@@ -343,7 +343,7 @@ std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vecto
 
 void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied) {
   std::mutex mutex;
-  slow_start(static_cast<int>(pods.size()), kCreatesInParallelMax, [&](int index) {
+  slow_start(static_cast<int>(pods.size()), kWritesInParallelMax, [&](int index) {
     if (parts_.stopping && parts_.stopping()) return false;
     std::set<std::string> taken;
     std::set<std::string> unsure;

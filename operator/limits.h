@@ -51,9 +51,9 @@ inline constexpr int kCreatesPerReconcileMax = 500;
 /// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
 inline constexpr Duration kCreateHoldFirst{250};
 inline constexpr Duration kCreateHoldMax{30'000};
-/// Writes to the API server under way at once in one reconcile; and of pods that are made, which come by the thousand.
+/// Writes to the API server under way at once in one reconcile. More make a thousand pods no sooner: what is under way
+/// costs libcurl at each step, and the API server is busy with fewer.
 inline constexpr int kWritesInParallelMax = 16;
-inline constexpr int kCreatesInParallelMax = 32;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
 /// cause a loop of creates and deletes.
 inline constexpr Duration kReplaceDelay{10'000};

@@ -58,6 +58,7 @@ struct PodFacts {
   bool health_annotated = false;       ///< The annotation is there, readable or not.
   std::optional<HealthRecord> health;  ///< The annotation, where it can be read.
 
+  bool operator==(const PodFacts&) const = default;
   /// "10.0.0.7:8080"; empty until the pod has an address.
   [[nodiscard]] std::string address_of(int port) const;
   /// Whether `owner`'s UID is in its controller reference. Labels alone make no pod ours.

@@ -99,7 +99,7 @@ void PollSchedule::heard(Fleet& fleet, PollResult result) {
   if (fleet.calm && fleet.same >= enough) set_resting(fleet, true);
 }
 
-bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target) {
+bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target, SteadyTime newcomers_due) {
   const auto [known, fresh] = entries_.try_emplace(target.uid);
   Entry& entry = known->second;
   entry.named_in = namings_;
@@ -107,6 +107,7 @@ bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target) {
   if (!joins && entry.address == target.address && entry.urgency == target.urgency) return false;
   if (!fresh) dequeue(entry);
   if (!fresh && joins) std::erase(entry.fleet->members, &entry);
+  if (fresh) entry.asked_at = newcomers_due - kPollOther;
   entry.uid = &known->first;
   entry.address = target.address;
   entry.urgency = target.urgency;
@@ -123,14 +124,15 @@ void PollSchedule::remove(Entry& entry) {
   entries_.erase(uid);
 }
 
-void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
+void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets,
+                               SteadyTime newcomers_due) {
   Fleet& fleet = fleets_[key];
   fleet.key = key;
   const auto is = [&](PollUrgency urgency) { return [urgency](const PollTarget& t) { return t.urgency == urgency; }; };
   fleet.calm = std::all_of(targets.begin(), targets.end(), is(PollUrgency::kOther));
   ++namings_;
   bool others = false;  // its members are not those of before
-  for (const PollTarget& target : targets) others = take_in(fleet, target) || others;
+  for (const PollTarget& target : targets) others = take_in(fleet, target, newcomers_due) || others;
   const auto gone = std::stable_partition(fleet.members.begin(), fleet.members.end(),
                                           [&](const Entry* entry) { return entry->named_in == namings_; });
   const bool fewer = gone != fleet.members.end();

@@ -56,8 +56,9 @@ class PollSchedule {
   PollSchedule(const PollSchedule&) = delete;  // The queues point to the entries.
   PollSchedule& operator=(const PollSchedule&) = delete;
 
-  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them.
-  void set_targets(const std::string& key, const std::vector<PollTarget>& targets);
+  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them. Those that were
+  /// not there before are due at `newcomers_due`, and sooner where they are urgent.
+  void set_targets(const std::string& key, const std::vector<PollTarget>& targets, SteadyTime newcomers_due = {});
 
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts
   /// as asked, and is not asked again before finished(). `candidates_only`: there is no room for others.
@@ -106,7 +107,7 @@ class PollSchedule {
   static constexpr std::size_t kUrgencies = 5;
 
   /// True where the target was not there, or belonged to another fleet.
-  bool take_in(Fleet& fleet, const PollTarget& target);
+  bool take_in(Fleet& fleet, const PollTarget& target, SteadyTime newcomers_due);
   void remove(Entry& entry);
   void note_choosing(const std::string& key, bool chooses);
   void pass_turn(SteadyTime now);

@@ -362,6 +362,18 @@ TEST_CASE("a pod that another gateway names from now on is that one's") {
   CHECK(schedule.tally().heard == 1);
 }
 
+TEST_CASE("newcomers wait for their first turn, but for those that are urgent") {
+  PollSchedule schedule;
+  schedule.set_targets("live/edge", {target("a")});
+  CHECK(asked(schedule, kStart, 100ms) == std::vector<std::string>{"a"});
+  schedule.set_targets("live/edge", {target("a"), target("b"), target("d", PollUrgency::kDraining)}, kStart + 8s);
+  CHECK(asked(schedule, kStart + 4s, 100ms) == std::vector<std::string>{"d"});
+  CHECK(asked(schedule, kStart + 5s, 100ms) == std::vector<std::string>{"a", "d"});
+  CHECK(schedule.next_due() == kStart + 5s + kPollDraining + kPollSpacing);
+  schedule.set_targets("live/edge", {target("a"), target("b")}, kStart + 99s);
+  CHECK(asked(schedule, kStart + 8s - 1ms, 100ms) == std::vector<std::string>{"b"});
+}
+
 TEST_CASE("the tally is the last word of each target") {
   PollSchedule schedule;
   const auto target = [](const char* uid) { return PollTarget{.uid = uid, .address = "x", .key = "k"}; };

@@ -31,8 +31,10 @@ void StatePoller::stop() {
 }
 
 void StatePoller::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
+  // A pod that has just come has hardly anything to tell, and a large fleet's come by the hundred.
+  const Duration patience = std::min(kPollSpacing * static_cast<Duration::rep>(targets.size()), kPollOther);
   const std::lock_guard lock(mutex_);
-  schedule_.set_targets(key, targets);
+  schedule_.set_targets(key, targets, clock_.steady() + patience);
   changed_.notify_all();
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The admin API of thousands of gateways that are not there, in one process: every address of 127.0.0.0/8 on one port answers for a pod of its own, as the contract
+"""The admin API of thousands of gateways that are not there, in one process: every address of this machine on one port answers for a pod of its own, as the contract
 (docs/design/0001-main-job.md, "Admin API") says a gateway does. Tokens are not verified, but which pod is meant is read from them: an address is another pod's later.
 
     scripted_gateways.py PORT [CONNECTIONS]
@@ -99,8 +99,10 @@ class Fleet:
             writer.close()
 
     async def _serve(self, reader, writer):
-        # Reached from this machine alone, though it listens on all addresses so that it need not know each pod's.
-        if not writer.get_extra_info("peername")[0].startswith("127."):
+        # Reached from this machine alone, though it listens on all addresses so that it need not know each pod's: what comes from here has 127.0.0.1 for its address,
+        # or the one that it asks for.
+        peer = writer.get_extra_info("peername")[0]
+        if not peer.startswith("127.") and peer != writer.get_extra_info("sockname")[0]:
             return
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

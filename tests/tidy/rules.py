@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "operator": ("common/base", "common/http", "common/kube"),
     "adapter": ("common/base", "common/http", "common/kube"),
     "cli": ("common/base", "common/http", "common/kube"),
-    "tests/integration": ("common/base", "common/http", "common/kube"),
+    "tests/integration": ("common/base", "common/http", "common/kube", "operator"),
     # Connections must survive an API server that is down: no common/kube here, and no reason for common/http.
     "gateway": ("common/base",),
     # The load generator has a WebSocket client of its own, so that a fault in the gateway's framing cannot hide behind itself.

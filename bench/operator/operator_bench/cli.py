@@ -9,10 +9,10 @@ from pathlib import Path
 from sluice_cluster import interrupts, ownership
 from sluice_cluster.errors import ClusterError
 
-from . import figures
+from . import figures, netns
 from .errors import BenchError
 from .scenarios import SCENARIOS, TOLD_BY
-from .world import PORT_BASE, ROOT, World
+from .world import PORT_BASE, ROOT, World, build_tools
 
 FOLDER = ROOT / "build" / "bench-operator"
 
@@ -47,6 +47,8 @@ def main(words):
     interrupts.install()
     ownership.make_folder(options.folder)
     try:
+        build_tools()  # Where they have not been built they are downloaded first, what a namespace of its own cannot do.
+        netns.enter()
         return run(options, Say())
     except KeyboardInterrupt:
         print("bench-operator: interrupted", file=sys.stderr)
@@ -71,7 +73,7 @@ class Say:
 def run(options, say):
     World.check_built()
     shutil.rmtree(options.folder / "logs", ignore_errors=True)
-    say("compiling kwok and the peer, where that has not been done; starting a control plane")
+    say("starting a control plane")
     values = {}
     with World(options.folder, say, options.nodes, options.port_base) as world:
         for name in options.scenarios or SCENARIOS:

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from sluice_cluster import record, settings
 
+from . import netns
 from .audit import AuditLog
 from .errors import BenchError
 from .kube import Kube, gateways_path, pods_path, wait_until
@@ -27,8 +28,6 @@ ACCESS_KINDS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "
 PORT_BASE = 23200
 ADMIN_PORT_OFFSET = 30  # Behind the control plane's own ports.
 NODE_ANNOTATION = "kwok.x-k8s.io/node"
-# Of kwok's pods. Every address of 127.0.0.0/8 is this machine's, so nothing has to be set up for them.
-POD_CIDR = "127.64.0.1/12"
 READY_S = 120
 
 
@@ -119,7 +118,7 @@ class World:
     @property
     def tools(self):
         """The folder with kwok and the peer."""
-        return Path(_run([HERE / "build"]).splitlines()[-1])
+        return build_tools()
 
     def need_kwok(self, connections=0):
         """Nodes that are not there, and gateways that answer for the pods on them, each with so many connections. Once."""
@@ -129,7 +128,7 @@ class World:
         self._undo.callback(gateways.stop)
         wait_until(lambda: gateways.logged("ready"), "the scripted gateways", READY_S, [gateways])
         words = [
-            *(self.tools / "kwok", "--kubeconfig", self.kubeconfig, "--config", HERE / "kwok.yaml", "--cidr", POD_CIDR),
+            *(self.tools / "kwok", "--kubeconfig", self.kubeconfig, "--config", HERE / "kwok.yaml", "--cidr", netns.FIRST_POD),
             *(f"--manage-nodes-with-annotation-selector={NODE_ANNOTATION}=fake", "--node-lease-duration-seconds=40", "--server-address="),
         ]
         self._kwok = Process(words, self.logs / "kwok.log")
@@ -213,6 +212,11 @@ class World:
 
     def pods(self, namespace):
         return self.kube.items(pods_path(namespace))
+
+
+def build_tools():
+    """The folder with kwok and the peer, compiled where that has not been done."""
+    return Path(_run([HERE / "build"]).splitlines()[-1])
 
 
 def ready(thing):
