@@ -26,7 +26,7 @@ inline constexpr Duration kPollOther{5'000};
 /// states than these are asked for a second, one of each fleet in turn, until an answer differs.
 inline constexpr int kRestingPollsPerSecondMax = 3;
 inline constexpr int kRestingAfterMax = 16;  ///< Of a large fleet so many answers in a row are enough.
-inline constexpr Duration kRestingSpacing{1000 / kRestingPollsPerSecondMax};
+inline constexpr Duration kRestingSpacing{(1000 + kRestingPollsPerSecondMax - 1) / kRestingPollsPerSecondMax};
 /// A call to a gateway's admin API ends after it.
 inline constexpr Duration kAdminTimeout{2'000};
 /// Calls to admin APIs under way at once; more wait. Polls that hang must not keep drains from their turn.
@@ -93,8 +93,8 @@ inline constexpr int kRebalanceExcessPercent = 1;
 /// that.
 inline constexpr Duration kStatusCountsEvery{5'000};
 inline constexpr Duration kStatusReplicasEvery{500};
-/// A RealtimeGateway's looks take no more than one part in so many of a core, where they take long enough to matter:
-/// thousands of pods that change at once are looked at together.
+/// A RealtimeGateway's looks take no more than one part in so many of a core, where they take long enough to matter and
+/// kLookPauseMax leaves it so: thousands of pods that change at once are looked at together.
 inline constexpr int kLookShare = 25;
 inline constexpr Duration kLookWorthPacing{2};
 inline constexpr Duration kLookPauseMax{500};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <utility>
@@ -18,11 +19,13 @@ class LookPace {
   /// A look at `key` that ended at `now` has cost so much CPU. What counts is the cheaper one of the last two: one that
   /// made many pods, or was unlucky with its caches, says nothing of the next.
   void took(const std::string& key, SteadyTime::duration cpu, SteadyTime now) {
+    if (cpu < kLookWorthPacing) {
+      looked_.erase(key);
+      return;
+    }
     Looked& looked = looked_[key];
     const SteadyTime::duration cost = std::min(cpu, std::exchange(looked.last, cpu));
-    const bool matters = cost >= kLookWorthPacing;
-    looked.not_before =
-        matters ? now + std::min<SteadyTime::duration>(cost * (kLookShare - 1), kLookPauseMax) : SteadyTime{};
+    looked.not_before = now + std::min<SteadyTime::duration>(cost * (kLookShare - 1), kLookPauseMax);
   }
   /// Zero where it may be looked at now.
   [[nodiscard]] Duration wait(const std::string& key, SteadyTime now) const {
@@ -31,6 +34,7 @@ class LookPace {
     return std::max(std::chrono::ceil<Duration>(found->second.not_before - now), Duration(0));
   }
   void forget(const std::string& key) { looked_.erase(key); }
+  [[nodiscard]] std::size_t size() const { return looked_.size(); }
 
  private:
   struct Looked {

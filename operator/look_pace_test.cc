@@ -25,6 +25,9 @@ TEST_CASE("looks that cost much are followed by a pause, and no others are") {
   CHECK(look(4ms) > 0ms);
   pace.forget("a");
   CHECK(pace.wait("a", now) == 0ms);
+  // The look that finds a gateway gone ends after it was forgotten, and leaves nothing behind.
+  (void)look(1ms);
+  CHECK(pace.size() == 0);
 }
 
 }  // namespace sluice::op

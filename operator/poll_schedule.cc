@@ -107,7 +107,9 @@ bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target, SteadyTime ne
   if (!joins && entry.address == target.address && entry.urgency == target.urgency) return false;
   if (!fresh) dequeue(entry);
   if (!fresh && joins) std::erase(entry.fleet->members, &entry);
-  if (fresh) entry.asked_at = newcomers_due - kPollOther;
+  if (fresh && target.urgency == PollUrgency::kOther) {
+    entry.asked_at = std::max(newcomers_due - kPollOther, SteadyTime{});
+  }
   entry.uid = &known->first;
   entry.address = target.address;
   entry.urgency = target.urgency;
@@ -131,6 +133,8 @@ void PollSchedule::set_targets(const std::string& key, const std::vector<PollTar
   const auto is = [&](PollUrgency urgency) { return [urgency](const PollTarget& t) { return t.urgency == urgency; }; };
   fleet.calm = std::all_of(targets.begin(), targets.end(), is(PollUrgency::kOther));
   ++namings_;
+  // Of a fleet that is new to us nobody is a newcomer.
+  if (fleet.members.empty()) newcomers_due = SteadyTime{};
   bool others = false;  // its members are not those of before
   for (const PollTarget& target : targets) others = take_in(fleet, target, newcomers_due) || others;
   const auto gone = std::stable_partition(fleet.members.begin(), fleet.members.end(),

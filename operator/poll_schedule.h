@@ -56,8 +56,8 @@ class PollSchedule {
   PollSchedule(const PollSchedule&) = delete;  // The queues point to the entries.
   PollSchedule& operator=(const PollSchedule&) = delete;
 
-  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them. Those that were
-  /// not there before are due at `newcomers_due`, and sooner where they are urgent.
+  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them. Those that
+  /// join a fleet that is known are due at `newcomers_due`, and at once where they are urgent.
   void set_targets(const std::string& key, const std::vector<PollTarget>& targets, SteadyTime newcomers_due = {});
 
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts

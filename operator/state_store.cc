@@ -83,11 +83,10 @@ void StateStore::set_pods(const std::string& key, std::vector<std::string> uids)
     std::vector<std::string> differ;
     std::set_difference(before.begin(), before.end(), uids.begin(), uids.end(), std::back_inserter(differ));
     for (const std::string& uid : differ) states_.erase(uid);
-    differ.clear();
-    std::set_difference(uids.begin(), uids.end(), before.begin(), before.end(), std::back_inserter(differ));
-    for (const std::string& uid : differ) states_.try_emplace(uid);
     before = std::move(uids);
   }
+  // All of them: one that was another gateway's has just been forgotten with that one's, perhaps.
+  for (const std::string& uid : before) states_.try_emplace(uid);
   if (before.empty()) uids_of_.erase(key);
 }
 

@@ -88,6 +88,15 @@ TEST_CASE("what pods said is forgotten with them, and late answers are dropped")
   CHECK(store.size() == 1);
 }
 
+TEST_CASE("a pod that another gateway names from now on is heard again") {
+  StateStore store;
+  store.set_pods("ns/edge", {"a"});
+  store.set_pods("ns/other", {"a"});
+  store.set_pods("ns/edge", {});
+  store.set_pods("ns/other", {"a"});
+  CHECK(store.heard("a", kStart, {}));
+}
+
 TEST_CASE("silence is counted from the first call without an answer, until one has one") {
   StateStore store;
   store.set_pods("k", {"u"});

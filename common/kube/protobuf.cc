@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -100,6 +99,12 @@ Error broken_message() {
   return broken("a message is cut off");
 }
 
+/// What is not UTF-8 is replaced, or no JSON could be written of it: an API server checks what it reads as JSON alone.
+Json valid_text(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text;
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 const ProtobufField* field_numbered(const ProtobufMessage& message, std::uint64_t number) {
   const auto found = std::find_if(message.fields.begin(), message.fields.end(),
                                   [&](const ProtobufField& field) { return field.number == number; });
@@ -117,7 +122,7 @@ std::optional<std::string_view> bytes_of(std::string_view message, std::uint64_t
   return bytes;
 }
 
-/// Of a metav1.Time; "" where it is none.
+/// Of a metav1.Time; "" where it is none, nothing where it is broken.
 std::optional<std::string> time_text(std::string_view bytes) {
   WireReader reader(bytes);
   std::optional<std::int64_t> seconds;
@@ -136,7 +141,7 @@ bool read_entry(std::string_view bytes, Json& map) {
   const std::optional<std::string_view> key = bytes_of(bytes, 1);
   const std::optional<std::string_view> value = bytes_of(bytes, 2);
   if (!key || !value) return false;
-  map[std::string(*key)] = *value;
+  map[valid_text(*key).get_ref<const std::string&>()] = valid_text(*value);
   return true;
 }
 
@@ -152,7 +157,7 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
   if (wire.type != WireType::kBytes) return true;
   switch (field.kind) {
     case Kind::kText:
-      if (!wire.bytes.empty()) out[field.name] = wire.bytes;
+      if (!wire.bytes.empty()) out[field.name] = valid_text(wire.bytes);
       return true;
     case Kind::kTime: {
       std::optional<std::string> text = time_text(wire.bytes);
@@ -254,7 +259,7 @@ Result<Envelope> open_envelope(std::string_view body) {
 }
 
 Json typed(const Envelope& envelope) {
-  return {{"apiVersion", envelope.api_version}, {"kind", envelope.kind}};
+  return {{"apiVersion", valid_text(envelope.api_version)}, {"kind", valid_text(envelope.kind)}};
 }
 
 }  // namespace
@@ -299,7 +304,7 @@ Result<Json> read_protobuf_event(std::string_view frame, const ProtobufMessage& 
   if (!raw) return broken_message();
   Result<Json> object = read_protobuf_object(*raw, message);
   if (!object) return object;
-  return Json{{"type", *type}, {"object", std::move(*object)}};
+  return Json{{"type", valid_text(*type)}, {"object", std::move(*object)}};
 }
 
 }  // namespace sluice::kube

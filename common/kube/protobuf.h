@@ -18,7 +18,8 @@ namespace sluice::kube {
 
 struct ProtobufMessage;
 
-/// A field that is read. As in Kubernetes' JSON an empty text, a 0 and a false are left out.
+/// A field that is read. An empty text, a 0 and a false are left out, though JSON has some of them: who reads takes
+/// what is absent for that. What is not UTF-8 is replaced.
 struct ProtobufField {
   enum class Kind {
     kText,      ///< string

@@ -80,6 +80,9 @@ TEST_CASE("what JSON leaves out is left out, and an empty message is not") {
     Json left;
   };
   const Row rows[] = {
+      {"a text that is no UTF-8",
+       ProtobufWriter().bytes(3, ProtobufWriter().bytes(1, "a\xff").text()).text(),
+       {{"ports", {{{"name", "a\xef\xbf\xbd"}}}}}},
       {"a false", ProtobufWriter().varint(2, 0).text(), Json::object()},
       {"a 0", ProtobufWriter().varint(4, 0).text(), Json::object()},
       {"a time that is none", ProtobufWriter().bytes(5, "").text(), Json::object()},

@@ -36,7 +36,7 @@ bool is_version_too_large(const Json& status) {
                      [](const Json& cause) { return text_at(cause, "/reason") == "ResourceVersionTooLarge"; });
 }
 
-/// Null where the body is none.
+/// No object where the body is no Status.
 Json status_in(const http::Response& answer) {
   if (!is_protobuf(answer)) return Json::parse(answer.body, nullptr, false);
   Result<Json> status = read_protobuf_object(answer.body, {});
@@ -76,7 +76,7 @@ Error error_from_status(int http_status, std::string_view body, std::string_view
 }
 
 Error error_from_answer(const http::Response& answer, std::string_view what, WallTime now) {
-  Error error = error_of(answer.status, status_in(answer), answer.body, what);
+  Error error = error_of(answer.status, status_in(answer), is_protobuf(answer) ? "" : answer.body, what);
   if (const auto wait = http::parse_retry_after(answer.header("retry-after"), now)) error.retry_after = wait;
   return error;
 }

@@ -23,7 +23,10 @@ def enter():
         raise BenchError("needs root, for a network namespace of its own: scripts/with-root")
     # exec keeps the process, so that signals and the exit code are ours as before.
     os.environ[INSIDE] = str(os.getpid())
-    os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+    try:
+        os.execvp("unshare", ["unshare", "--net", sys.executable, "-B", *sys.argv])
+    except OSError as error:
+        raise BenchError(f"cannot run unshare (util-linux): {error}") from error
 
 
 def _set_up():

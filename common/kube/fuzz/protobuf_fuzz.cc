@@ -25,7 +25,7 @@ constexpr std::array<ProtobufField, 6> kFields{{{1, "metadata", Kind::kMessage, 
 const ProtobufMessage kThing{kFields};
 
 void check(const Json& thing) {
-  fuzz::expect(thing.is_object());
+  fuzz::expect(thing.is_object() && !thing.dump().empty());
   fuzz::expect(!thing.contains("metadata") || thing["metadata"].is_object());
   fuzz::expect(!thing.contains("on") || thing["on"] == true);
   fuzz::expect(!thing.contains("count") || thing["count"].is_number_integer());
