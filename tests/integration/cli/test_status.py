@@ -46,7 +46,8 @@ def test_a_drain_with_its_bar(edge, clients, rtgw):
     name = drain_one(edge, clients)
     drain = eventually(lambda: next((pod["drain"] for pod in rtgw.json("status", "edge")["pods"] if "drain" in pod and pod["drain"]["ratePerSecond"] > 0), None), "the drain's rate")
     assert drain["reason"] == "ScaleDown" and drain["phase"] == "Evicting" and drain["initial"] == 40
-    assert 0 <= drain["percent"] <= 100 and drain["remaining"] == connections_of(edge.pod(name))
+    # One more may have gone between the two answers.
+    assert 0 <= drain["percent"] <= 100 and connections_of(edge.pod(name)) <= drain["remaining"] <= 40
     out = rtgw("status", "edge", "-o", "wide")
     assert re.search(rf"{name} +draining +yes +\d+ +Evicting [█▏▎▍▌▋▊▉░]+ +\d+% +[\d.]+/s +\d+s .*ScaleDown +20\d\d-", out)
     assert "PodsDraining: " + name in out
