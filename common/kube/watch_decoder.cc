@@ -87,7 +87,8 @@ Status WatchDecoder::feed_frames(std::string_view piece, const Sink& sink) {
       if (Status filled = fill_frame(piece, sink); !filled) return filled;
       continue;
     }
-    if (whole > kEventBytesMax) return broken("too long a frame");  // the common case: whole frames, not copied
+    if (whole > kEventBytesMax) return broken("too long a frame");
+    // The common case: whole frames, not copied.
     if (Status decoded = decode_frame(piece.substr(kLengthBytes, whole - kLengthBytes), *message_, sink); !decoded) {
       return decoded;
     }
