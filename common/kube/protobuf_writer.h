@@ -1,4 +1,4 @@
-// Protobuf by hand, for tests: what an API server would send. Pure.
+// Protobuf, field by field. Pure. Source: protobuf.dev/programming-guides/encoding.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@ namespace sluice::kube {
 
 class ProtobufWriter {
  public:
+  /// An integer, negative ones too, or a truth value.
   ProtobufWriter& varint(std::uint32_t number, std::uint64_t value) {
     put(std::uint64_t{number} << 3);
     put(value);
@@ -32,7 +33,7 @@ class ProtobufWriter {
   std::string text_;
 };
 
-/// An object's own bytes as they stand in an answer.
+/// An object's own bytes as they stand in a request or an answer.
 inline std::string protobuf_envelope(std::string_view api_version, std::string_view kind, std::string_view object) {
   const std::string type = ProtobufWriter().bytes(1, api_version).bytes(2, kind).text();
   return std::string("k8s\0", 4) + ProtobufWriter().bytes(1, type).bytes(2, object).bytes(3, "").bytes(4, "").text();

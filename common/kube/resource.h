@@ -26,11 +26,19 @@ struct Resource {
   /// Where it is set the API server is asked for Protobuf, and answers hold only what it names (protobuf.h); what comes
   /// as JSON nevertheless is whole. Null: JSON. Custom resources have nothing else.
   const ProtobufMessage* message = nullptr;
+  /// Where it is set, what is created is sent as Protobuf, if this names all that it says. Null: JSON.
+  const ProtobufMessage* written = nullptr;
 
   /// This type, read in that way.
   [[nodiscard]] Resource read_as(const ProtobufMessage& what) const {
     Resource out = *this;
     out.message = &what;
+    return out;
+  }
+  /// This type, created in that way.
+  [[nodiscard]] Resource written_as(const ProtobufMessage& what) const {
+    Resource out = *this;
+    out.written = &what;
     return out;
   }
   /// "v1" or "apps/v1".

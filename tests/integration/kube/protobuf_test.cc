@@ -117,6 +117,47 @@ TEST_CASE("a pod says the same in Protobuf as in JSON, by every kind of call") {
   }
 }
 
+TEST_CASE("a pod that is sent as Protobuf is the pod that is sent as JSON") {
+  TestNamespace ns;
+  wait_for_service_account(ns);
+  Client& client = ns.client();
+  const char* const spec = R"({
+    "automountServiceAccountToken": false, "enableServiceLinks": false, "terminationGracePeriodSeconds": 0,
+    "nodeSelector": {"pool": "none"}, "priority": 0,
+    "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}],
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway",
+      "labelSelector": {"matchExpressions": [{"key": "c", "operator": "In", "values": ["d"]}]}}],
+    "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution":
+        [{"weight": 3, "preference": {"matchExpressions": [{"key": "e", "operator": "DoesNotExist"}]}}]},
+      "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}]}},
+    "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+    "volumes": [{"name": "c", "configMap": {"name": "m", "items": [{"key": "k", "path": "p", "mode": 256}]}},
+                {"name": "e", "emptyDir": {"medium": "Memory", "sizeLimit": "10Mi"}}],
+    "containers": [{"name": "gateway", "image": "x:1", "args": ["--port", "8080"],
+      "resources": {"limits": {"cpu": "1500m", "memory": "1Gi"}, "requests": {"cpu": 1}},
+      "ports": [{"name": "ws", "containerPort": 8080}, {"name": "admin", "containerPort": 9901, "protocol": "UDP"}],
+      "env": [{"name": "UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}, {"name": "EMPTY", "value": ""}],
+      "envFrom": [{"prefix": "P_", "secretRef": {"name": "s", "optional": true}}],
+      "volumeMounts": [{"name": "e", "mountPath": "/e", "readOnly": true}],
+      "readinessProbe": {"httpGet": {"path": "/readyz", "port": "ws"}, "periodSeconds": 2, "failureThreshold": 2},
+      "livenessProbe": {"httpGet": {"path": "/healthz", "port": 9902}},
+      "lifecycle": {"preStop": {"exec": {"command": ["sleep", "1"]}}},
+      "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]})";
+  const auto made_as = [&](const Resource& pods, const char* name) {
+    const Json pod{{"apiVersion", "v1"},
+                   {"kind", "Pod"},
+                   {"metadata", {{"name", name}, {"labels", {{"tier", "edge"}, {"empty", ""}}}}},
+                   {"spec", Json::parse(spec)}};
+    CHECK(write_protobuf_object(pod, op::kWholePod).has_value());
+    return must(client.create(pods, ns.name(), pod));
+  };
+  const Json in_json = made_as(kPods, "json");
+  const Json in_protobuf = made_as(kPods.written_as(op::kWholePod), "protobuf");
+  CHECK(in_protobuf["spec"] == in_json["spec"]);
+  CHECK(in_protobuf["metadata"]["labels"] == in_json["metadata"]["labels"]);
+}
+
 TEST_CASE("an informer that reads Protobuf is told of each change, and an answer that is an error is read as one") {
   TestNamespace ns;
   wait_for_service_account(ns);

@@ -21,6 +21,7 @@ from .kube import lines_of
 PATH = re.compile(r"^/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?$")
 # What belongs to one connection is not passed on.
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "content-encoding", "accept-encoding", "accept"}
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -179,6 +180,8 @@ class Proxy:
         parsed = PATH.match(request.path)
         parsed = parsed.groupdict() if parsed else {"resource": request.path, "name": None, "sub": None}
         try:
+            if request.headers.get("Content-Type", "") == PROTOBUF:
+                return web.Response(status=415)  # Writes are read here, too: the operator sends JSON from then on.
             if request.method in WRITES:
                 # What has begun is ended, though the operator that asked for it may be dead by then.
                 return await asyncio.shield(self._keep(self._write(request, parsed, await request.read())))
