@@ -17,7 +17,6 @@ kube::Informer::Options ours(const std::string& ns) {
 /// There may be thousands: only what is read of them is kept.
 kube::Informer::Options our_pods(const std::string& ns) {
   kube::Informer::Options options = ours(ns);
-  options.transform = slim_pod;
   options.index = key_of_owner;
   options.digest = [](const kube::Json& pod) {
     auto facts = std::make_shared<const PodFacts>(facts_of(pod));
@@ -51,7 +50,7 @@ kube::Informer::Options all_nodes() {
         KeptNode{view_node(node), std::string(kube::uid_of(node)), std::string(kube::resource_version_of(node))});
     return kube::Digest{.value = kept, .uid = kept->uid, .version = kept->version};
   };
-  return {.transform = slim_node, .digest = keep};
+  return {.digest = keep};
 }
 
 PodPtr as_pod(const kube::Informer::DigestPtr& digest) {

@@ -1,7 +1,6 @@
 #include "operator/controller.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "common/base/log.h"
@@ -9,6 +8,7 @@
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/ownership.h"
+#include "operator/reconcile_metrics.h"
 #include "operator/rollout_news.h"
 #include "operator/signing_keys.h"
 
@@ -17,26 +17,13 @@ namespace {
 
 using kube::Json;
 
-constexpr const char* kName = "realtimegateway";  ///< Label `controller` of the metrics.
 /// After a failure a key comes again within 30 s at the latest: a drain must not sleep through the API server's return.
 const Backoff kRetry{.first = Duration(5), .most = Duration(30'000), .factor = 2.0, .jitter = 0.0};
 constexpr Duration kPrepareRetry{5'000};
 
-/// controller-runtime's.
-const std::vector<double> kSecondsBuckets = {
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1,  1.25, 1.5,
-    1.75,  2,    2.5,   3,    3.5, 4,    4.5, 5,    6,   7,    8,   9,    10,  15,  20,  25,  30,  40, 50,   60};
-
 /// What only shows itself again waits behind what has changed.
 int priority_of(kube::Informer::Origin origin) {
   return origin == kube::Informer::Origin::kChange ? kube::kNormalPriority : kube::kLowPriority;
-}
-
-/// CPU time of the calling thread.
-SteadyTime::duration thread_cpu() {
-  timespec time{};
-  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 /// Whether only metadata.resourceVersion differs: what has changed is nothing that the cache keeps.
@@ -53,44 +40,6 @@ std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration
 
 }  // namespace
 
-/// Named as controller-runtime names them, so that dashboards work.
-struct Controller::Metrics {
-  Counter success, error, requeue, requeue_after, errors;
-  Histogram seconds;
-  Gauge active;
-  std::map<std::string, Counter> rollouts;  ///< By result.
-
-  explicit Metrics(MetricsRegistry& registry, int workers)
-      : success(total(registry, "success")),
-        error(total(registry, "error")),
-        requeue(total(registry, "requeue")),
-        requeue_after(total(registry, "requeue_after")),
-        errors(registry.counter("controller_runtime_reconcile_errors_total", "Reconciles that failed.",
-                                {{"controller", kName}})),
-        seconds(registry.histogram("controller_runtime_reconcile_time_seconds", "How long reconciles take.",
-                                   kSecondsBuckets, {{"controller", kName}})),
-        active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.", {{"controller", kName}})) {
-    registry
-        .gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may run at once.",
-               {{"controller", kName}})
-        .set(workers);
-    // Dashboards add these up, and alerts look at their rates: they stay at 0 where a reconcile never ends in that way.
-    registry.counter("controller_runtime_terminal_reconcile_errors_total", "Reconciles that failed for good.",
-                     {{"controller", kName}});
-    registry.counter("controller_runtime_reconcile_panics_total", "Reconciles that panicked.", {{"controller", kName}});
-    registry.counter("controller_runtime_reconcile_timeouts_total", "Reconciles that ran out of time.",
-                     {{"controller", kName}});
-    for (const char* result : kRolloutResults) {
-      rollouts.emplace(result, registry.counter("sluice_operator_rollouts_total", "Rollouts by what became of them.",
-                                                {{"result", result}}));
-    }
-  }
-  static Counter total(MetricsRegistry& registry, const char* result) {
-    return registry.counter("controller_runtime_reconcile_total", "Reconciles by result.",
-                            {{"controller", kName}, {"result", result}});
-  }
-};
-
 Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin, kube::EventRecorder& events,
                        const Clock& clock, MetricsRegistry& metrics, Options options)
     : client_(client),
@@ -99,9 +48,9 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       events_(events),
       clock_(clock),
       options_(std::move(options)),
-      metrics_(std::make_unique<Metrics>(metrics, options_.workers)),
+      metrics_(std::make_unique<ReconcileMetrics>(metrics, options_.workers)),
       fleet_metrics_(metrics),
-      queue_(clock, {.name = kName, .backoff = kRetry}, &metrics),
+      queue_(clock, {.name = kControllerName, .backoff = kRetry}, &metrics),
       event_latency_(clock, metrics),
       pod_writes_(clock),
       gateway_writes_(clock),
@@ -234,14 +183,14 @@ void Controller::work() {
       continue;
     }
     const SteadyTime begin = clock_.steady();
-    const SteadyTime::duration cpu_before = thread_cpu();
+    const SteadyTime::duration cpu_before = thread_cpu_time();
     event_latency_.begun(key);
     metrics_->active.add(1);
     finish(*item, reconcile(key));
     metrics_->active.add(-1);
     {
       const std::lock_guard lock(mutex_);
-      pace_.took(key, thread_cpu() - cpu_before, clock_.steady());
+      pace_.took(key, thread_cpu_time() - cpu_before, clock_.steady());
     }
     metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
     queue_.done(key);

@@ -41,6 +41,8 @@
 
 namespace sluice::op {
 
+struct ReconcileMetrics;
+
 class Controller {
  public:
   struct Options {
@@ -67,7 +69,6 @@ class Controller {
   std::optional<PlanBasis> look_again(const std::string& key);
 
  private:
-  struct Metrics;
   struct Outcome {
     Status status;
     std::optional<Duration> requeue_after;
@@ -122,7 +123,7 @@ class Controller {
   kube::EventRecorder& events_;
   const Clock& clock_;
   const Options options_;
-  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<ReconcileMetrics> metrics_;
   FleetMetrics fleet_metrics_;
 
   kube::WorkQueue queue_;

@@ -26,21 +26,6 @@ bool marks_going(const Json& taint) {
   return key == kCordonTaint || std::find(kGoingTaints.begin(), kGoingTaints.end(), key) != kGoingTaints.end();
 }
 
-/// The taints that say that the node goes.
-Json going_taints(const Json& node) {
-  const Json& taints = kube::at_pointer(node, "/spec/taints");
-  Json going = Json::array();
-  if (!taints.is_array()) return going;
-  for (const Json& taint : taints) {
-    if (!marks_going(taint)) continue;
-    Json& kept = going.emplace_back(Json::object());
-    for (const char* field : {"key", "value", "timeAdded"}) {
-      if (taint.contains(field)) kept[field] = taint[field];
-    }
-  }
-  return going;
-}
-
 std::optional<WallTime> marked_at(const Json& taint) {
   if (const auto added = parse_rfc3339(kube::text_at(taint, "/timeAdded"))) return added;
   const std::string value = kube::text_at(taint, "/value");
@@ -80,30 +65,15 @@ constexpr std::array<Field, 3> kNodeFields{{{1, "metadata", Kind::kMessage, &kub
 
 const kube::ProtobufMessage kSlimNode{kNodeFields};
 
-void slim_node(Json& node) {
-  const NodeView view = view_node(node);
-  const std::string zone(kube::label_of(node, kZoneLabel));
-  Json slim{
-      {"apiVersion", "v1"},
-      {"kind", "Node"},
-      {"metadata",
-       {{"name", view.name},
-        {"uid", std::string(kube::uid_of(node))},
-        {"resourceVersion", std::string(kube::resource_version_of(node))}}},
-      {"spec", {{"unschedulable", kube::bool_at(node, "/spec/unschedulable", false)}, {"taints", going_taints(node)}}},
-      {"status", {{"conditions", Json::array({{{"type", "Ready"}, {"status", ready_status(node)}}})}}}};
-  if (!zone.empty()) slim["metadata"]["labels"] = {{kZoneLabel, zone}};
-  node = std::move(slim);
-}
-
 NodeView view_node(const Json& node) {
   NodeView view;
   view.name = kube::name_of(node);
   const std::string_view zone = kube::label_of(node, kZoneLabel);
   view.domain = zone.empty() ? view.name : std::string(zone);
-  const Json taints = going_taints(node);
-  view.going = kube::bool_at(node, "/spec/unschedulable", false) || !taints.empty();
-  for (const Json& taint : taints) {
+  view.going = kube::bool_at(node, "/spec/unschedulable", false);
+  for (const Json& taint : kube::at_pointer(node, "/spec/taints")) {
+    if (!marks_going(taint)) continue;
+    view.going = true;
     const auto at = marked_at(taint);
     if (at && (!view.going_since || *at > *view.going_since)) view.going_since = at;
   }

@@ -10,9 +10,7 @@
 
 namespace sluice::op {
 
-/// Drops what view_node() does not read: a node's status is written every few minutes, and its list of images is long.
-void slim_node(kube::Json& node);
-/// The same as the API server is asked for it.
+/// What view_node() reads: a node's status is written every few minutes, and its list of images is long.
 extern const kube::ProtobufMessage kSlimNode;
 inline const kube::Resource kSlimNodes = kube::kNodes.read_as(kSlimNode);
 

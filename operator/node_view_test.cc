@@ -50,28 +50,24 @@ TEST_CASE("a node goes where it is cordoned or an autoscaler has marked it") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    Json json = node(row.spec);
+    const Json json = node(row.spec);
     const NodeView view = view_node(json);
     CHECK(view.going == row.going);
     CHECK((view.going_since ? format_rfc3339(*view.going_since) : "") == row.since);
     CHECK(view.domain == "z1");
     CHECK(view.ready);
-    slim_node(json);
-    CHECK(view_node(json) == view);
-    CHECK(kube::uid_of(json) == "u");
-    CHECK_FALSE(json["status"].contains("images"));
   }
 }
 
 TEST_CASE("a heartbeat is no change of what is read of a node") {
-  Json before = node("{}");
+  const Json before = node("{}");
   Json after = before;
   after["metadata"]["resourceVersion"] = "6";
   after["status"]["conditions"][1]["lastHeartbeatTime"] = "later";
-  slim_node(before);
-  slim_node(after);
   CHECK(view_node(before) == view_node(after));
-  after["status"]["conditions"][0]["status"] = "Unknown";
+  for (Json& condition : after["status"]["conditions"]) {
+    if (condition["type"] == "Ready") condition["status"] = "Unknown";
+  }
   CHECK_FALSE(view_node(before) == view_node(after));
 }
 

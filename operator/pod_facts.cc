@@ -66,27 +66,6 @@ std::optional<double> parse_session_cost(std::string_view text) {
   return cost;
 }
 
-void keep_only(Json& object, std::initializer_list<std::string_view> fields) {
-  if (!object.is_object()) return;
-  for (auto it = object.begin(); it != object.end();) {
-    const bool kept = std::find(fields.begin(), fields.end(), it.key()) != fields.end();
-    it = kept ? std::next(it) : object.erase(it);
-  }
-}
-
-void keep_entries(Json& parent, const char* list, const char* key, std::string_view name,
-                  std::initializer_list<std::string_view> fields) {
-  const auto it = parent.find(list);
-  if (it == parent.end()) return;
-  Json entry = entry_named(*it, key, name);
-  if (entry.is_null()) {
-    parent.erase(it);
-    return;
-  }
-  keep_only(entry, fields);
-  *it = Json::array({std::move(entry)});
-}
-
 using Kind = kube::ProtobufField::Kind;
 using Field = kube::ProtobufField;
 
@@ -123,29 +102,6 @@ constexpr std::array<Field, 3> kPodFields{{{1, "metadata", Kind::kMessage, &kube
 }  // namespace
 
 const kube::ProtobufMessage kSlimPod{kPodFields};
-
-void slim_pod(Json& pod) {
-  if (!pod.is_object()) return;
-  keep_only(pod, {"apiVersion", "kind", "metadata", "spec", "status"});
-  if (pod.contains("metadata")) {
-    Json& metadata = pod["metadata"];
-    keep_only(metadata, {"name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences",
-                         "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"});
-    if (metadata.contains("annotations"))
-      keep_only(metadata["annotations"],
-                {kDrainAnnotation, kRateAnnotation, kSessionCostAnnotation, kHealthAnnotation});
-  }
-  if (pod.contains("spec")) {
-    keep_only(pod["spec"], {"nodeName", "containers"});
-    keep_entries(pod["spec"], "containers", "name", kContainerName, {"name", "ports"});
-  }
-  if (pod.contains("status")) {
-    keep_only(pod["status"], {"phase", "podIP", "conditions", "containerStatuses"});
-    keep_entries(pod["status"], "conditions", "type", "Ready", {"type", "status", "lastTransitionTime"});
-    keep_entries(pod["status"], "containerStatuses", "name", kContainerName,
-                 {"name", "state", "lastState", "restartCount"});
-  }
-}
 
 PodFacts facts_of(const Json& pod) {
   const Json& ready = entry_named(kube::at_pointer(pod, "/status/conditions"), "type", "Ready");

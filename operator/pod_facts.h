@@ -69,9 +69,7 @@ struct PodFacts {
 /// As the caches and own_writes.h hand it out.
 using PodPtr = std::shared_ptr<const PodFacts>;
 
-/// Drops what facts_of() does not read, so that a cache of thousands of pods stays small.
-void slim_pod(kube::Json& pod);
-/// The same as the API server is asked for it.
+/// What facts_of() reads, and what the API server's answers are to hold.
 extern const kube::ProtobufMessage kSlimPod;
 inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod).written_as(kWholePod);
 PodFacts facts_of(const kube::Json& pod);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <mutex>
 
 namespace sluice {
@@ -32,6 +33,13 @@ class SystemClock final : public Clock {
 
 /// For those who are given no other clock.
 inline const SystemClock kSystemClock;
+
+/// CPU time that the calling thread has used.
+inline std::chrono::nanoseconds thread_cpu_time() {
+  timespec time{};
+  (void)::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 /// A clock that stands still until a test moves it. Threads: any.
 class ManualClock final : public Clock {

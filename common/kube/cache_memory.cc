@@ -13,7 +13,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -162,11 +161,8 @@ double megabytes_of(const std::string& field) {
   return 0;
 }
 
-/// Of this thread.
 double cpu_ms() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+  return std::chrono::duration<double, std::milli>(thread_cpu_time()).count();
 }
 
 void figure(const std::string& name, double value) {

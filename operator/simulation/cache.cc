@@ -30,15 +30,12 @@ Cache::Cache(const World& world) : world_(world) {
   }
 }
 
-/// As caches.cc slims what it keeps.
 void Cache::keep(Kind kind, const std::string& name, const kube::Json& object) {
-  kube::Json copy = object;
   if (kind == Kind::kPod) {
-    slim_pod(copy);
-    pods_[name] = std::make_shared<const PodFacts>(facts_of(copy));
+    pods_[name] = std::make_shared<const PodFacts>(facts_of(object));
     return;
   }
-  if (kind == Kind::kNode) slim_node(copy);
+  kube::Json copy = object;
   if (kind == Kind::kEviction) slim_eviction(copy);
   watch(kind).objects[name] = std::make_shared<const kube::Json>(std::move(copy));
 }

@@ -172,7 +172,7 @@ TEST_CASE("an informer that reads Protobuf is told of each change, and an answer
   must(client.create(op::kSlimPods, ns.name(), pod_named("first", owner, controller)));
   Random random(1);
   Informer informer(client, kSystemClock, random, op::kSlimPods,
-                    {.ns = ns.name(), .label_selector = "sluice.dev/gateway", .transform = op::slim_pod}, nullptr);
+                    {.ns = ns.name(), .label_selector = "sluice.dev/gateway"}, nullptr);
   Awaited<std::map<std::string, op::PodFacts>> seen;
   informer.add_handler([&](const Object& before, const Object& after) {
     seen.change([&](auto& pods) {
