@@ -1,6 +1,5 @@
 #include "operator/pod_facts.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -78,7 +77,7 @@ constexpr kube::ProtobufMessage kState{kStateFields};
 constexpr std::array<Field, 4> kContainerStatusFields{{{1, "name", Kind::kText},
                                                        {2, "state", Kind::kMessage, &kState},
                                                        {3, "lastState", Kind::kMessage, &kState},
-                                                       {5, "restartCount", Kind::kInteger}}};
+                                                       {5, "restartCount", Kind::kInteger32}}};
 constexpr kube::ProtobufMessage kContainerStatus{kContainerStatusFields};
 constexpr std::array<Field, 3> kConditionFields{
     {{1, "type", Kind::kText}, {2, "status", Kind::kText}, {4, "lastTransitionTime", Kind::kTime}}};
@@ -88,7 +87,7 @@ constexpr std::array<Field, 4> kPodStatusFields{{{1, "phase", Kind::kText},
                                                  {6, "podIP", Kind::kText},
                                                  {8, "containerStatuses", Kind::kMessages, &kContainerStatus}}};
 constexpr kube::ProtobufMessage kPodStatus{kPodStatusFields};
-constexpr std::array<Field, 2> kPortFields{{{1, "name", Kind::kText}, {3, "containerPort", Kind::kInteger}}};
+constexpr std::array<Field, 2> kPortFields{{{1, "name", Kind::kText}, {3, "containerPort", Kind::kInteger32}}};
 constexpr kube::ProtobufMessage kPort{kPortFields};
 constexpr std::array<Field, 2> kContainerFields{{{1, "name", Kind::kText}, {6, "ports", Kind::kMessages, &kPort}}};
 constexpr kube::ProtobufMessage kContainer{kContainerFields};

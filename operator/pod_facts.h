@@ -71,7 +71,7 @@ using PodPtr = std::shared_ptr<const PodFacts>;
 
 /// What facts_of() reads, and what the API server's answers are to hold.
 extern const kube::ProtobufMessage kSlimPod;
-inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod).written_as(kWholePod);
+inline const kube::Resource kSlimPods = kube::kPods.read_as(kSlimPod).written_as(kCreatedPod);
 PodFacts facts_of(const kube::Json& pod);
 /// "namespace/name" of the RealtimeGateway that its label names.
 std::string gateway_key_of(const PodFacts& pod);

@@ -73,9 +73,9 @@ constexpr std::array<Field, 7> kProbeFields{{{1, "", Kind::kInlined, &kProbeHand
                                              {4, "periodSeconds", Kind::kInteger32},
                                              {5, "successThreshold", Kind::kInteger32},
                                              {6, "failureThreshold", Kind::kInteger32},
-                                             {7, "terminationGracePeriodSeconds", Kind::kInteger}}};
+                                             {7, "terminationGracePeriodSeconds", Kind::kInteger64}}};
 constexpr kube::ProtobufMessage kProbe{kProbeFields};
-constexpr std::array<Field, 1> kSleepFields{{{1, "seconds", Kind::kInteger}}};
+constexpr std::array<Field, 1> kSleepFields{{{1, "seconds", Kind::kInteger64}}};
 constexpr kube::ProtobufMessage kSleep{kSleepFields};
 constexpr std::array<Field, 4> kLifecycleHandlerFields{{{1, "exec", Kind::kMessage, &kExec},
                                                         {2, "httpGet", Kind::kMessage, &kHttpGet},
@@ -96,11 +96,11 @@ constexpr kube::ProtobufMessage kSeLinuxOptions{kSeLinuxOptionsFields};
 constexpr std::array<Field, 11> kSecurityContextFields{{{1, "capabilities", Kind::kMessage, &kCapabilities},
                                                         {2, "privileged", Kind::kBool},
                                                         {3, "seLinuxOptions", Kind::kMessage, &kSeLinuxOptions},
-                                                        {4, "runAsUser", Kind::kInteger},
+                                                        {4, "runAsUser", Kind::kInteger64},
                                                         {5, "runAsNonRoot", Kind::kBool},
                                                         {6, "readOnlyRootFilesystem", Kind::kBool},
                                                         {7, "allowPrivilegeEscalation", Kind::kBool},
-                                                        {8, "runAsGroup", Kind::kInteger},
+                                                        {8, "runAsGroup", Kind::kInteger64},
                                                         {9, "procMount", Kind::kText},
                                                         {11, "seccompProfile", Kind::kMessage, &kProfile},
                                                         {12, "appArmorProfile", Kind::kMessage, &kProfile}}};
@@ -161,10 +161,10 @@ constexpr kube::ProtobufMessage kVolume{kVolumeFields};
 constexpr std::array<Field, 2> kSysctlFields{{{1, "name", Kind::kText}, {2, "value", Kind::kText}}};
 constexpr kube::ProtobufMessage kSysctl{kSysctlFields};
 constexpr std::array<Field, 10> kPodSecurityContextFields{{{1, "seLinuxOptions", Kind::kMessage, &kSeLinuxOptions},
-                                                           {2, "runAsUser", Kind::kInteger},
+                                                           {2, "runAsUser", Kind::kInteger64},
                                                            {3, "runAsNonRoot", Kind::kBool},
-                                                           {5, "fsGroup", Kind::kInteger},
-                                                           {6, "runAsGroup", Kind::kInteger},
+                                                           {5, "fsGroup", Kind::kInteger64},
+                                                           {6, "runAsGroup", Kind::kInteger64},
                                                            {7, "sysctls", Kind::kMessages, &kSysctl},
                                                            {9, "fsGroupChangePolicy", Kind::kText},
                                                            {10, "seccompProfile", Kind::kMessage, &kProfile},
@@ -175,7 +175,7 @@ constexpr std::array<Field, 5> kTolerationFields{{{1, "key", Kind::kText},
                                                   {2, "operator", Kind::kText},
                                                   {3, "value", Kind::kText},
                                                   {4, "effect", Kind::kText},
-                                                  {5, "tolerationSeconds", Kind::kInteger}}};
+                                                  {5, "tolerationSeconds", Kind::kInteger64}}};
 constexpr kube::ProtobufMessage kToleration{kTolerationFields};
 constexpr std::array<Field, 3> kRequirementFields{
     {{1, "key", Kind::kText}, {2, "operator", Kind::kText}, {3, "values", Kind::kTexts}}};
@@ -229,8 +229,8 @@ constexpr kube::ProtobufMessage kEvictionResponder{kEvictionResponderFields};
 constexpr std::array<Field, 33> kPodSpecFields{{{1, "volumes", Kind::kMessages, &kVolume},
                                                 {2, "containers", Kind::kMessages, &kContainer},
                                                 {3, "restartPolicy", Kind::kText},
-                                                {4, "terminationGracePeriodSeconds", Kind::kInteger},
-                                                {5, "activeDeadlineSeconds", Kind::kInteger},
+                                                {4, "terminationGracePeriodSeconds", Kind::kInteger64},
+                                                {5, "activeDeadlineSeconds", Kind::kInteger64},
                                                 {6, "dnsPolicy", Kind::kText},
                                                 {7, "nodeSelector", Kind::kTextMap},
                                                 {8, "serviceAccountName", Kind::kText},
@@ -265,6 +265,6 @@ constexpr std::array<Field, 2> kPodFields{
 
 }  // namespace
 
-const kube::ProtobufMessage kWholePod{kPodFields};
+const kube::ProtobufMessage kCreatedPod{kPodFields};
 
 }  // namespace sluice::op

@@ -329,11 +329,13 @@ Result<Json> Client::create(const Resource& resource, std::string_view ns, const
     if (std::optional<std::string> bytes = write_protobuf_object(object, *resource.written)) {
       call.body = std::move(*bytes);
       call.content_type = kProtobufType;
+      const SteadyTime deadline = impl_->clock.steady() + options.timeout;
       const Result<http::Response> answer = impl_->send(call);
       if (!answer) return answer.error();
       if (answer->status != kUnsupportedMediaType) return impl_->read_json(call, *answer);
       impl_->takes_protobuf = false;
       call.content_type = kJsonType;
+      call.timeout = std::max(std::chrono::floor<Duration>(deadline - impl_->clock.steady()), Duration(1));
     }
   }
   Result<std::string> body = to_text(object, call.what());

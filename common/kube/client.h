@@ -119,6 +119,7 @@ class Client {
   };
   Result<Json> list_each(const Resource& resource, std::string_view ns, const ListOptions& options,
                          const ListSink& sink);
+  /// As Protobuf where the resource is `written` so. Whoever takes none (415) is sent JSON at once, and from then on.
   Result<Json> create(const Resource& resource, std::string_view ns, const Json& object,
                       const CreateOptions& options = {});
   /// POST to a subresource: a pod's "eviction" or "binding", a service account's "token".

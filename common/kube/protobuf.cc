@@ -14,8 +14,6 @@ using Kind = ProtobufField::Kind;
 
 /// Begins every object; a watch's frames have it inside.
 constexpr std::string_view kMagic{"k8s\0", 4};
-/// No object of Kubernetes is nested deeper; a table that goes round must end.
-constexpr int kDepthMax = 32;
 /// Year 9999: what is later is no time that RFC 3339 can write.
 constexpr std::int64_t kSecondsMax = 253'402'300'799;
 /// Year 1.
@@ -150,7 +148,7 @@ bool read_quantity_entry(std::string_view bytes, Json& map) {
   const std::optional<std::string_view> quantity = bytes_of(bytes, 2);
   const std::optional<std::string_view> text = quantity ? bytes_of(*quantity, 1) : std::nullopt;
   if (!key || !text) return false;
-  map[std::string(*key)] = *text;
+  map[valid_text(*key).get_ref<const std::string&>()] = valid_text(*text);
   return true;
 }
 
@@ -164,7 +162,7 @@ bool read_int_or_text(std::string_view bytes, Json& out) {
     if (field->number == 2 && field->type == WireType::kVarint) number = static_cast<std::int64_t>(field->value);
     if (field->number == 3 && field->type == WireType::kBytes) text = field->bytes;
   }
-  out = is_text ? Json(text) : Json(number);
+  out = is_text ? valid_text(text) : Json(number);
   return !reader.broken();
 }
 
@@ -173,7 +171,7 @@ bool read_int_or_text(std::string_view bytes, Json& out) {
 bool read_field(const WireField& wire, const ProtobufField& field, int depth, Json& out) {
   if (wire.type == WireType::kVarint) {
     if (wire.value == 0) return true;
-    if (field.kind == Kind::kInteger || field.kind == Kind::kInteger32)
+    if (field.kind == Kind::kInteger64 || field.kind == Kind::kInteger32)
       out[field.name] = static_cast<std::int64_t>(wire.value);
     if (field.kind == Kind::kBool) out[field.name] = true;
     return true;
@@ -189,13 +187,13 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
       return text.has_value();
     }
     case Kind::kTexts:
-      out[field.name].push_back(wire.bytes);
+      out[field.name].push_back(valid_text(wire.bytes));
       return true;
     case Kind::kTextMap:
       return read_entry(wire.bytes, out[field.name]);
     case Kind::kQuantity: {
       const std::optional<std::string_view> text = bytes_of(wire.bytes, 1);
-      if (text) out[field.name] = *text;
+      if (text) out[field.name] = valid_text(*text);
       return text.has_value();
     }
     case Kind::kQuantityMap:
@@ -211,7 +209,7 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
       if (!list.is_array()) list = Json::array();
       return read_message(wire.bytes, *field.message, depth + 1, list.emplace_back());
     }
-    case Kind::kInteger:
+    case Kind::kInteger64:
     case Kind::kInteger32:
     case Kind::kBool:
       return true;
@@ -221,7 +219,7 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
 
 /// Into `out`, an object from then on.
 bool read_message(std::string_view bytes, const ProtobufMessage& message, int depth, Json& out) {
-  if (depth > kDepthMax) return false;
+  if (depth > kProtobufDepthMax) return false;
   if (!out.is_object()) out = Json::object();
   WireReader reader(bytes);
   while (const std::optional<WireField> wire = reader.next()) {
@@ -243,17 +241,17 @@ constexpr std::array<ProtobufField, 12> kObjectMetaFields{{{1, "name", Kind::kTe
                                                            {3, "namespace", Kind::kText},
                                                            {5, "uid", Kind::kText},
                                                            {6, "resourceVersion", Kind::kText},
-                                                           {7, "generation", Kind::kInteger},
+                                                           {7, "generation", Kind::kInteger64},
                                                            {8, "creationTimestamp", Kind::kTime},
                                                            {9, "deletionTimestamp", Kind::kTime},
-                                                           {10, "deletionGracePeriodSeconds", Kind::kInteger},
+                                                           {10, "deletionGracePeriodSeconds", Kind::kInteger64},
                                                            {11, "labels", Kind::kTextMap},
                                                            {12, "annotations", Kind::kTextMap},
                                                            {13, "ownerReferences", Kind::kMessages, &kOwnerReference},
                                                            {14, "finalizers", Kind::kTexts}}};
 
 constexpr std::array<ProtobufField, 3> kListMetaFields{
-    {{2, "resourceVersion", Kind::kText}, {3, "continue", Kind::kText}, {4, "remainingItemCount", Kind::kInteger}}};
+    {{2, "resourceVersion", Kind::kText}, {3, "continue", Kind::kText}, {4, "remainingItemCount", Kind::kInteger64}}};
 constexpr ProtobufMessage kListMeta{kListMetaFields};
 
 /// metadata alone: the items are handed out.
@@ -268,7 +266,7 @@ constexpr std::array<ProtobufField, 6> kDetailsFields{{{1, "name", Kind::kText},
                                                        {2, "group", Kind::kText},
                                                        {3, "kind", Kind::kText},
                                                        {4, "causes", Kind::kMessages, &kCause},
-                                                       {5, "retryAfterSeconds", Kind::kInteger},
+                                                       {5, "retryAfterSeconds", Kind::kInteger32},
                                                        {6, "uid", Kind::kText}}};
 constexpr ProtobufMessage kDetails{kDetailsFields};
 constexpr std::array<ProtobufField, 6> kStatusFields{{{1, "metadata", Kind::kMessage, &kListMeta},
@@ -276,7 +274,7 @@ constexpr std::array<ProtobufField, 6> kStatusFields{{{1, "metadata", Kind::kMes
                                                       {3, "message", Kind::kText},
                                                       {4, "reason", Kind::kText},
                                                       {5, "details", Kind::kMessage, &kDetails},
-                                                      {6, "code", Kind::kInteger}}};
+                                                      {6, "code", Kind::kInteger32}}};
 constexpr ProtobufMessage kStatus{kStatusFields};
 
 /// runtime.Unknown, which every object is wrapped in.

@@ -24,8 +24,8 @@ struct ProtobufMessage;
 /// them: who reads takes what is absent for that. What is not UTF-8 is replaced. Written is what is there.
 struct ProtobufField {
   enum class Kind {
-    kText,         ///< string
-    kInteger,      ///< int64; read, int32 too
+    kText,  ///< string
+    kInteger64,
     kInteger32,    ///< int32
     kBool,         ///< bool
     kTime,         ///< metav1.Time: RFC 3339, left out where it is none. Never written.
@@ -50,6 +50,9 @@ struct ProtobufMessage {
 
 /// metav1.ObjectMeta but for managedFields, generateName and selfLink.
 extern const ProtobufMessage kObjectMeta;
+
+/// No object of Kubernetes is nested deeper, and a table may go round.
+constexpr int kProtobufDepthMax = 32;
 
 constexpr const char* kProtobufType = "application/vnd.kubernetes.protobuf";
 /// Whether that is what an answer's body holds, or a watch's frames.

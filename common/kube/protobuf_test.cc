@@ -14,12 +14,12 @@ namespace {
 
 using Kind = ProtobufField::Kind;
 
-constexpr std::array<ProtobufField, 2> kPortFields{{{1, "name", Kind::kText}, {3, "containerPort", Kind::kInteger}}};
+constexpr std::array<ProtobufField, 2> kPortFields{{{1, "name", Kind::kText}, {3, "containerPort", Kind::kInteger32}}};
 constexpr ProtobufMessage kPort{kPortFields};
 constexpr std::array<ProtobufField, 5> kThingFields{{{1, "metadata", Kind::kMessage, &kObjectMeta},
                                                      {2, "on", Kind::kBool},
                                                      {3, "ports", Kind::kMessages, &kPort},
-                                                     {4, "count", Kind::kInteger},
+                                                     {4, "count", Kind::kInteger64},
                                                      {5, "at", Kind::kTime}}};
 constexpr ProtobufMessage kThing{kThingFields};
 

@@ -10,8 +10,6 @@ namespace {
 
 using Kind = ProtobufField::Kind;
 
-constexpr int kDepthMax = 32;
-
 /// Nothing where `value` is no integer, or one beyond the bounds.
 std::optional<std::uint64_t> integer_of(const Json& value, std::int64_t least, std::int64_t most) {
   if (!value.is_number_integer()) return std::nullopt;
@@ -75,7 +73,7 @@ std::optional<std::size_t> write_members(const Json& object, const ProtobufMessa
 /// All of `object` but for `others` of its members.
 bool write_message(const Json& object, const ProtobufMessage& message, int depth, ProtobufWriter& out,
                    std::size_t others = 0) {
-  if (!object.is_object() || depth > kDepthMax) return false;
+  if (!object.is_object() || depth > kProtobufDepthMax) return false;
   const std::optional<std::size_t> written = write_members(object, message, depth, out);
   const auto said = std::count_if(object.begin(), object.end(), [](const Json& member) { return !member.is_null(); });
   return written && *written + others == static_cast<std::size_t>(said);
@@ -108,7 +106,7 @@ bool write_field(const ProtobufField& field, const Json& value, int depth, Proto
   switch (field.kind) {
     case Kind::kText:
       return write_bytes(field, text_of(value), out);
-    case Kind::kInteger:
+    case Kind::kInteger64:
       return write_integer(field, integer64_of(value), out);
     case Kind::kInteger32:
       return write_integer(field, integer32_of(value), out);

@@ -22,7 +22,7 @@ extern const ProtobufMessage kThing;
 constexpr std::array<ProtobufField, 12> kFields{{{1, "metadata", Kind::kMessage, &kObjectMeta},
                                                  {2, "on", Kind::kBool},
                                                  {3, "things", Kind::kMessages, &kThing},
-                                                 {4, "count", Kind::kInteger},
+                                                 {4, "count", Kind::kInteger64},
                                                  {5, "at", Kind::kTime},
                                                  {6, "inner", Kind::kMessage, &kThing},
                                                  {7, "", Kind::kInlined, &kBeside},

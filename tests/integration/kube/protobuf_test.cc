@@ -149,11 +149,11 @@ TEST_CASE("a pod that is sent as Protobuf is the pod that is sent as JSON") {
                    {"kind", "Pod"},
                    {"metadata", {{"name", name}, {"labels", {{"tier", "edge"}, {"empty", ""}}}}},
                    {"spec", Json::parse(spec)}};
-    CHECK(write_protobuf_object(pod, op::kWholePod).has_value());
+    CHECK(write_protobuf_object(pod, op::kCreatedPod).has_value());
     return must(client.create(pods, ns.name(), pod));
   };
   const Json in_json = made_as(kPods, "json");
-  const Json in_protobuf = made_as(kPods.written_as(op::kWholePod), "protobuf");
+  const Json in_protobuf = made_as(kPods.written_as(op::kCreatedPod), "protobuf");
   CHECK(in_protobuf["spec"] == in_json["spec"]);
   CHECK(in_protobuf["metadata"]["labels"] == in_json["metadata"]["labels"]);
 }
