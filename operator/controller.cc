@@ -347,7 +347,7 @@ void Controller::tell_rollout(const Json& gateway, const Json& status, const Pla
 }
 
 void Controller::forget(const std::string& key) {
-  poller_.set_targets(key, {});
+  poller_.forget(key);
   states_.set_pods(key, {});
   prober_.set_pods(key, {});
   fleet_metrics_.note_offline(key, 0);

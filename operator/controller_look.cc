@@ -190,7 +190,7 @@ void Controller::poll_for(const std::string& key, const GatewaySpec& spec, const
     if (pod.draining() || goes) target.urgency = PollUrgency::kDraining;
     targets.push_back(std::move(target));
   }
-  poller_.set_targets(key, targets);
+  poller_.set_targets(key, targets, spec.replicas);
   fleet_metrics_.note_offline(key, static_cast<int>(std::count_if(seen.pods.begin(), seen.pods.end(),
                                                                   [](const PodView& pod) { return pod.offline(); })));
 }

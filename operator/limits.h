@@ -22,6 +22,9 @@ inline constexpr Duration kPollWatched{1'000};
 /// Answers of pods that are watched are looked at together, once in this time.
 inline constexpr Duration kWatchedLook{200};
 inline constexpr Duration kPollOther{5'000};
+/// Pods that join a fleet wait for their first turn as long as it takes to ask the whole fleet, but no longer: while
+/// hundreds come, their machines and ours have better to do.
+inline constexpr Duration kNewcomersPatienceMax{20'000};
 /// A fleet whose pods have all said once more what they had said before rests: of all fleets at rest together no more
 /// states than these are asked for a second, one of each fleet in turn, until an answer differs.
 inline constexpr int kRestingPollsPerSecondMax = 3;

@@ -128,13 +128,13 @@ void PollSchedule::remove(Entry& entry) {
 
 void PollSchedule::set_targets(const std::string& key, const std::vector<PollTarget>& targets,
                                SteadyTime newcomers_due) {
-  Fleet& fleet = fleets_[key];
+  const auto [place, unknown] = fleets_.try_emplace(key);
+  Fleet& fleet = place->second;
   fleet.key = key;
   const auto is = [&](PollUrgency urgency) { return [urgency](const PollTarget& t) { return t.urgency == urgency; }; };
   fleet.calm = std::all_of(targets.begin(), targets.end(), is(PollUrgency::kOther));
   ++namings_;
-  // Of a fleet that is new to us nobody is a newcomer.
-  if (fleet.members.empty()) newcomers_due = SteadyTime{};
+  if (unknown) newcomers_due = SteadyTime{};
   bool others = false;  // its members are not those of before
   for (const PollTarget& target : targets) others = take_in(fleet, target, newcomers_due) || others;
   const auto gone = std::stable_partition(fleet.members.begin(), fleet.members.end(),
@@ -144,7 +144,11 @@ void PollSchedule::set_targets(const std::string& key, const std::vector<PollTar
   fleet.members.erase(gone, fleet.members.end());
   if (!fleet.calm || others || fewer) set_resting(fleet, false);
   note_choosing(key, std::any_of(targets.begin(), targets.end(), is(PollUrgency::kCandidate)));
-  if (fleet.members.empty()) fleets_.erase(key);
+}
+
+void PollSchedule::forget(const std::string& key) {
+  set_targets(key, {});
+  fleets_.erase(key);
 }
 
 /// Whether some of the fleet are candidates.

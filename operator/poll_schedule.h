@@ -56,9 +56,10 @@ class PollSchedule {
   PollSchedule(const PollSchedule&) = delete;  // The queues point to the entries.
   PollSchedule& operator=(const PollSchedule&) = delete;
 
-  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Empty: forget them. Those that
-  /// join a fleet that is known are due at `newcomers_due`, and at once where they are urgent.
+  /// Replaces the targets of one RealtimeGateway; a target keeps its place in turn. Those that join are due at
+  /// `newcomers_due`, and at once where they are urgent, or where the RealtimeGateway is named for the first time.
   void set_targets(const std::string& key, const std::vector<PollTarget>& targets, SteadyTime newcomers_due = {});
+  void forget(const std::string& key);
 
   /// The target to ask at `now`, if one is due and the rate allows it, with the urgency that it is asked for; it counts
   /// as asked, and is not asked again before finished(). `candidates_only`: there is no room for others.

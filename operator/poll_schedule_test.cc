@@ -371,6 +371,13 @@ TEST_CASE("newcomers wait for their first turn, but for those that are urgent") 
   CHECK(asked(schedule, kStart + 5s, 100ms) == std::vector<std::string>{"a", "d"});
   schedule.set_targets("live/edge", {target("a"), target("b")}, kStart + 99s);
   CHECK(asked(schedule, kStart + 8s - 1ms, 100ms) == std::vector<std::string>{"b"});
+  // Nor are they forgotten while the fleet has no pod to ask.
+  schedule.set_targets("live/edge", {});
+  schedule.set_targets("live/edge", {target("c")}, kStart + 30s);
+  CHECK(asked(schedule, kStart + 30s - 1ms, 100ms) == std::vector<std::string>{"c"});
+  schedule.forget("live/edge");
+  schedule.set_targets("live/edge", {target("c")}, kStart + 99s);
+  CHECK(asked(schedule, kStart + 31s, 100ms) == std::vector<std::string>{"c"});
   // To a new leader nobody is a newcomer.
   PollSchedule other;
   other.set_targets("live/edge", {target("a"), target("b")}, kStart + 99s);

@@ -30,12 +30,17 @@ void StatePoller::stop() {
   changed_.wait(lock, [this] { return in_flight_ == 0; });
 }
 
-void StatePoller::set_targets(const std::string& key, const std::vector<PollTarget>& targets) {
+void StatePoller::set_targets(const std::string& key, const std::vector<PollTarget>& targets, int replicas) {
   // A pod that has just come has hardly anything to tell, and a large fleet's come by the hundred.
-  const Duration patience = std::min(kPollSpacing * static_cast<Duration::rep>(targets.size()), kPollOther);
+  const Duration patience = std::min(kPollSpacing * replicas, kNewcomersPatienceMax);
   const std::lock_guard lock(mutex_);
   schedule_.set_targets(key, targets, clock_.steady() + patience);
   changed_.notify_all();
+}
+
+void StatePoller::forget(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  schedule_.forget(key);
 }
 
 PollTally StatePoller::tally() {

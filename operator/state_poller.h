@@ -32,8 +32,9 @@ class StatePoller {
   /// Waits for calls under way; no callback runs after it.
   void stop();
 
-  /// Replaces the targets of one RealtimeGateway. Empty: forget them.
-  void set_targets(const std::string& key, const std::vector<PollTarget>& targets);
+  /// Replaces the targets of one RealtimeGateway, which is to have `replicas` pods.
+  void set_targets(const std::string& key, const std::vector<PollTarget>& targets, int replicas);
+  void forget(const std::string& key);
   [[nodiscard]] PollTally tally();
 
  private:

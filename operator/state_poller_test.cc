@@ -81,8 +81,9 @@ TEST_CASE("the poller asks what it was told to ask, keeps the answers and tells 
   };
   poller.start();
   CHECK(api.calls() == 0);
-  poller.set_targets("live/edge", {{"a", "a:1", "live/edge", PollUrgency::kDraining},
-                                   {"silent", "s:1", "live/edge", PollUrgency::kDraining}});
+  poller.set_targets(
+      "live/edge",
+      {{"a", "a:1", "live/edge", PollUrgency::kDraining}, {"silent", "s:1", "live/edge", PollUrgency::kDraining}}, 2);
   REQUIRE(wait_for([&] { return answers["a"] >= 2 && answers["silent"] >= 2; }));
   CHECK(states.get("a").state->connections == 7);
   CHECK(states.get("silent").failed_at);
@@ -96,7 +97,7 @@ TEST_CASE("the poller asks what it was told to ask, keeps the answers and tells 
   CHECK(states.get("a").state->connections == 6);
   poller.stop();
   const int calls = api.calls();
-  poller.set_targets("live/edge", {{"b", "b:1", "live/edge", PollUrgency::kDraining}});
+  poller.set_targets("live/edge", {{"b", "b:1", "live/edge", PollUrgency::kDraining}}, 2);
   CHECK(api.calls() == calls);
 }
 
@@ -117,11 +118,11 @@ TEST_CASE("a candidate is asked though every draining pod hangs") {
   for (int i = 0; i < 2 * kAdminCallsMax; ++i) {
     targets.push_back({"hangs" + std::to_string(i), "h:1", "live/edge", PollUrgency::kDraining});
   }
-  poller.set_targets("live/edge", targets);
+  poller.set_targets("live/edge", targets, 1);
   poller.start();
   CHECK(heard.get_future().wait_for(20s) == std::future_status::ready);
   CHECK(api.hanging() == static_cast<std::size_t>(kOtherPollsMax));
-  poller.set_targets("live/edge", {});
+  poller.forget("live/edge");
   api.let_go();
   poller.stop();
 }
