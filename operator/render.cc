@@ -51,12 +51,16 @@ Json render_service(const Json& gateway) {
 Json render_pdb(const Json& gateway) {
   const std::string name(kube::name_of(gateway));
   Json pdb = object_of(kube::kPodDisruptionBudgets, metadata(gateway, name));
-  // `maxUnavailable` counts from spec.replicas: a pod too many, the replacement of one that is to drain, would let an
-  // eviction through. Source: k8s.io/kubernetes, pkg/controller/disruption, getExpectedPodCount.
-  const IntOrPercent unavailable = parse_spec(gateway).disruption_unavailable;
-  const bool none = unavailable == IntOrPercent::pods(0) || unavailable == IntOrPercent::percent(0);
+  // Said as how many must stay: for `maxUnavailable` the disruption controller asks our scale subresource at each event
+  // of a pod, which it learns to find half a minute after our CRD. Either way a pod too many, the replacement of one
+  // that is to drain, would let an eviction through. Source: k8s.io/kubernetes, pkg/controller/disruption,
+  // getExpectedPodCount.
+  const GatewaySpec spec = parse_spec(gateway);
+  const int unavailable = spec.disruption_unavailable.of(spec.replicas, Round::kUp);
+  const bool none =
+      spec.disruption_unavailable == IntOrPercent::pods(0) || spec.disruption_unavailable == IntOrPercent::percent(0);
   pdb["spec"] = {
-      {none ? "minAvailable" : "maxUnavailable", none ? Json(kNoEviction) : unavailable.json()},
+      {"minAvailable", none ? kNoEviction : std::max(spec.replicas - unavailable, 0)},
       {"selector",
        {{"matchLabels", {{kGatewayLabel, name}}},
         {"matchExpressions",

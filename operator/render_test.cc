@@ -121,12 +121,25 @@ TEST_CASE("the Service takes in pods with traffic on") {
 TEST_CASE("two PodDisruptionBudgets: one bounds evictions, one forbids them while draining") {
   const Json pdb = render_pdb(gateway_with("{}"));
   CHECK(pdb["metadata"]["name"] == "edge");
-  CHECK(pdb["spec"]["maxUnavailable"] == "25%");
+  CHECK(pdb["spec"]["minAvailable"] == 1);  // 2 replicas, and 25 % of them, rounded up, may go.
+  CHECK_FALSE(pdb["spec"].contains("maxUnavailable"));
   CHECK(pdb["spec"]["selector"]["matchExpressions"][0]["values"] == Json::array({"active", "gray"}));
   const Json draining = render_draining_pdb(gateway_with("{}"));
   CHECK(draining["metadata"]["name"] == "edge-draining");
   CHECK(draining["spec"]["minAvailable"] == 2147483647);
   CHECK(draining["spec"]["selector"]["matchLabels"]["sluice.dev/state"] == "draining");
+}
+
+TEST_CASE("what must stay is counted from the replicas") {
+  for (const auto& [replicas, unavailable, stay] :
+       {std::tuple<int, Json, int>{10, 3, 7}, {10, "25%", 7}, {1, 1, 0}, {2, 5, 0}, {0, 1, 0}, {4, "100%", 0}}) {
+    CAPTURE(replicas);
+    CAPTURE(unavailable);
+    Json gateway = gateway_with("{}");
+    gateway["spec"]["replicas"] = replicas;
+    gateway["spec"]["disruption"]["maxUnavailable"] = unavailable;
+    CHECK(render_pdb(gateway)["spec"]["minAvailable"] == stay);
+  }
 }
 
 TEST_CASE("where none may be unavailable a pod too many lets no eviction through") {

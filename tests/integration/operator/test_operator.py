@@ -3,7 +3,6 @@
 import base64
 import json
 import threading
-import time
 
 from operators import SYSTEM
 from rtgw import Gateway, owner_of
@@ -26,7 +25,7 @@ def test_apply_makes_everything_a_gateway_needs(edge, api):
 
     budgets = {pdb.metadata.name: pdb for pdb in api.policy.list_namespaced_pod_disruption_budget(edge.namespace).items}
     assert sorted(budgets) == ["edge", "edge-draining"]
-    assert budgets["edge"].spec.max_unavailable == 1
+    assert (budgets["edge"].spec.min_available, budgets["edge"].spec.max_unavailable) == (2, None)  # disruption.maxUnavailable: 1
     assert budgets["edge-draining"].spec.min_available == 2147483647
     assert_disruptions_are_counted(edge, api)
 
@@ -39,15 +38,35 @@ def test_apply_makes_everything_a_gateway_needs(edge, api):
 
 
 def assert_disruptions_are_counted(edge, api):
-    """The real disruption controller asks our scale subresource how many pods there should be. It learns of a new CRD within half a
-    minute, but looks at a PodDisruptionBudget that it could not judge again only when something about it changes."""
+    """By the real disruption controller, which needs to know nothing of our kind: it learns of a new CRD within half a minute, and looks at a
+    PodDisruptionBudget that it could not judge again only when something about it changes."""
 
-    def counts():
-        number = str(time.monotonic_ns())
-        api.policy.patch_namespaced_pod_disruption_budget("edge", edge.namespace, {"metadata": {"annotations": {"looked-at": number}}})
-        return api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace).status.expected_pods == 3
+    def counted():
+        status = api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace).status
+        return (status.expected_pods, status.current_healthy, status.desired_healthy, status.disruptions_allowed)
 
-    eventually(counts, "the PDB to count three pods")
+    eventually(lambda: counted() == (3, 3, 2, 1), "the PDB to count three pods, of which one may go")
+
+
+def test_a_budget_written_by_a_former_release_is_rewritten(edge, api):
+    """Those said `maxUnavailable`, and a budget must not say both."""
+    before = api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace)
+    former = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "edge", "ownerReferences": api.client.sanitize_for_serialization(before.metadata.owner_references)},
+        "spec": {"maxUnavailable": 1, "selector": api.client.sanitize_for_serialization(before.spec.selector)},
+    }
+    manager = next(entry.manager for entry in before.metadata.managed_fields if entry.operation == "Apply")
+    patch = api.policy.patch_namespaced_pod_disruption_budget
+    written = patch("edge", edge.namespace, former, field_manager=manager, force=True, _content_type="application/apply-patch+yaml").spec
+    assert (written.min_available, written.max_unavailable) == (None, 1)
+
+    def said():
+        spec = api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace).spec
+        return (spec.min_available, spec.max_unavailable)
+
+    eventually(lambda: said() == (2, None), "the PDB in today's words")
 
 
 def test_status_and_scale_tell_the_truth(edge):

@@ -1,6 +1,8 @@
 """Spec-state consistency (Acto's first oracle): what is there is what the spec says. Pure: sentences where it is not."""
 
-from .facts import GATEWAY, live, ready
+import math
+
+from .facts import GATEWAY, amount, live, ready
 
 
 def complaints(gateway, pods, objects):
@@ -55,8 +57,9 @@ def _budgets(spec, name, objects):
     wanted = spec.get("disruption", {}).get("maxUnavailable", 1)
     own, draining = objects.get(("poddisruptionbudgets", name)), objects.get(("poddisruptionbudgets", f"{name}-draining"))
     # Where none may be unavailable no eviction goes through, however many pods there are.
-    field, value = ("minAvailable", 2147483647) if wanted in (0, "0%") else ("maxUnavailable", wanted)
-    if own is None or own.object["spec"].get(field) != value:
+    replicas = spec.get("replicas", 1)
+    stay = 2147483647 if wanted in (0, "0%") else max(replicas - amount(wanted, replicas, math.ceil), 0)
+    if own is None or own.object["spec"].get("minAvailable") != stay or "maxUnavailable" in own.object["spec"]:
         yield f"the PodDisruptionBudget {name} says {own and own.object['spec']}, the spec {wanted}"
     if draining is None or draining.object["spec"].get("minAvailable") != 2147483647:
         yield f"the PodDisruptionBudget {name}-draining lets draining pods be evicted"

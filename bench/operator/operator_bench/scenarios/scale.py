@@ -7,7 +7,7 @@ namespace until it rests, status and events too. While a ReplicaSet scales, the 
 import time
 
 from .. import audit, figures
-from ..kube import gateways_path, pods_path, wait_until
+from ..kube import gateways_path, wait_until
 from ..processes import cpu_ticks, TICKS_PER_SECOND
 
 OURS, THEIRS = "sluice-operator", "ReplicaSet"
@@ -47,25 +47,13 @@ def _tell(world, number, side, measured):
 
 
 def _template(world):
-    """Of a pod as the operator makes it: what a ReplicaSet's pods have to be, so that both sides' cost the API server the same.
-
-    Ends once the disruption controller has learned of our kind, which it looks for every 30 s: until then it fails at our budgets again and again, and logs every pod
-    of theirs each time. ReplicaSets it knows from its start.
-    """
+    """Of a pod as the operator makes it: what a ReplicaSet's pods have to be, so that both sides' cost the API server the same."""
     with world.operator(), world.namespace("template"):
         path = world.make_gateway("template", "edge", replicas=1)
         pod = wait_until(lambda: next(iter(world.pods("template")), None), "a pod of the operator's", PATIENCE_S)
-        wait_until(lambda: _budget_counts(world, pod), "the disruption controller to know our kind", PATIENCE_S)
         world.kube.delete(path)
         wait_until(lambda: world.kube.get(path) is None, "the gateway to be gone", PATIENCE_S)
     return replica_set_template(pod)
-
-
-def _budget_counts(world, pod):
-    """Whether the gateway's budget has counted `pod`. It is counted again where a pod changes, so one does."""
-    world.kube.patch(f"{pods_path('template')}/{pod['metadata']['name']}", {"metadata": {"annotations": {"bench.sluice.dev/asked": str(time.time())}}})
-    budget = world.kube.get("/apis/policy/v1/namespaces/template/poddisruptionbudgets/edge")
-    return budget.get("status", {}).get("currentHealthy") == 1
 
 
 def replica_set_template(pod):
@@ -88,7 +76,7 @@ def _ours(world, namespace, pods):
 
 def _theirs(world, namespace, pods, template):
     with world.namespace(namespace):
-        _stand_ins(world, namespace)
+        _stand_ins(world, namespace, pods)
         sets = f"/apis/apps/v1/namespaces/{namespace}/replicasets"
         world.kube.create(sets, {"metadata": {"name": "edge"}, "spec": {"replicas": 0, "selector": {"matchLabels": {MINE: "edge"}}, "template": template}})
         path = f"{sets}/edge"
@@ -98,13 +86,13 @@ def _theirs(world, namespace, pods, template):
     return measured
 
 
-def _stand_ins(world, namespace):
+def _stand_ins(world, namespace, pods):
     """The Service and the two budgets that stand beside a gateway: endpoints and disruption controllers then have the same to do."""
     traffic = {MINE: "edge", "bench.sluice.dev/traffic": "on"}
     ports = [{"name": "ws", "port": 8080, "targetPort": "ws"}, {"name": "wss", "port": 8443, "targetPort": "wss"}]
     world.kube.create(f"/api/v1/namespaces/{namespace}/services", {"metadata": {"name": "edge"}, "spec": {"selector": traffic, "ports": ports}})
     budgets = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
-    for name, state, bound in (("edge", "active", {"maxUnavailable": 1}), ("edge-draining", "draining", {"minAvailable": 2147483647})):
+    for name, state, bound in (("edge", "active", {"minAvailable": pods - 1}), ("edge-draining", "draining", {"minAvailable": 2147483647})):
         selector = {"matchLabels": {MINE: "edge", "bench.sluice.dev/state": state}}
         world.kube.create(budgets, {"metadata": {"name": name}, "spec": {"selector": selector, **bound}})
 
