@@ -1,6 +1,8 @@
 """The command line: what is asked for is measured one after the other, on one control plane; at the end the figures, as lines that a program reads."""
 
 import argparse
+import contextlib
+import fcntl
 import shutil
 import sys
 import time
@@ -49,7 +51,8 @@ def main(words):
     try:
         build_tools()  # Where they have not been built they are downloaded first, what a namespace of its own cannot do.
         netns.enter()
-        return run(options, Say())
+        with alone(options.folder):
+            return run(options, Say())
     except KeyboardInterrupt:
         print("bench-operator: interrupted", file=sys.stderr)
         return 130
@@ -58,6 +61,17 @@ def main(words):
         return 1
     finally:
         ownership.give_tree(options.folder)
+
+
+@contextlib.contextmanager
+def alone(folder):
+    """Two runs would share the folder's control plane, each in a namespace where the other's cannot be reached."""
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchError(f"another run is at work in {folder}: wait for its end, or give this one a --folder and a --port-base") from None
+        yield
 
 
 class Say:
