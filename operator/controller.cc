@@ -105,7 +105,7 @@ void Controller::watch_caches() {
 
 void Controller::enqueue(const std::string& key, int priority) {
   event_latency_.heard(key);
-  queue_.add(key, priority);
+  queue_.add_after(key, pause_of(key), priority);
 }
 
 void Controller::start() {

@@ -147,8 +147,8 @@ struct WorkQueue::Impl {
       due.erase({known->second.at, key});
       known->second.at = at;
     }
-    due.emplace(at, key);
-    changed.notify_one();
+    const auto place = due.emplace(at, key).first;
+    if (place == due.begin()) changed.notify_one();  // else whoever waits does so for an earlier one
   }
 
   /// The next one's place; `ready` is not empty.
