@@ -54,9 +54,9 @@ inline constexpr int kCreatesPerReconcileMax = 500;
 /// After the API server has refused a pod no pod of that gateway is made for so long; each refusal doubles it.
 inline constexpr Duration kCreateHoldFirst{250};
 inline constexpr Duration kCreateHoldMax{30'000};
-/// Writes to the API server under way at once in one reconcile. More make a thousand pods no sooner: what is under way
-/// costs libcurl at each step, and the API server is busy with fewer.
-inline constexpr int kWritesInParallelMax = 16;
+/// Writes to the API server under way at once in one reconcile: with fewer the scheduler and the kubelets, who answer
+/// each pod, have the API server for themselves, and pods are made one by one; more come no sooner.
+inline constexpr int kWritesInParallelMax = 64;
 /// A pod that failed is replaced no sooner than so long after it was made, so that a node that refuses pods does not
 /// cause a loop of creates and deletes.
 inline constexpr Duration kReplaceDelay{10'000};
