@@ -96,7 +96,8 @@ void PollSchedule::heard(Fleet& fleet, PollResult result) {
   if (result != PollResult::kSame) return set_resting(fleet, false);
   ++fleet.same;
   const int enough = std::min(static_cast<int>(fleet.members.size()), kRestingAfterMax);
-  if (fleet.calm && fleet.same >= enough) set_resting(fleet, true);
+  // Who is not known yet has his turn at the full rate: a scale-down waits for the word of all.
+  if (fleet.calm && fleet.same >= enough && fleet.unheard == 0) set_resting(fleet, true);
 }
 
 bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target, SteadyTime newcomers_due) {
@@ -106,8 +107,15 @@ bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target, SteadyTime ne
   const bool joins = fresh || entry.fleet != &fleet;
   if (!joins && entry.address == target.address && entry.urgency == target.urgency) return false;
   if (!fresh) dequeue(entry);
-  if (!fresh && joins) std::erase(entry.fleet->members, &entry);
-  if (fresh && target.urgency == PollUrgency::kOther) {
+  if (!fresh && joins) {
+    std::erase(entry.fleet->members, &entry);
+    entry.fleet->unheard -= !entry.answered;
+  }
+  if (joins) fleet.unheard += !entry.answered;
+  entry.newcomer = fresh || entry.newcomer;
+  if (target.urgency != PollUrgency::kOther) {
+    if (entry.newcomer) entry.asked_at = SteadyTime{};  // it has become urgent while it waited
+  } else if (fresh) {
     entry.asked_at = std::max(newcomers_due - kPollOther, SteadyTime{});
   }
   entry.uid = &known->first;
@@ -122,6 +130,7 @@ bool PollSchedule::take_in(Fleet& fleet, const PollTarget& target, SteadyTime ne
 void PollSchedule::remove(Entry& entry) {
   dequeue(entry);
   count(entry, -1);
+  entry.fleet->unheard -= !entry.answered;
   const std::string uid = *entry.uid;
   entries_.erase(uid);
 }
@@ -207,6 +216,7 @@ std::optional<PollTarget> PollSchedule::next(SteadyTime now, bool candidates_onl
   if (chosen == nullptr) return std::nullopt;
   dequeue(*chosen);
   chosen->asked_at = now;
+  chosen->newcomer = false;
   chosen->in_flight = true;
   chosen->fleet->sampled_at = now;
   place(*chosen->fleet);
@@ -227,6 +237,7 @@ void PollSchedule::finished(const std::string& uid, PollResult result) {
   const auto it = entries_.find(uid);
   if (it == entries_.end()) return;
   count(it->second, -1);
+  it->second.fleet->unheard -= !it->second.answered;
   it->second.answered = result != PollResult::kFailed;
   count(it->second, 1);
   if (!std::exchange(it->second.in_flight, false)) return;

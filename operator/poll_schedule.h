@@ -78,6 +78,7 @@ class PollSchedule {
     Fleet* fleet = nullptr;
     PollUrgency urgency = PollUrgency::kOther;
     bool in_flight = false;
+    bool newcomer = false;         ///< Not asked yet: `asked_at` is what makes it due.
     std::optional<bool> answered;  ///< The last time.
     SteadyTime asked_at{};
     std::uint64_t named_in = 0;  ///< Number of the last set_targets() that named it.
@@ -93,8 +94,9 @@ class PollSchedule {
   struct Fleet {
     std::string key;
     std::vector<Entry*> members;
-    bool calm = false;  ///< All of them are kOther.
-    int same = 0;       ///< Answers in a row that were the same.
+    bool calm = false;        ///< All of them are kOther.
+    std::size_t unheard = 0;  ///< Of whom nothing is known yet.
+    int same = 0;             ///< Answers in a row that were the same.
     bool resting = false;
     Queue queue;              ///< While it rests: who is not in flight.
     SteadyTime sampled_at{};  ///< When one of them was asked last.

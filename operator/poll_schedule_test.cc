@@ -289,11 +289,12 @@ TEST_CASE("targets come and go with their gateway") {
 
 TEST_CASE("a fleet at rest is sampled until one of its pods has something new to say") {
   PollSchedule schedule;
-  const auto fill = [&](const std::string& key, int pods, PollUrgency urgency = PollUrgency::kOther) {
+  const auto fill = [&](const std::string& key, int pods, PollUrgency urgency = PollUrgency::kOther,
+                        SteadyTime newcomers_due = {}) {
     std::vector<PollTarget> targets;
     for (int i = 0; i < pods; ++i) targets.push_back(target(key + std::to_string(i), PollUrgency::kOther, key));
     targets.front().urgency = urgency;
-    schedule.set_targets(key, targets);
+    schedule.set_targets(key, targets, newcomers_due);
   };
   // What is asked of each fleet in `time`; `says` answers for a pod.
   std::map<std::string, int> asked;
@@ -339,6 +340,14 @@ TEST_CASE("a fleet at rest is sampled until one of its pods has something new to
     run(5s, same);
     CHECK(asked["a"] > 150);
   }
+  SUBCASE("it does not rest again before whoever has joined is heard") {
+    fill("a", 201, PollUrgency::kOther, now + 10s);
+    run(10s, same);
+    CHECK(asked["a"] > 300);
+    run(1s, same);
+    run(10s, same);
+    CHECK(asked["a"] <= 10 * kRestingPollsPerSecondMax);
+  }
   SUBCASE("the same targets once more do not") {
     fill("a", 200);
     run(5s, same);
@@ -371,6 +380,11 @@ TEST_CASE("newcomers wait for their first turn, but for those that are urgent") 
   CHECK(asked(schedule, kStart + 5s, 100ms) == std::vector<std::string>{"a", "d"});
   schedule.set_targets("live/edge", {target("a"), target("b")}, kStart + 99s);
   CHECK(asked(schedule, kStart + 8s - 1ms, 100ms) == std::vector<std::string>{"b"});
+  // Who becomes urgent meanwhile is asked at once.
+  schedule.set_targets("live/edge", {target("a"), target("b"), target("n")}, kStart + 99s);
+  CHECK(asked(schedule, kStart + 9s, 100ms).empty());
+  schedule.set_targets("live/edge", {target("a"), target("b"), target("n", PollUrgency::kDraining)}, kStart + 99s);
+  CHECK(asked(schedule, kStart + 9s + 200ms, 100ms) == std::vector<std::string>{"n"});
   // Nor are they forgotten while the fleet has no pod to ask.
   schedule.set_targets("live/edge", {});
   schedule.set_targets("live/edge", {target("c")}, kStart + 30s);
