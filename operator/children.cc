@@ -95,6 +95,7 @@ Result<bool> Children::ensure_one(const std::string& key, const kube::Resource& 
     }
     if (covers(present, wanted)) return known.front() == cached;
     body["metadata"]["uid"] = std::string(kube::uid_of(present));  // This very object: another one is a conflict.
+    if (Status dropped = drop_max_unavailable(resource, present, wanted); !dropped) return dropped.error();
   }
   const auto applied = client_.patch(resource, kube::namespace_of(wanted), name, kube::PatchType::kApply, body,
                                      {.field_manager = kFieldManager, .force = true});
@@ -102,6 +103,21 @@ Result<bool> Children::ensure_one(const std::string& key, const kube::Resource& 
   writes_.wrote(scope, *applied);
   log_info("object applied", {{"gateway", key}, {"kind", resource.kind}, {"name", name}});
   return false;
+}
+
+/// A budget says one bound, ours `minAvailable`. The other one goes with our apply where we have set it; where somebody
+/// else has (a backup that was restored, an object that was handed over) it would stay, and both are refused.
+Status Children::drop_max_unavailable(const kube::Resource& resource, const kube::Json& present,
+                                      const kube::Json& wanted) {
+  const kube::Json& least = kube::at_pointer(wanted, "/spec/minAvailable");
+  if (least.is_null() || kube::at_pointer(present, "/spec/maxUnavailable").is_null()) return Status::success();
+  const kube::Json patch{{"metadata",
+                          {{"uid", std::string(kube::uid_of(present))},
+                           {"resourceVersion", std::string(kube::resource_version_of(present))}}},
+                         {"spec", {{"maxUnavailable", nullptr}, {"minAvailable", least}}}};
+  const auto patched = client_.patch(resource, kube::namespace_of(present), std::string(kube::name_of(present)),
+                                     kube::PatchType::kMerge, patch, {.field_manager = kFieldManager});
+  return patched ? Status::success() : Status(patched.error());
 }
 
 }  // namespace sluice::op

@@ -41,6 +41,7 @@ class Children {
   /// Answers whether the object was found as it should be, by the cache alone.
   Result<bool> ensure_one(const std::string& key, const kube::Resource& resource, const kube::Informer& cache,
                           const kube::Json& gateway, const kube::Json& wanted, Problem& problem);
+  Status drop_max_unavailable(const kube::Resource& resource, const kube::Json& present, const kube::Json& wanted);
 
   kube::Client& client_;
   const Caches& caches_;

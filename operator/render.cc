@@ -57,8 +57,9 @@ Json render_pdb(const Json& gateway) {
   // getExpectedPodCount.
   const GatewaySpec spec = parse_spec(gateway);
   const int unavailable = spec.disruption_unavailable.of(spec.replicas, Round::kUp);
-  const bool none =
-      spec.disruption_unavailable == IntOrPercent::pods(0) || spec.disruption_unavailable == IntOrPercent::percent(0);
+  // Where none is wanted those that are left wait for their drain.
+  const bool none = spec.replicas == 0 || spec.disruption_unavailable == IntOrPercent::pods(0) ||
+                    spec.disruption_unavailable == IntOrPercent::percent(0);
   pdb["spec"] = {
       {"minAvailable", none ? kNoEviction : std::max(spec.replicas - unavailable, 0)},
       {"selector",

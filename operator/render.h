@@ -22,7 +22,7 @@ kube::Json render_pod(const kube::Json& gateway, const std::string& name, const 
 /// Service `<gateway>`: 8080 (ws) and 8443 (wss) to the pods with traffic=on.
 kube::Json render_service(const kube::Json& gateway);
 /// PDB `<gateway>` over active and gray pods: all of spec.replicas but spec.disruption.maxUnavailable must stay; where
-/// that is 0 no eviction goes through, however many pods there are.
+/// either is 0 no eviction goes through, however many pods there are.
 kube::Json render_pdb(const kube::Json& gateway);
 /// PDB `<gateway>-draining`: no eviction may cut a drain short.
 kube::Json render_draining_pdb(const kube::Json& gateway);

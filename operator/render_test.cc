@@ -131,8 +131,12 @@ TEST_CASE("two PodDisruptionBudgets: one bounds evictions, one forbids them whil
 }
 
 TEST_CASE("what must stay is counted from the replicas") {
-  for (const auto& [replicas, unavailable, stay] :
-       {std::tuple<int, Json, int>{10, 3, 7}, {10, "25%", 7}, {1, 1, 0}, {2, 5, 0}, {0, 1, 0}, {4, "100%", 0}}) {
+  for (const auto& [replicas, unavailable, stay] : {std::tuple<int, Json, int>{10, 3, 7},
+                                                    {10, "25%", 7},
+                                                    {1, 1, 0},
+                                                    {2, 5, 0},
+                                                    {0, 1, 2147483647},
+                                                    {4, "100%", 0}}) {
     CAPTURE(replicas);
     CAPTURE(unavailable);
     Json gateway = gateway_with("{}");

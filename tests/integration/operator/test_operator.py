@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 
+import pytest
 from operators import SYSTEM
 from rtgw import Gateway, owner_of
 from waiting import eventually
@@ -48,18 +49,19 @@ def assert_disruptions_are_counted(edge, api):
     eventually(lambda: counted() == (3, 3, 2, 1), "the PDB to count three pods, of which one may go")
 
 
-def test_a_budget_written_by_a_former_release_is_rewritten(edge, api):
-    """Those said `maxUnavailable`, and a budget must not say both."""
+@pytest.mark.parametrize("writer", ["a former release", "somebody else"])
+def test_a_budget_that_says_max_unavailable_is_rewritten(edge, api, writer):
+    """A budget must not say both. What a former release has applied goes with our apply; what a backup has brought back does not."""
     before = api.policy.read_namespaced_pod_disruption_budget("edge", edge.namespace)
-    former = {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "edge", "ownerReferences": api.client.sanitize_for_serialization(before.metadata.owner_references)},
-        "spec": {"maxUnavailable": 1, "selector": api.client.sanitize_for_serialization(before.spec.selector)},
-    }
-    manager = next(entry.manager for entry in before.metadata.managed_fields if entry.operation == "Apply")
-    patch = api.policy.patch_namespaced_pod_disruption_budget
-    written = patch("edge", edge.namespace, former, field_manager=manager, force=True, _content_type="application/apply-patch+yaml").spec
+    if writer == "somebody else":
+        change, manager, how = {"spec": {"minAvailable": None, "maxUnavailable": 1}}, "restore", "application/merge-patch+json"
+    else:
+        plain = api.client.sanitize_for_serialization(before)
+        change = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "edge", "ownerReferences": plain["metadata"]["ownerReferences"]}}
+        change["spec"] = {"maxUnavailable": 1, "selector": plain["spec"]["selector"]}
+        manager, how = next(entry.manager for entry in before.metadata.managed_fields if entry.operation == "Apply"), "application/apply-patch+yaml"
+    force = {"force": True} if "apply" in how else {}
+    written = api.policy.patch_namespaced_pod_disruption_budget("edge", edge.namespace, change, field_manager=manager, _content_type=how, **force).spec
     assert (written.min_available, written.max_unavailable) == (None, 1)
 
     def said():

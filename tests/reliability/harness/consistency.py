@@ -56,9 +56,9 @@ def _template(template, seen):
 def _budgets(spec, name, objects):
     wanted = spec.get("disruption", {}).get("maxUnavailable", 1)
     own, draining = objects.get(("poddisruptionbudgets", name)), objects.get(("poddisruptionbudgets", f"{name}-draining"))
-    # Where none may be unavailable no eviction goes through, however many pods there are.
+    # Where none may be unavailable, or none is wanted, no eviction goes through, however many pods there are.
     replicas = spec.get("replicas", 1)
-    stay = 2147483647 if wanted in (0, "0%") else max(replicas - amount(wanted, replicas, math.ceil), 0)
+    stay = 2147483647 if replicas == 0 or wanted in (0, "0%") else max(replicas - amount(wanted, replicas, math.ceil), 0)
     if own is None or own.object["spec"].get("minAvailable") != stay or "maxUnavailable" in own.object["spec"]:
         yield f"the PodDisruptionBudget {name} says {own and own.object['spec']}, the spec {wanted}"
     if draining is None or draining.object["spec"].get("minAvailable") != 2147483647:
