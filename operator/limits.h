@@ -23,7 +23,7 @@ inline constexpr Duration kPollWatched{1'000};
 inline constexpr Duration kWatchedLook{200};
 inline constexpr Duration kPollOther{5'000};
 /// Pods that join a fleet wait for their first turn as long as it takes to ask the whole fleet, but no longer: while
-/// hundreds come, their machines and ours have better to do.
+/// hundreds come, their machines and ours have better to do. Those of a fleet that is asked in a second do not wait.
 inline constexpr Duration kNewcomersPatienceMax{20'000};
 /// A fleet whose pods have all said once more what they had said before rests: of all fleets at rest together no more
 /// states than these are asked for a second, one of each fleet in turn, until an answer differs.

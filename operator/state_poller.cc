@@ -32,7 +32,8 @@ void StatePoller::stop() {
 
 void StatePoller::set_targets(const std::string& key, const std::vector<PollTarget>& targets, int replicas) {
   // A pod that has just come has hardly anything to tell, and a large fleet's come by the hundred.
-  const Duration patience = std::min(kPollSpacing * replicas, kNewcomersPatienceMax);
+  const bool large = replicas > kPollsPerSecondMax;
+  const Duration patience = large ? std::min(kPollSpacing * replicas, kNewcomersPatienceMax) : Duration(0);
   const std::lock_guard lock(mutex_);
   schedule_.set_targets(key, targets, clock_.steady() + patience);
   changed_.notify_all();

@@ -87,9 +87,12 @@ def test_an_autoscalers_taint_drains_and_its_removal_takes_back(edge, clients, a
     edge.change(reconnectBudget=HELD)
     taint = {"key": "ToBeDeletedByClusterAutoscaler", "value": str(int(time.time())), "effect": "NoSchedule"}
     api.core.patch_node(HERE, {"spec": {"taints": [taint]}})
-    eventually(edge.draining, "a drain")
-    assert edge.drains()[0]["reason"] == "NodeDrain"
-    api.core.patch_node(HERE, {"spec": {"taints": None}})
+    try:
+        # The status follows the pods within a moment.
+        eventually(lambda: [drain["reason"] for drain in edge.drains()][:1] == ["NodeDrain"], "a drain for the node")
+        assert edge.draining()
+    finally:
+        api.core.patch_node(HERE, {"spec": {"taints": None}})
     eventually(lambda: not edge.draining(), "the pod back")
 
 
