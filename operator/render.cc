@@ -58,8 +58,7 @@ Json render_pdb(const Json& gateway) {
   const GatewaySpec spec = parse_spec(gateway);
   const int unavailable = spec.disruption_unavailable.of(spec.replicas, Round::kUp);
   // Where none is wanted those that are left wait for their drain.
-  const bool none = spec.replicas == 0 || spec.disruption_unavailable == IntOrPercent::pods(0) ||
-                    spec.disruption_unavailable == IntOrPercent::percent(0);
+  const bool none = spec.replicas == 0 || unavailable == 0;
   pdb["spec"] = {
       {"minAvailable", none ? kNoEviction : std::max(spec.replicas - unavailable, 0)},
       {"selector",

@@ -155,6 +155,7 @@ struct Client::Impl {
   Result<Signed> sign(const Call& call, Duration at_most);
   Result<http::Response> send(const Call& call);
   Result<Json> send_json(const Call& call);
+  Status check(const Call& call, const http::Response& answer) const;
   Result<Json> read_json(const Call& call, const http::Response& answer) const;
   Result<http::Response> send_ok(const Call& call);
   void saw_status(const std::string& method, int status, std::uint64_t generation);
@@ -225,10 +226,16 @@ Result<http::Response> Client::Impl::send(const Call& call) {
   }
 }
 
+/// Whether the server did what it was asked.
+Status Client::Impl::check(const Call& call, const http::Response& answer) const {
+  if (answer.status < 200 || answer.status >= 300) return error_from_answer(answer, call.what(), clock.wall());
+  return Status::success();
+}
+
 Result<http::Response> Client::Impl::send_ok(const Call& call) {
   Result<http::Response> answer = send(call);
   if (!answer) return answer.error();
-  if (answer->status < 200 || answer->status >= 300) return error_from_answer(*answer, call.what(), clock.wall());
+  if (Status accepted = check(call, *answer); !accepted) return accepted.error();
   return answer;
 }
 
@@ -239,7 +246,7 @@ Result<Json> Client::Impl::send_json(const Call& call) {
 }
 
 Result<Json> Client::Impl::read_json(const Call& call, const http::Response& answer) const {
-  if (answer.status < 200 || answer.status >= 300) return error_from_answer(answer, call.what(), clock.wall());
+  if (Status accepted = check(call, answer); !accepted) return accepted.error();
   if (call.message != nullptr && is_protobuf(answer)) {
     Result<Json> object = read_protobuf_object(answer.body, *call.message);
     if (!object) return object.error().in(call.what());

@@ -134,22 +134,24 @@ std::optional<std::string> time_text(std::string_view bytes) {
 
 bool read_message(std::string_view bytes, const ProtobufMessage& message, int depth, Json& out);
 
-/// One entry of a map: key 1, value 2.
-bool read_entry(std::string_view bytes, Json& map) {
+/// One entry of a map: key 1, value 2, whose text `text_of` finds.
+template <class TextOf>
+bool read_entry(std::string_view bytes, Json& map, TextOf text_of) {
   const std::optional<std::string_view> key = bytes_of(bytes, 1);
   const std::optional<std::string_view> value = bytes_of(bytes, 2);
-  if (!key || !value) return false;
-  map[valid_text(*key).get_ref<const std::string&>()] = valid_text(*value);
-  return true;
-}
-
-bool read_quantity_entry(std::string_view bytes, Json& map) {
-  const std::optional<std::string_view> key = bytes_of(bytes, 1);
-  const std::optional<std::string_view> quantity = bytes_of(bytes, 2);
-  const std::optional<std::string_view> text = quantity ? bytes_of(*quantity, 1) : std::nullopt;
+  const std::optional<std::string_view> text = value ? text_of(*value) : std::nullopt;
   if (!key || !text) return false;
   map[valid_text(*key).get_ref<const std::string&>()] = valid_text(*text);
   return true;
+}
+
+std::optional<std::string_view> itself(std::string_view value) {
+  return value;
+}
+
+/// Of a resource.Quantity.
+std::optional<std::string_view> quantity_text(std::string_view quantity) {
+  return bytes_of(quantity, 1);
 }
 
 bool read_int_or_text(std::string_view bytes, Json& out) {
@@ -190,14 +192,14 @@ bool read_field(const WireField& wire, const ProtobufField& field, int depth, Js
       out[field.name].push_back(valid_text(wire.bytes));
       return true;
     case Kind::kTextMap:
-      return read_entry(wire.bytes, out[field.name]);
+      return read_entry(wire.bytes, out[field.name], itself);
     case Kind::kQuantity: {
-      const std::optional<std::string_view> text = bytes_of(wire.bytes, 1);
+      const std::optional<std::string_view> text = quantity_text(wire.bytes);
       if (text) out[field.name] = valid_text(*text);
       return text.has_value();
     }
     case Kind::kQuantityMap:
-      return read_quantity_entry(wire.bytes, out[field.name]);
+      return read_entry(wire.bytes, out[field.name], quantity_text);
     case Kind::kIntOrText:
       return read_int_or_text(wire.bytes, out[field.name]);
     case Kind::kInlined:

@@ -31,22 +31,12 @@ bool selects(const Json& selector, const Json& pod) {
   });
 }
 
-/// How many must be healthy, as the disruption controller reckons it: an integer of pods that are selected, or a part
-/// of what the owner's scale asks for.
-int healthy_wanted(const Json& spec, int replicas) {
-  if (const auto least = spec.find("minAvailable"); least != spec.end()) {
-    return IntOrPercent::parse(*least, IntOrPercent::pods(0)).of(replicas, Round::kUp);
-  }
-  return std::max(
-      0, replicas - IntOrPercent::parse(spec["maxUnavailable"], IntOrPercent::pods(0)).of(replicas, Round::kUp));
-}
-
-/// Whether a budget that selects the pod lets it go.
-bool allows(const Json& spec, const std::map<std::string, Pod>& pods, const Pod& victim, int replicas) {
+/// Whether a budget that selects the pod lets it go, as the disruption controller reckons an integer of `minAvailable`.
+bool allows(const Json& spec, const std::map<std::string, Pod>& pods, const Pod& victim) {
   const auto healthy = std::count_if(pods.begin(), pods.end(), [&](const auto& entry) {
     return selects(spec["selector"], entry.second.object) && is_ready(entry.second) && !is_terminating(entry.second);
   });
-  const int wanted = healthy_wanted(spec, replicas);
+  const int wanted = spec["minAvailable"].get<int>();
   // unhealthyPodEvictionPolicy IfHealthyBudget: what is not ready counts for nobody.
   return is_ready(victim) ? healthy > wanted : wanted > 0 && healthy >= wanted;
 }
@@ -58,10 +48,9 @@ bool World::evict(const std::string& name) {
   if (found == pods_.end() || is_terminating(found->second)) return true;
   const Pod& pod = found->second;
   if (kube::text_at(pod.object, "/status/phase") != "Pending") {
-    const int replicas = spec_->replicas;
     for (const Json& budget : {render_pdb(gateway_), render_draining_pdb(gateway_)}) {
       const Json& spec = budget["spec"];
-      if (selects(spec["selector"], pod.object) && !allows(spec, pods_, pod, replicas)) return false;
+      if (selects(spec["selector"], pod.object) && !allows(spec, pods_, pod)) return false;
     }
   }
   if (last_word_) last_word_(pod);
