@@ -4,10 +4,8 @@
 #include <utility>
 
 #include "common/base/log.h"
-#include "common/base/process_memory.h"
 #include "operator/limits.h"
 #include "operator/names.h"
-#include "operator/ownership.h"
 #include "operator/reconcile_metrics.h"
 #include "operator/rollout_news.h"
 #include "operator/signing_keys.h"
@@ -20,18 +18,6 @@ using kube::Json;
 /// After a failure a key comes again within 30 s at the latest: a drain must not sleep through the API server's return.
 const Backoff kRetry{.first = Duration(5), .most = Duration(30'000), .factor = 2.0, .jitter = 0.0};
 constexpr Duration kPrepareRetry{5'000};
-
-/// What only shows itself again waits behind what has changed.
-int priority_of(kube::Informer::Origin origin) {
-  return origin == kube::Informer::Origin::kChange ? kube::kNormalPriority : kube::kLowPriority;
-}
-
-/// Whether only metadata.resourceVersion differs: what has changed is nothing that the cache keeps.
-bool same_but_version(Json before, Json after) {
-  before["metadata"].erase("resourceVersion");
-  after["metadata"].erase("resourceVersion");
-  return before == after;
-}
 
 std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
   if (!a || !b) return a ? a : b;
@@ -57,7 +43,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
       evictions_(client, caches, clock, [this](const std::string& ns, const std::string& pod) { evicted(ns, pod); }),
-      prober_(clock, metrics, [this](const std::string& key) { queue_.add(key); }),
+      prober_(clock, metrics, [this](const std::string& key) { look_in(Duration(0), key); }),
       broadcaster_(admin, metrics),
       children_(client, caches, clock),
       history_(client, caches, clock),
@@ -72,40 +58,6 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
 
 Controller::~Controller() {
   stop();
-}
-
-/// Every change only enqueues the RealtimeGateway it belongs to; the queue joins what comes together.
-void Controller::watch_caches() {
-  using Origin = kube::Informer::Origin;
-  caches_.gateways.add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
-    enqueue(kube::key_of(after ? *after : *before), priority_of(origin));
-  });
-  // A heartbeat is no change of what we read of a node.
-  caches_.on_node([this](const NodeView* before, const NodeView* after) {
-    if (before != nullptr && after != nullptr && *before == *after) return;
-    const std::string& name = (after != nullptr ? after : before)->name;
-    for (const PodPtr& pod : caches_.all_pods()) {
-      if (pod->node == name) queue_.add(gateway_key_of(*pod));
-    }
-  });
-  caches_.on_pod([this](const PodPtr& before, const PodPtr& after, Origin origin) {
-    const int priority = priority_of(origin);
-    if (before) enqueue(gateway_key_of(*before), priority);
-    if (after && (!before || before->gateway_label != after->gateway_label)) enqueue(gateway_key_of(*after), priority);
-  });
-  for (kube::Informer* informer : {&caches_.services, &caches_.pdbs, &caches_.config_maps, &caches_.revisions}) {
-    informer->add_handler([this](const kube::Object& before, const kube::Object& after, Origin origin) {
-      const int priority = priority_of(origin);
-      if (before && after && before != after && same_but_version(*before, *after)) return;
-      if (before) enqueue(key_of_owner(*before), priority);
-      if (after && (!before || key_of_owner(*before) != key_of_owner(*after))) enqueue(key_of_owner(*after), priority);
-    });
-  }
-}
-
-void Controller::enqueue(const std::string& key, int priority) {
-  event_latency_.heard(key);
-  queue_.add_after(key, pause_of(key), priority);
 }
 
 void Controller::start() {
@@ -137,8 +89,6 @@ void Controller::run() {
   prober_.start();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
-  if (!pause(kStartupLasts)) return;
-  forget_startup();
   // For as long as it leads: an API server that is upgraded may have Evictions later.
   while (pause(kEvictionsRecheck)) evictions_.look();
 }
@@ -177,30 +127,40 @@ void Controller::work() {
       queue_.done(key);
       continue;
     }
-    if (const Duration wait = pause_of(key); wait > Duration(0)) {
+    const SteadyTime begin = clock_.steady();
+    const Turn turn = turn_of(key, begin);
+    if (turn.wait > Duration(0)) {
       queue_.done(key);
-      queue_.add_after(key, wait, item->priority);
+      queue_.add_after(key, turn.wait, item->priority);
       continue;
     }
-    const SteadyTime begin = clock_.steady();
-    const SteadyTime::duration cpu_before = thread_cpu_time();
     event_latency_.begun(key);
-    metrics_->active.add(1);
-    finish(*item, reconcile(key));
-    metrics_->active.add(-1);
-    {
-      const std::lock_guard lock(mutex_);
-      pace_.took(key, thread_cpu_time() - cpu_before, clock_.steady());
+    if (turn.looks) {
+      look_at(*item);
+    } else {
+      metrics_->success.add();
     }
     metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
     queue_.done(key);
   }
 }
 
-/// Zero where the key may be looked at now.
-Duration Controller::pause_of(const std::string& key) {
+/// What is to be done with a key that the queue has given out. A look counts as begun.
+Controller::Turn Controller::turn_of(const std::string& key, SteadyTime now) {
   const std::lock_guard lock(mutex_);
-  return pace_.wait(key, clock_.steady());
+  if (!due_.is_due(key, now)) return {};
+  const Duration wait = pace_.wait(key, now);
+  if (wait == Duration(0)) due_.begun(key);
+  return {.looks = true, .wait = wait};
+}
+
+void Controller::look_at(const kube::WorkQueue::Item& item) {
+  const SteadyTime::duration cpu_before = thread_cpu_time();
+  metrics_->active.add(1);
+  finish(item, reconcile(item.key));
+  metrics_->active.add(-1);
+  const std::lock_guard lock(mutex_);
+  pace_.took(item.key, thread_cpu_time() - cpu_before, clock_.steady());
 }
 
 /// What comes again does so at the priority that it came with.
@@ -208,13 +168,17 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
   const std::string& key = item.key;
   if (outcome.status) {
     queue_.forget(key);
-    if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after, item.priority);
+    if (outcome.requeue_after) look_in(*outcome.requeue_after, key, item.priority);
     (outcome.requeue_after ? metrics_->requeue_after : metrics_->success).add();
     return;
   }
   const Error& error = outcome.status.error();
+  {
+    const std::lock_guard lock(mutex_);
+    due_.want(key, clock_.steady());  // The queue says when.
+  }
   queue_.add_rate_limited(key, item.priority);
-  if (outcome.requeue_after) queue_.add_after(key, *outcome.requeue_after, item.priority);
+  if (outcome.requeue_after) look_in(*outcome.requeue_after, key, item.priority);
   if (error.code == ErrorCode::kConflict) {
     // Somebody else has written meanwhile: look again. This is no failure.
     log_debug("conflict, looking again", {{"gateway", key}, {"error", error.message}});
@@ -225,25 +189,6 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
             {{"gateway", key}, {"failures", queue_.failures(key)}, {"error", error.message}});
   metrics_->error.add();
   metrics_->errors.add();
-}
-
-/// An Eviction of a pod has changed: that pod's gateway may care.
-void Controller::evicted(const std::string& ns, const std::string& pod) {
-  if (const PodPtr known = caches_.pod(kube::make_key(ns, pod))) queue_.add(gateway_key_of(*known));
-}
-
-/// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something, and a
-/// canary's pods may fail a gate; counts of the others only wait for the status.
-void Controller::heard(const PollTarget& target, bool changed) {
-  if (target.urgency == PollUrgency::kCanary) {
-    queue_.add_after(target.key, kPollCanary);
-  } else if (target.urgency == PollUrgency::kWatched) {
-    queue_.add_after(target.key, kWatchedLook);
-  } else if (target.urgency != PollUrgency::kOther) {
-    queue_.add(target.key);
-  } else if (changed) {
-    queue_.add_after(target.key, kStatusCountsEvery);
-  }
 }
 
 Controller::Outcome Controller::reconcile(const std::string& key) {
@@ -361,6 +306,7 @@ void Controller::forget(const std::string& key) {
   const std::lock_guard lock(mutex_);
   looked_by_.erase(key);
   pace_.forget(key);
+  due_.forget(key);
 }
 
 }  // namespace sluice::op

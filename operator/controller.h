@@ -31,6 +31,7 @@
 #include "operator/eviction_watch.h"
 #include "operator/fleet_metrics.h"
 #include "operator/history.h"
+#include "operator/look_due.h"
 #include "operator/look_pace.h"
 #include "operator/memory.h"
 #include "operator/probes.h"
@@ -81,12 +82,19 @@ class Controller {
   }
 
   void watch_caches();
-  void enqueue(const std::string& key, int priority = kube::kNormalPriority);
+  void enqueue(const std::string& key, int priority);
+  void touched(const std::string& key, int priority);
+  void look_in(Duration after, const std::string& key, int priority = kube::kNormalPriority);
   void run();
   bool prepare();
   Status read_newest();
   void work();
-  Duration pause_of(const std::string& key);
+  struct Turn {
+    bool looks = false;  ///< Else nothing that a look reads has changed.
+    Duration wait{0};    ///< It looks no sooner than after it.
+  };
+  Turn turn_of(const std::string& key, SteadyTime now);
+  void look_at(const kube::WorkQueue::Item& item);
   void finish(const kube::WorkQueue::Item& item, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);
   void evicted(const std::string& ns, const std::string& pod);
@@ -149,6 +157,7 @@ class Controller {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  LookDue due_;
   LookPace pace_;
   std::map<std::string, Templates> looked_by_;  ///< By key: of the last reconcile, without the templates themselves.
   std::thread runner_;

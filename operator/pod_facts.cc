@@ -145,6 +145,12 @@ PodFacts facts_of(const Json& pod) {
   return facts;
 }
 
+bool PodFacts::says_no_more_than(const PodFacts& other) const {
+  PodFacts like = other;
+  like.resource_version = resource_version;
+  return *this == like;
+}
+
 std::string PodFacts::address_of(int port) const {
   return address.empty() ? std::string() : address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }

@@ -60,6 +60,8 @@ struct PodFacts {
   std::optional<HealthRecord> health;  ///< The annotation, where it can be read.
 
   bool operator==(const PodFacts&) const = default;
+  /// Whether `other` differs in its resourceVersion at most: somebody has written what we do not read.
+  [[nodiscard]] bool says_no_more_than(const PodFacts& other) const;
   /// "10.0.0.7:8080"; empty until the pod has an address.
   [[nodiscard]] std::string address_of(int port) const;
   /// Whether `owner`'s UID is in its controller reference. Labels alone make no pod ours.
