@@ -35,8 +35,11 @@ void StatePoller::set_targets(const std::string& key, const std::vector<PollTarg
   const bool large = replicas > kPollsPerSecondMax;
   const Duration patience = large ? std::min(kPollSpacing * replicas, kNewcomersPatienceMax) : Duration(0);
   const std::lock_guard lock(mutex_);
+  const auto before = schedule_.next_due(candidates_only());
   schedule_.set_targets(key, targets, clock_.steady() + patience);
-  changed_.notify_all();
+  const auto after = schedule_.next_due(candidates_only());
+  // A fleet's targets are named at each look at it, and are hardly ever others than before.
+  if (after && (!before || *after < *before)) changed_.notify_all();
 }
 
 void StatePoller::forget(const std::string& key) {
@@ -53,8 +56,7 @@ void StatePoller::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const bool room = in_flight_ < kAdminCallsMax;
-    const bool candidates_only = others_in_flight_ >= kOtherPollsMax;
-    if (const auto target = room ? schedule_.next(clock_.steady(), candidates_only) : std::nullopt) {
+    if (const auto target = room ? schedule_.next(clock_.steady(), candidates_only()) : std::nullopt) {
       ++in_flight_;
       others_in_flight_ += target->urgency != PollUrgency::kCandidate;
       lock.unlock();
@@ -62,7 +64,7 @@ void StatePoller::run() {
       lock.lock();
       continue;
     }
-    const auto due = room ? schedule_.next_due(candidates_only) : std::nullopt;
+    const auto due = room ? schedule_.next_due(candidates_only()) : std::nullopt;
     if (due) {
       changed_.wait_for(lock, std::max(*due - clock_.steady(), SteadyTime::duration(kPollSpacing)));
     } else {

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "operator/admin_api.h"
+#include "operator/limits.h"
 #include "operator/poll_schedule.h"
 #include "operator/state_store.h"
 
@@ -40,6 +41,8 @@ class StatePoller {
  private:
   void run();
   void ask(const PollTarget& target);
+  /// Whether there is no room for anybody else.
+  [[nodiscard]] bool candidates_only() const { return others_in_flight_ >= kOtherPollsMax; }
   void answered(const PollTarget& target, SteadyTime asked_at, const Result<GatewayState>& answer);
 
   AdminApi& api_;
