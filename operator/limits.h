@@ -115,6 +115,8 @@ inline constexpr Duration kEvictionHeartbeat{30'000};
 inline constexpr Duration kEvictionsRecheck{600'000};
 /// By then a leader has looked at everything, and asked every gateway of thousands once.
 inline constexpr Duration kStartupLasts{120'000};
+/// Freed heap goes back to the kernel as often.
+inline constexpr Duration kGiveBackHeapEvery{60'000};
 /// Foreign pods that were told of; past them all are told of again.
 inline constexpr std::size_t kStrangersMax = 1024;
 

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/otherwise.h"
+#include "common/base/process_memory.h"
 #include "common/base/random.h"
 #include "common/base/stop_signal.h"
 #include "common/http/server.h"
@@ -24,6 +25,7 @@
 #include "operator/caches.h"
 #include "operator/controller.h"
 #include "operator/debug_plan.h"
+#include "operator/limits.h"
 #include "operator/options.h"
 
 namespace sluice::op {
@@ -127,7 +129,13 @@ int run(const Options& options, StopSignal& stop) {
   } else {
     controller->start();
   }
-  stop.wait();
+  // This thread has nothing else to do.
+  bool stopping = stop.wait_for(kStartupLasts);
+  if (!stopping) forget_startup();
+  while (!stopping) {
+    stopping = stop.wait_for(kGiveBackHeapEvery);
+    if (!stopping) give_back_heap();
+  }
 
   // The order matters: workers stop before the lease goes to another, and the last events are sent before the client
   // ends.

@@ -29,8 +29,12 @@ int forget_segments(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/
 
 }  // namespace
 
-void forget_startup() {
+void give_back_heap() {
   malloc_trim(0);
+}
+
+void forget_startup() {
+  give_back_heap();
   dl_iterate_phdr(forget_segments, nullptr);
 }
 

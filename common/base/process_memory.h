@@ -9,4 +9,8 @@ namespace sluice {
 /// meanwhile.
 void forget_startup();
 
+/// Gives back freed heap, what a burst of work leaves behind: malloc alone keeps it. Takes a millisecond or so, in
+/// which allocations wait. Threads: any.
+void give_back_heap();
+
 }  // namespace sluice
