@@ -18,8 +18,9 @@ import (
 )
 
 type eventOptions struct {
-	perSecond float64
-	length    time.Duration
+	perSecond  float64
+	length     time.Duration
+	annotation string // whose value is the number of the event
 }
 
 // As many calls may be under way at once as an API server that answers in 100 ms needs for 500 a second, and some.
@@ -62,7 +63,7 @@ func makeEvents(ctx context.Context, config *rest.Config, options eventOptions) 
 			for n := range slots {
 				pod := order[n%len(order)]
 				pod.ManagedFields = noManagedFields
-				metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "bench.sluice.dev/event", strconv.Itoa(n))
+				metav1.SetMetaDataAnnotation(&pod.ObjectMeta, options.annotation, strconv.Itoa(n))
 				written, err := client.CoreV1().Pods(pod.Namespace).Update(ctx, pod, metav1.UpdateOptions{})
 				if err != nil {
 					failed.Add(1)

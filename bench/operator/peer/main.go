@@ -45,6 +45,7 @@ func run(ctx context.Context, words []string) error {
 	case "events":
 		options := eventOptions{}
 		flags.Float64Var(&options.perSecond, "rate", 500, "events a second")
+		flags.StringVar(&options.annotation, "annotation", "bench.sluice.dev/event", "that each event changes")
 		flags.DurationVar(&options.length, "for", 0, "how long")
 		return with(flags, words[1:], kubeconfig, func(config *rest.Config) error { return makeEvents(ctx, config, options) })
 	}
