@@ -306,7 +306,6 @@ void Controller::forget(const std::string& key) {
   const std::lock_guard lock(mutex_);
   looked_by_.erase(key);
   pace_.forget(key);
-  due_.forget(key);
 }
 
 }  // namespace sluice::op
