@@ -83,7 +83,7 @@ class Controller {
 
   void watch_caches();
   void enqueue(const std::string& key, int priority);
-  void touched(const std::string& key, int priority);
+  void touched(const PodFacts& pod, int priority);
   void look_in(Duration after, const std::string& key, int priority = kube::kNormalPriority);
   void run();
   bool prepare();

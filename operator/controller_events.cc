@@ -38,7 +38,7 @@ void Controller::watch_caches() {
   });
   caches_.on_pod([this](const PodPtr& before, const PodPtr& after, Origin origin) {
     const int priority = priority_of(origin);
-    if (before && after && after->says_no_more_than(*before)) return touched(gateway_key_of(*after), priority);
+    if (before && after && after->says_no_more_than(*before)) return touched(*after, priority);
     if (before) enqueue(gateway_key_of(*before), priority);
     if (after && (!before || before->gateway_label != after->gateway_label)) enqueue(gateway_key_of(*after), priority);
   });
@@ -54,7 +54,6 @@ void Controller::watch_caches() {
 
 /// Something that a look reads has changed.
 void Controller::enqueue(const std::string& key, int priority) {
-  event_latency_.heard(key);
   Duration pause(0);
   {
     const std::lock_guard lock(mutex_);
@@ -62,12 +61,16 @@ void Controller::enqueue(const std::string& key, int priority) {
     due_.want(key, now);
     pause = pace_.wait(key, now);
   }
+  event_latency_.heard(key);
   queue_.add_after(key, pause, priority);
 }
 
-/// An event that no look would find anything of. It takes its turn all the same, which ends in a microsecond, so that
-/// the time from an event to its reconcile is known of all events.
-void Controller::touched(const std::string& key, int priority) {
+/// An event of a pod that no look would find anything of. It takes its turn all the same, which ends in a microsecond,
+/// so that the time from an event to its reconcile is known of all events.
+void Controller::touched(const PodFacts& pod, int priority) {
+  const std::string key = gateway_key_of(pod);
+  // What we wrote last has been seen by looks already, and may have been taken back unseen by the cache.
+  if (pod_writes_.holds(key, kube::make_key(pod.ns, pod.name))) return enqueue(key, priority);
   event_latency_.heard(key);
   queue_.add(key, priority);
 }

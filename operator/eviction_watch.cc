@@ -42,7 +42,8 @@ void EvictionWatch::stop() {
 
 bool EvictionWatch::knows() const {
   const kube::Informer* informer = watched_;
-  return informer != nullptr && informer->synced();
+  // Not synced(): that comes after all handlers have been told, and a look that one of them asks for may be over by then.
+  return informer != nullptr && !informer->resource_version().empty();
 }
 
 std::set<std::string> EvictionWatch::asked(const std::string& ns) const {

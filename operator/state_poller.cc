@@ -34,17 +34,21 @@ void StatePoller::set_targets(const std::string& key, const std::vector<PollTarg
   // A pod that has just come has hardly anything to tell, and a large fleet's come by the hundred.
   const bool large = replicas > kPollsPerSecondMax;
   const Duration patience = large ? std::min(kPollSpacing * replicas, kNewcomersPatienceMax) : Duration(0);
-  const std::lock_guard lock(mutex_);
-  const auto before = schedule_.next_due(candidates_only());
-  schedule_.set_targets(key, targets, clock_.steady() + patience);
-  const auto after = schedule_.next_due(candidates_only());
-  // A fleet's targets are named at each look at it, and are hardly ever others than before.
-  if (after && (!before || *after < *before)) changed_.notify_all();
+  change([&] { schedule_.set_targets(key, targets, clock_.steady() + patience); });
 }
 
 void StatePoller::forget(const std::string& key) {
+  change([&] { schedule_.forget(key); });
+}
+
+/// A fleet's targets are named at each look at it, and are hardly ever others than before: the poller is woken only for
+/// what is due sooner.
+void StatePoller::change(const std::function<void()>& what) {
   const std::lock_guard lock(mutex_);
-  schedule_.forget(key);
+  const auto before = schedule_.next_due(candidates_only());
+  what();
+  const auto after = schedule_.next_due(candidates_only());
+  if (after && (!before || *after < *before)) changed_.notify_all();
 }
 
 PollTally StatePoller::tally() {

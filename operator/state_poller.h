@@ -41,6 +41,7 @@ class StatePoller {
  private:
   void run();
   void ask(const PollTarget& target);
+  void change(const std::function<void()>& what);
   /// Whether there is no room for anybody else.
   [[nodiscard]] bool candidates_only() const { return others_in_flight_ >= kOtherPollsMax; }
   void answered(const PollTarget& target, SteadyTime asked_at, const Result<GatewayState>& answer);
