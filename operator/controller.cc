@@ -129,29 +129,29 @@ void Controller::work() {
     }
     const SteadyTime begin = clock_.steady();
     const Turn turn = turn_of(key, begin);
-    if (turn.wait > Duration(0)) {
-      queue_.done(key);
-      queue_.add_after(key, turn.wait, item->priority);
-      continue;
+    if (turn.kind != Turn::Kind::kPaced) {
+      event_latency_.begun(key);
+      if (turn.kind == Turn::Kind::kLooks) {
+        look_at(*item);
+      } else {
+        metrics_->success.add();
+      }
+      metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
     }
-    event_latency_.begun(key);
-    if (turn.looks) {
-      look_at(*item);
-    } else {
-      metrics_->success.add();
-    }
-    metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
     queue_.done(key);
+    if (turn.again) queue_.add_after(key, *turn.again, item->priority);
   }
 }
 
 /// What is to be done with a key that the queue has given out. A look counts as begun.
 Controller::Turn Controller::turn_of(const std::string& key, SteadyTime now) {
   const std::lock_guard lock(mutex_);
-  if (!due_.is_due(key, now)) return {};
-  const Duration wait = pace_.wait(key, now);
-  if (wait == Duration(0)) due_.begun(key);
-  return {.looks = true, .wait = wait};
+  // The queue keeps one time a key, the soonest: a later one that is still wanted has to be told to it again.
+  const std::optional<Duration> due = due_.in(key, now);
+  if (due != Duration(0)) return {Turn::Kind::kNothingNew, due};
+  if (const Duration wait = pace_.wait(key, now); wait > Duration(0)) return {Turn::Kind::kPaced, wait};
+  due_.begun(key);
+  return {Turn::Kind::kLooks, std::nullopt};
 }
 
 void Controller::look_at(const kube::WorkQueue::Item& item) {

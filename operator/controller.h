@@ -90,8 +90,13 @@ class Controller {
   Status read_newest();
   void work();
   struct Turn {
-    bool looks = false;  ///< Else nothing that a look reads has changed.
-    Duration wait{0};    ///< It looks no sooner than after it.
+    enum class Kind {
+      kLooks,
+      kPaced,       ///< It is to be looked at, but a look is dear and the last one was just now.
+      kNothingNew,  ///< Nothing that a look reads has changed.
+    };
+    Kind kind;
+    std::optional<Duration> again;
   };
   Turn turn_of(const std::string& key, SteadyTime now);
   void look_at(const kube::WorkQueue::Item& item);

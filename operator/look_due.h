@@ -5,7 +5,9 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -21,9 +23,11 @@ class LookDue {
     const auto [known, fresh] = at_.try_emplace(key, at);
     if (!fresh) known->second = std::min(known->second, at);
   }
-  [[nodiscard]] bool is_due(const std::string& key, SteadyTime now) const {
+  /// How long until `key` is to be looked at: 0 where it is due, nullopt where nobody wants it.
+  [[nodiscard]] std::optional<Duration> in(const std::string& key, SteadyTime now) const {
     const auto wanted = at_.find(key);
-    return wanted != at_.end() && wanted->second <= now;
+    if (wanted == at_.end()) return std::nullopt;
+    return std::chrono::ceil<Duration>(std::max(wanted->second - now, SteadyTime::duration(0)));
   }
   /// A look begins: what is wanted from now on is for the next one.
   void begun(const std::string& key) { at_.erase(key); }

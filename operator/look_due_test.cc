@@ -7,17 +7,17 @@ namespace sluice::op {
 TEST_CASE("a look is due once something has asked for it, and then no more") {
   LookDue due;
   const SteadyTime now(1h);
-  CHECK_FALSE(due.is_due("a", now));
+  CHECK_FALSE(due.in("a", now));
   due.want("a", now);
   due.want("a", now);
-  CHECK_FALSE(due.is_due("b", now));
-  CHECK(due.is_due("a", now));
+  CHECK_FALSE(due.in("b", now));
+  CHECK(due.in("a", now) == Duration(0));
   due.begun("a");
-  CHECK_FALSE(due.is_due("a", now + 1h));
+  CHECK_FALSE(due.in("a", now + 1h));
   due.want("a", now + 1h);  // while that look is under way: for the next one
-  CHECK(due.is_due("a", now + 1h));
+  CHECK(due.in("a", now + 1h) == Duration(0));
   due.forget("a");
-  CHECK_FALSE(due.is_due("a", now + 1h));
+  CHECK_FALSE(due.in("a", now + 1h));
   CHECK(due.size() == 0);
 }
 
@@ -25,14 +25,15 @@ TEST_CASE("of two times the sooner counts, whichever came first") {
   LookDue due;
   const SteadyTime now(1h);
   due.want("a", now + 5s);
-  CHECK_FALSE(due.is_due("a", now + 5s - 1ns));
+  CHECK(due.in("a", now + 1s) == Duration(4'000));
+  CHECK(due.in("a", now + 5s - 1ns) == Duration(1));  // never too soon
   due.want("a", now + 1min);
   due.want("a", now + 3s);
-  CHECK_FALSE(due.is_due("a", now + 2s));
-  CHECK(due.is_due("a", now + 3s));
+  CHECK(due.in("a", now + 2s) == Duration(1'000));
+  CHECK(due.in("a", now + 3s) == Duration(0));
   // That look sees to what the later ones were for, or names a time itself.
   due.begun("a");
-  CHECK_FALSE(due.is_due("a", now + 1h));
+  CHECK_FALSE(due.in("a", now + 1h));
 }
 
 }  // namespace sluice::op
