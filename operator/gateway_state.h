@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/boxed.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 
@@ -63,9 +64,9 @@ struct DrainTerms {
 };
 
 struct GatewayState {
-  std::int64_t connections = 0;       ///< Every one that is not closed yet, whatever its state and protocol.
-  std::optional<GatewayDrain> drain;  ///< Set once the gateway has accepted a drain: it takes no new connections.
-  std::optional<GatewayShed> shed;
+  std::int64_t connections = 0;  ///< Every one that is not closed yet, whatever its state and protocol.
+  Boxed<GatewayDrain> drain;     ///< Set once the gateway has accepted a drain: it takes no new connections.
+  Boxed<GatewayShed> shed;
   std::optional<WallTime> ends_at;  ///< It was told to end: when it closes what is left.
   double session_cost = 1;          ///< What moving one of its connections costs, 1 for one without any state.
   double handshake_p99_seconds = 0;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/boxed.h"
 #include "common/base/clock.h"
 #include "common/base/contract.h"
 #include "common/kube/protobuf.h"
@@ -53,11 +54,11 @@ struct PodFacts {
   std::optional<double> session_cost;  ///< Annotation sluice.dev/session-cost; counts instead of what the gateway says.
   bool session_cost_bad = false;       ///< The annotation is there but no number >= 0: it is ignored.
 
-  bool drain_annotated = false;        ///< The annotation is there, readable or not.
-  std::optional<DrainRecord> drain;    ///< The annotation, where it can be read.
-  double rate_recorded = 0;            ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
-  bool health_annotated = false;       ///< The annotation is there, readable or not.
-  std::optional<HealthRecord> health;  ///< The annotation, where it can be read.
+  bool drain_annotated = false;   ///< The annotation is there, readable or not.
+  Boxed<DrainRecord> drain;       ///< The annotation, where it can be read.
+  double rate_recorded = 0;       ///< Annotation sluice.dev/drain-rate; no order in effect grants more.
+  bool health_annotated = false;  ///< The annotation is there, readable or not.
+  Boxed<HealthRecord> health;     ///< The annotation, where it can be read.
 
   bool operator==(const PodFacts&) const = default;
   /// Whether `other` differs in its resourceVersion at most: somebody has written what we do not read.

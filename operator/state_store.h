@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/base/boxed.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "operator/gateway_state.h"
@@ -26,7 +27,7 @@ struct HeardState {
   std::optional<SteadyTime> failing_since;  ///< ... when the first of them ended, ...
   bool refused = false;                     ///< ... and whether the last was refused or cut.
   double rate_possible = 0;                 ///< Of calls of this process: as its state says, or perhaps a lost one.
-  std::optional<DrainTerms> ordered;        ///< As model.h's PodView says.
+  Boxed<DrainTerms> ordered;                ///< As model.h's PodView says.
 };
 
 /// Threads: any.
