@@ -98,7 +98,7 @@ inline constexpr Duration kStatusCountsEvery{5'000};
 inline constexpr Duration kStatusReplicasEvery{500};
 /// A RealtimeGateway's looks take no more than one part in so many of a core, where they take long enough to matter and
 /// kLookPauseMax leaves it so: thousands of pods that change at once are looked at together.
-inline constexpr int kLookShare = 25;
+inline constexpr int kLookShare = 50;
 inline constexpr Duration kLookWorthPacing{2};
 inline constexpr Duration kLookPauseMax{500};
 /// `status.drains` lists so many at most; the schema says the same.
