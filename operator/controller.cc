@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/process_memory.h"
 #include "operator/limits.h"
 #include "operator/names.h"
 #include "operator/reconcile_metrics.h"
@@ -43,7 +44,7 @@ Controller::Controller(kube::Client& client, Caches& caches, AdminClient& admin,
       memory_(clock),
       poller_(admin, states_, clock, [this](const PollTarget& target, bool changed) { heard(target, changed); }),
       evictions_(client, caches, clock, [this](const std::string& ns, const std::string& pod) { evicted(ns, pod); }),
-      prober_(clock, metrics, [this](const std::string& key) { look_in(Duration(0), key); }),
+      prober_(clock, metrics, [this](const std::string& key) { look_within(Duration(0), key); }),
       broadcaster_(admin, metrics),
       children_(client, caches, clock),
       history_(client, caches, clock),
@@ -89,6 +90,8 @@ void Controller::run() {
   prober_.start();
   log_info("controller started", {{"workers", options_.workers}});
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+  if (!pause(kStartupLasts)) return;
+  forget_startup();
   // For as long as it leads: an API server that is upgraded may have Evictions later.
   while (pause(kEvictionsRecheck)) evictions_.look();
 }
@@ -127,25 +130,19 @@ void Controller::work() {
       queue_.done(key);
       continue;
     }
-    const SteadyTime begin = clock_.steady();
-    const Turn turn = turn_of(key, begin);
-    if (turn.kind != Turn::Kind::kPaced) {
-      event_latency_.begun(key);
-      if (turn.kind == Turn::Kind::kLooks) {
-        look_at(*item);
-      } else {
-        metrics_->success.add();
-      }
-      metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
-    }
+    const Turn turn = turn_of(key);
+    if (turn.kind != Turn::Kind::kPaced) event_latency_.begun(key);
+    if (turn.kind == Turn::Kind::kLooks) look_at(*item);
+    if (turn.kind == Turn::Kind::kNothingNew) metrics_->nothing_new.add();
     queue_.done(key);
     if (turn.again) queue_.add_after(key, *turn.again, item->priority);
   }
 }
 
 /// What is to be done with a key that the queue has given out. A look counts as begun.
-Controller::Turn Controller::turn_of(const std::string& key, SteadyTime now) {
+Controller::Turn Controller::turn_of(const std::string& key) {
   const std::lock_guard lock(mutex_);
+  const SteadyTime now = clock_.steady();
   // The queue keeps one time a key, the soonest: a later one that is still wanted has to be told to it again.
   const std::optional<Duration> due = due_.in(key, now);
   if (due != Duration(0)) return {Turn::Kind::kNothingNew, due};
@@ -155,10 +152,12 @@ Controller::Turn Controller::turn_of(const std::string& key, SteadyTime now) {
 }
 
 void Controller::look_at(const kube::WorkQueue::Item& item) {
+  const SteadyTime begin = clock_.steady();
   const SteadyTime::duration cpu_before = thread_cpu_time();
   metrics_->active.add(1);
   finish(item, reconcile(item.key));
   metrics_->active.add(-1);
+  metrics_->seconds.observe(std::chrono::duration<double>(clock_.steady() - begin).count());
   const std::lock_guard lock(mutex_);
   pace_.took(item.key, thread_cpu_time() - cpu_before, clock_.steady());
 }
@@ -168,17 +167,17 @@ void Controller::finish(const kube::WorkQueue::Item& item, const Outcome& outcom
   const std::string& key = item.key;
   if (outcome.status) {
     queue_.forget(key);
-    if (outcome.requeue_after) look_in(*outcome.requeue_after, key, item.priority);
+    if (outcome.requeue_after) look_within(*outcome.requeue_after, key, item.priority);
     (outcome.requeue_after ? metrics_->requeue_after : metrics_->success).add();
     return;
   }
   const Error& error = outcome.status.error();
+  const Duration wait = queue_.add_rate_limited(key, item.priority);
   {
     const std::lock_guard lock(mutex_);
-    due_.want(key, clock_.steady());  // The queue says when.
+    due_.want(key, clock_.steady() + wait);
   }
-  queue_.add_rate_limited(key, item.priority);
-  if (outcome.requeue_after) look_in(*outcome.requeue_after, key, item.priority);
+  if (outcome.requeue_after) look_within(*outcome.requeue_after, key, item.priority);
   if (error.code == ErrorCode::kConflict) {
     // Somebody else has written meanwhile: look again. This is no failure.
     log_debug("conflict, looking again", {{"gateway", key}, {"error", error.message}});

@@ -83,8 +83,8 @@ class Controller {
 
   void watch_caches();
   void enqueue(const std::string& key, int priority);
-  void touched(const PodFacts& pod, int priority);
-  void look_in(Duration after, const std::string& key, int priority = kube::kNormalPriority);
+  void touched(const std::string& key, int priority);
+  void look_within(Duration after, const std::string& key, int priority = kube::kNormalPriority);
   void run();
   bool prepare();
   Status read_newest();
@@ -96,9 +96,9 @@ class Controller {
       kNothingNew,  ///< Nothing that a look reads has changed.
     };
     Kind kind;
-    std::optional<Duration> again;
+    std::optional<Duration> again;  ///< The queue is to be told of the key again after it.
   };
-  Turn turn_of(const std::string& key, SteadyTime now);
+  Turn turn_of(const std::string& key);
   void look_at(const kube::WorkQueue::Item& item);
   void finish(const kube::WorkQueue::Item& item, const Outcome& outcome);
   void heard(const PollTarget& target, bool changed);

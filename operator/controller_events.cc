@@ -10,7 +10,8 @@ using kube::Json;
 
 /// What only shows itself again waits behind what has changed.
 int priority_of(kube::Informer::Origin origin) {
-  return origin == kube::Informer::Origin::kChange ? kube::kNormalPriority : kube::kLowPriority;
+  using Origin = kube::Informer::Origin;
+  return origin == Origin::kChange || origin == Origin::kRelist ? kube::kNormalPriority : kube::kLowPriority;
 }
 
 /// Whether only metadata.resourceVersion differs: what has changed is nothing that the cache keeps.
@@ -33,12 +34,15 @@ void Controller::watch_caches() {
     if (before != nullptr && after != nullptr && *before == *after) return;
     const std::string& name = (after != nullptr ? after : before)->name;
     for (const PodPtr& pod : caches_.all_pods()) {
-      if (pod->node == name) look_in(Duration(0), gateway_key_of(*pod));
+      if (pod->node == name) look_within(Duration(0), gateway_key_of(*pod));
     }
   });
   caches_.on_pod([this](const PodPtr& before, const PodPtr& after, Origin origin) {
     const int priority = priority_of(origin);
-    if (before && after && after->says_no_more_than(*before)) return touched(*after, priority);
+    // A list may hide that what we wrote, and looks have counted on, was taken back unseen.
+    const bool unseen = origin == Origin::kRelist;
+    if (before && after && !unseen && after->says_no_more_than(*before))
+      return touched(gateway_key_of(*after), priority);
     if (before) enqueue(gateway_key_of(*before), priority);
     if (after && (!before || before->gateway_label != after->gateway_label)) enqueue(gateway_key_of(*after), priority);
   });
@@ -67,16 +71,13 @@ void Controller::enqueue(const std::string& key, int priority) {
 
 /// An event of a pod that no look would find anything of. It takes its turn all the same, which ends in a microsecond,
 /// so that the time from an event to its reconcile is known of all events.
-void Controller::touched(const PodFacts& pod, int priority) {
-  const std::string key = gateway_key_of(pod);
-  // What we wrote last has been seen by looks already, and may have been taken back unseen by the cache.
-  if (pod_writes_.holds(key, kube::make_key(pod.ns, pod.name))) return enqueue(key, priority);
+void Controller::touched(const std::string& key, int priority) {
   event_latency_.heard(key);
   queue_.add(key, priority);
 }
 
 /// A look for another reason than an event.
-void Controller::look_in(Duration after, const std::string& key, int priority) {
+void Controller::look_within(Duration after, const std::string& key, int priority) {
   {
     const std::lock_guard lock(mutex_);
     due_.want(key, clock_.steady() + after);
@@ -86,20 +87,20 @@ void Controller::look_in(Duration after, const std::string& key, int priority) {
 
 /// An Eviction of a pod has changed: that pod's gateway may care.
 void Controller::evicted(const std::string& ns, const std::string& pod) {
-  if (const PodPtr known = caches_.pod(kube::make_key(ns, pod))) look_in(Duration(0), gateway_key_of(*known));
+  if (const PodPtr known = caches_.pod(kube::make_key(ns, pod))) look_within(Duration(0), gateway_key_of(*known));
 }
 
 /// A gateway has answered or failed. Draining pods, candidates and those that are watched decide something, and a
 /// canary's pods may fail a gate; counts of the others only wait for the status.
 void Controller::heard(const PollTarget& target, bool changed) {
   if (target.urgency == PollUrgency::kCanary) {
-    look_in(kPollCanary, target.key);
+    look_within(kPollCanary, target.key);
   } else if (target.urgency == PollUrgency::kWatched) {
-    look_in(kWatchedLook, target.key);
+    look_within(kWatchedLook, target.key);
   } else if (target.urgency != PollUrgency::kOther) {
-    look_in(Duration(0), target.key);
+    look_within(Duration(0), target.key);
   } else if (changed) {
-    look_in(kStatusCountsEvery, target.key);
+    look_within(kStatusCountsEvery, target.key);
   }
 }
 

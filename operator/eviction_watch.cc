@@ -32,8 +32,8 @@ void EvictionWatch::look() {
     const EvictionView view = view_eviction(after ? *after : *before);
     changed_(std::string(kube::namespace_of(after ? *after : *before)), view.pod_name);
   });
+  watched_ = informer_.get();  // Before a handler may ask for a look at it.
   informer_->start();
-  watched_ = informer_.get();
 }
 
 void EvictionWatch::stop() {
@@ -42,7 +42,8 @@ void EvictionWatch::stop() {
 
 bool EvictionWatch::knows() const {
   const kube::Informer* informer = watched_;
-  // Not synced(): that comes after all handlers have been told, and a look that one of them asks for may be over by then.
+  // Not synced(): that comes after all handlers have been told, and a look that one of them asks for may be over by
+  // then.
   return informer != nullptr && !informer->resource_version().empty();
 }
 

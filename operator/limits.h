@@ -113,7 +113,7 @@ inline constexpr std::size_t kTemplateVerdictsMax = 1024;
 inline constexpr Duration kEvictionHeartbeat{30'000};
 /// An API server that had no Evictions is asked again after it.
 inline constexpr Duration kEvictionsRecheck{600'000};
-/// By then a leader has looked at everything, and asked every gateway of thousands once.
+/// By then a process, or a leader, has looked at everything, and asked every gateway of thousands once.
 inline constexpr Duration kStartupLasts{120'000};
 /// Freed heap goes back to the kernel as often.
 inline constexpr Duration kGiveBackHeapEvery{60'000};

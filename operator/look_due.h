@@ -31,7 +31,6 @@ class LookDue {
   }
   /// A look begins: what is wanted from now on is for the next one.
   void begun(const std::string& key) { at_.erase(key); }
-  void forget(const std::string& key) { at_.erase(key); }
   [[nodiscard]] std::size_t size() const { return at_.size(); }
 
  private:

@@ -129,7 +129,7 @@ int run(const Options& options, StopSignal& stop) {
   } else {
     controller->start();
   }
-  // This thread has nothing else to do.
+  // This thread has nothing else to do. Who becomes the leader later has a start of its own, see Controller::run().
   bool stopping = stop.wait_for(kStartupLasts);
   if (!stopping) forget_startup();
   while (!stopping) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/duration_text.h"
+#include "operator/slim_test.h"
 
 namespace sluice::op {
 
@@ -69,6 +70,20 @@ TEST_CASE("a heartbeat is no change of what is read of a node") {
     if (condition["type"] == "Ready") condition["status"] = "Unknown";
   }
   CHECK_FALSE(view_node(before) == view_node(after));
+}
+
+TEST_CASE("nothing that a node's view is made of is left out of the fields that are read") {
+  for (const char* spec : {R"({"unschedulable":true,"podCIDR":"10.0.0.0/24"})",
+                           R"({"taints":[{"key":"node.kubernetes.io/unschedulable","effect":"NoSchedule",
+                                          "timeAdded":"2026-11-26T10:00:00Z"}]})",
+                           R"({"taints":[{"key":"ToBeDeletedByClusterAutoscaler","value":"1764100000"}]})"}) {
+    CAPTURE(spec);
+    const NodeView view = view_node(node(spec));
+    CHECK(view_node(slimmed(node(spec), kSlimNode)) == view);
+    CHECK(view.going);
+    CHECK(view.ready);
+    CHECK(view.domain == "z1");
+  }
 }
 
 }  // namespace sluice::op

@@ -84,13 +84,6 @@ void OwnWrites<Object>::listed(std::string version, std::set<std::string, std::l
 }
 
 template <class Object>
-bool OwnWrites<Object>::holds(std::string_view scope, std::string_view key) {
-  const std::lock_guard lock(mutex_);
-  const auto entries = scopes_.find(scope);
-  return entries != scopes_.end() && entries->second.contains(key);
-}
-
-template <class Object>
 void OwnWrites<Object>::drop_gone(std::vector<Pointer>& cached, std::string_view cache_version) {
   if (listed_version_.empty()) return;
   if (version_reached(cache_version, listed_version_)) {

@@ -43,8 +43,6 @@ class OwnWrites {
   /// `cached` with our newer writes laid over it. `cache_version` is the informer's resource version, read before
   /// `cached` was: what it has reached is believed over our memory.
   std::vector<Pointer> newest(std::string_view scope, std::vector<Pointer> cached, std::string_view cache_version);
-  /// Whether a write of ours to the object `key` ("namespace/name") may be newer than the cache.
-  [[nodiscard]] bool holds(std::string_view scope, std::string_view key);
   /// Forgets a scope and those below it ("scope/...").
   void forget(std::string_view scope);
 

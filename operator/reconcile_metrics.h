@@ -21,6 +21,7 @@ struct ReconcileMetrics {
   Counter success, error, requeue, requeue_after, errors;
   Histogram seconds;
   Gauge active;
+  Counter nothing_new;                      ///< Not reconciled: nothing that a look reads had changed.
   std::map<std::string, Counter> rollouts;  ///< By result.
 
   ReconcileMetrics(MetricsRegistry& registry, int workers)
@@ -33,7 +34,9 @@ struct ReconcileMetrics {
         seconds(registry.histogram("controller_runtime_reconcile_time_seconds", "How long reconciles take.",
                                    kReconcileSeconds, {{"controller", kControllerName}})),
         active(registry.gauge("controller_runtime_active_workers", "Reconciles under way.",
-                              {{"controller", kControllerName}})) {
+                              {{"controller", kControllerName}})),
+        nothing_new(registry.counter("sluice_operator_looks_skipped_total",
+                                     "Keys taken from the queue of which nothing was new that a reconcile reads.")) {
     registry
         .gauge("controller_runtime_max_concurrent_reconciles", "Reconciles that may run at once.",
                {{"controller", kControllerName}})

@@ -1,5 +1,5 @@
 // An optional value that costs a pointer where it is not there, for what only few of thousands of objects have. It is
-// used as std::optional is, and copies and compares as that does.
+// used as std::optional is, and copies and compares as that does; one that was moved from is empty.
 #pragma once
 
 #include <memory>
@@ -13,11 +13,11 @@ template <class T>
 class Boxed {
  public:
   Boxed() = default;
-  Boxed(std::nullopt_t) {}                                           // NOLINT(google-explicit-constructor)
-  Boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT(google-explicit-constructor)
+  Boxed(std::nullopt_t) {}
+  Boxed(T value) : value_(std::make_unique<T>(std::move(value))) {}
   Boxed(std::optional<T> value) {
     if (value) emplace(*std::move(value));
-  }  // NOLINT(google-explicit-constructor)
+  }
   Boxed(const Boxed& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
   Boxed(Boxed&&) noexcept = default;
   Boxed& operator=(Boxed other) noexcept {
@@ -35,9 +35,7 @@ class Boxed {
 
   [[nodiscard]] bool has_value() const { return value_ != nullptr; }
   explicit operator bool() const { return has_value(); }
-  operator std::optional<T>() const {
-    return value_ ? std::optional<T>(*value_) : std::nullopt;
-  }  // NOLINT(google-explicit-constructor)
+  operator std::optional<T>() const { return value_ ? std::optional<T>(*value_) : std::nullopt; }
   T& operator*() { return *value_; }
   const T& operator*() const { return *value_; }
   T* operator->() { return value_.get(); }

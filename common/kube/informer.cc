@@ -224,7 +224,7 @@ void Informer::Impl::take_state(Store state, const std::string& resource_version
   plan.listed(resource_version);
   if (lists) lists->add();
   show_size();
-  const Origin origin = std::exchange(told_first_list, true) ? Origin::kChange : Origin::kFirstList;
+  const Origin origin = std::exchange(told_first_list, true) ? Origin::kRelist : Origin::kFirstList;
   for (const Change& change : changes) tell(change, origin);
   // What a state was decoded from is garbage in pieces: the allocator would keep it until the next list, hours later.
   changes.clear();

@@ -26,7 +26,12 @@ class Informer {
   using Handler = std::function<void(const Object& before, const Object& after)>;
   /// Where a change comes from. A queue takes what the first list and a resync bring at kLowPriority, so that the start
   /// of a controller does not delay what happens now.
-  enum class Origin { kFirstList, kChange, kResync };
+  enum class Origin {
+    kFirstList,
+    kChange,
+    kRelist,  ///< A list after the first: it may join what happened meanwhile, so that only the version differs.
+    kResync,
+  };
   using OriginHandler = std::function<void(const Object& before, const Object& after, Origin origin)>;
   /// The same of what Options::digest makes of them.
   using DigestPtr = std::shared_ptr<const void>;
@@ -38,7 +43,7 @@ class Informer {
     std::string field_selector;
     /// Shrinks an object before it is stored (metadata.managedFields is always dropped), apiVersion and kind included.
     /// Must leave metadata's name, namespace, uid and resourceVersion. These three run on the client's or the
-    /// informer's thread.
+    /// informer's thread, and are to be pure.
     std::function<void(Json&)> transform{};
     /// What list_indexed() finds an object by; see Store::Options.
     std::function<std::string(const Json&)> index{};

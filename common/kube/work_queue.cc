@@ -194,11 +194,13 @@ void WorkQueue::add_after(std::string_view key, Duration after, int priority) {
   impl_->add_after(std::string(key), after, priority);
 }
 
-void WorkQueue::add_rate_limited(std::string_view key_view, int priority) {
+Duration WorkQueue::add_rate_limited(std::string_view key_view, int priority) {
   const std::string key(key_view);
   const MutexLock lock(impl_->mutex);
-  if (impl_->shutting_down) return;
-  impl_->add_after(key, impl_->options.backoff.delay(impl_->failures[key]++, impl_->random), priority);
+  if (impl_->shutting_down) return Duration(0);
+  const Duration wait = impl_->options.backoff.delay(impl_->failures[key]++, impl_->random);
+  impl_->add_after(key, wait, priority);
+  return wait;
 }
 
 void WorkQueue::forget(std::string_view key) {

@@ -34,8 +34,8 @@ class WorkQueue {
   void add(std::string_view key, int priority = kNormalPriority);
   /// Adds it once `after` has passed; of several waits the shortest counts.
   void add_after(std::string_view key, Duration after, int priority = kNormalPriority);
-  /// Adds it after a backoff that grows with each call until forget().
-  void add_rate_limited(std::string_view key, int priority = kNormalPriority);
+  /// Adds it after a backoff that grows with each call until forget(), and answers how long that is.
+  Duration add_rate_limited(std::string_view key, int priority = kNormalPriority);
   void forget(std::string_view key);
   /// How often add_rate_limited was called since forget().
   [[nodiscard]] int failures(std::string_view key) const;

@@ -49,6 +49,7 @@ def main(words):
     interrupts.install()
     ownership.make_folder(options.folder)
     try:
+        netns.need_root()
         build_tools()  # Where they have not been built they are downloaded first, what a namespace of its own cannot do.
         netns.enter()
         with alone(options.folder):

@@ -14,13 +14,16 @@ FIRST_POD = "198.18.0.1/15"
 INSIDE = "SLUICE_BENCH_NETNS"
 
 
+def need_root():
+    if os.geteuid() != 0:
+        raise BenchError("needs root, for a network namespace of its own: scripts/with-root")
+
+
 def enter():
     """Goes on in a new namespace: does not come back where this process is in none yet. Needs root."""
     if os.environ.get(INSIDE) == str(os.getpid()):
         _set_up()
         return
-    if os.geteuid() != 0:
-        raise BenchError("needs root, for a network namespace of its own: scripts/with-root")
     # exec keeps the process, so that signals and the exit code are ours as before.
     os.environ[INSIDE] = str(os.getpid())
     try:
@@ -31,6 +34,9 @@ def enter():
 
 def _set_up():
     for words in (("link", "set", "lo", "up"), ("route", "add", "local", POD_NETWORK, "dev", "lo")):
-        done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise BenchError(f"cannot run ip (iproute2): {error}") from error
         if done.returncode != 0:
             raise BenchError(f"ip {' '.join(words)} failed: {done.stderr.strip()}")
