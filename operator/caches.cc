@@ -61,10 +61,10 @@ const NodeView* as_node(const kube::Informer::DigestPtr& digest) {
   return digest ? &static_cast<const KeptNode*>(digest.get())->view : nullptr;
 }
 
-std::vector<PodPtr> as_pods(const std::vector<kube::Informer::DigestPtr>& digests) {
+std::vector<PodPtr> as_pods(std::vector<kube::Informer::DigestPtr> digests) {
   std::vector<PodPtr> pods;
   pods.reserve(digests.size());
-  for (const auto& digest : digests) pods.push_back(as_pod(digest));
+  for (auto& digest : digests) pods.push_back(std::static_pointer_cast<const PodFacts>(std::move(digest)));
   return pods;
 }
 

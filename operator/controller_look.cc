@@ -117,8 +117,11 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Gat
   std::vector<std::string> uids;
   uids.reserve(pods.size());
   for (const PodPtr& pod : pods) {
-    notes.taken_names.insert(pod->name);
-    if (pod->owned_by(kube::uid_of(gateway))) uids.push_back(pod->uid);
+    if (pod->owned_by(kube::uid_of(gateway))) {
+      uids.push_back(pod->uid);
+    } else {
+      notes.taken_names.insert(pod->name);
+    }
   }
   prober_.set_pods(key, uids);
   states_.set_pods(key, std::move(uids));

@@ -164,6 +164,9 @@ int main(int argc, char** argv) {
   using namespace sluice;
   // A heap for each of two dozen threads would cost more than most of what is in it.
   mallopt(M_ARENA_MAX, 2);
+  // Small blocks that are freed are joined at once, instead of all together at the next large one: less is left in
+  // pieces, and looks at hundreds of pods take a tenth less.
+  mallopt(M_MXFAST, 0);
   StopSignal stop;  // Before any thread, so that all of them leave the signals to it.
   const auto options = op::parse_options({argv + 1, argv + argc}, op::environment);
   if (!options) return op::fail(options.error());

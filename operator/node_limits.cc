@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <map>
+#include <string_view>
+#include <unordered_map>
 
 #include "operator/plan.h"
 #include "operator/status.h"
@@ -45,7 +46,7 @@ struct Worst {
 std::optional<NodeShortage> node_shortage(const GatewaySpec& spec, const Observed& seen) {
   const std::int64_t capacity = spec.capacity.connections_per_pod;
   const std::string carried = std::to_string(capacity) + " connections (capacity.connectionsPerPod)";
-  std::map<std::string, std::int64_t> pods_on;
+  std::unordered_map<std::string_view, std::int64_t> pods_on;
   for (const PodView& pod : seen.pods) {
     if (is_live(pod)) ++pods_on[pod.node];
   }

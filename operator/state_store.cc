@@ -78,16 +78,20 @@ HeardState StateStore::get(const std::string& uid) const {
 void StateStore::set_pods(const std::string& key, std::vector<std::string> uids) {
   std::sort(uids.begin(), uids.end());
   const std::lock_guard lock(mutex_);
-  std::vector<std::string>& before = uids_of_[key];
-  if (before != uids) {
+  Named& named = named_[key];
+  if (named.uids != uids) {
     std::vector<std::string> differ;
-    std::set_difference(before.begin(), before.end(), uids.begin(), uids.end(), std::back_inserter(differ));
+    std::set_difference(named.uids.begin(), named.uids.end(), uids.begin(), uids.end(), std::back_inserter(differ));
     for (const std::string& uid : differ) states_.erase(uid);
-    before = std::move(uids);
+    if (!differ.empty()) ++forgotten_;
+    named.uids = std::move(uids);
+  } else if (named.forgotten == forgotten_) {
+    return;
   }
   // All of them: one that was another gateway's has just been forgotten with that one's, perhaps.
-  for (const std::string& uid : before) states_.try_emplace(uid);
-  if (before.empty()) uids_of_.erase(key);
+  for (const std::string& uid : named.uids) states_.try_emplace(uid);
+  named.forgotten = forgotten_;
+  if (named.uids.empty()) named_.erase(key);
 }
 
 std::size_t StateStore::size() const {

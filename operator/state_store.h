@@ -1,6 +1,7 @@
 // The last word of each gateway: what the state poller and the drain calls have heard, by pod UID.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -50,8 +51,15 @@ class StateStore {
 
  private:
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, HeardState> states_;       ///< By UID. Each look reads them all.
-  std::map<std::string, std::vector<std::string>> uids_of_;  ///< Sorted.
+  std::unordered_map<std::string, HeardState> states_;  ///< By UID. Each look reads them all.
+  /// The pods of one RealtimeGateway.
+  struct Named {
+    std::vector<std::string> uids;  ///< Sorted.
+    std::uint64_t forgotten = 0;    ///< As below, when all of them were known.
+  };
+  std::map<std::string, Named> named_;
+  /// Grows where pods are forgotten: one of them may have been another gateway's meanwhile.
+  std::uint64_t forgotten_ = 1;
 };
 
 }  // namespace sluice::op

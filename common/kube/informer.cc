@@ -365,7 +365,7 @@ std::vector<Informer::DigestPtr> Informer::digests() const {
 
 std::vector<Informer::DigestPtr> Informer::digests_indexed(std::string_view value) const {
   const ReadLock lock(impl_->cache_mutex);
-  return digests_of(impl_->store.held_indexed(value));
+  return impl_->store.digests_indexed(value);
 }
 
 std::size_t Informer::size() const {

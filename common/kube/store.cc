@@ -129,4 +129,15 @@ std::vector<Held> Store::held_indexed(std::string_view value) const {
   return out;
 }
 
+std::vector<std::shared_ptr<const void>> Store::digests_indexed(std::string_view value) const {
+  std::vector<std::shared_ptr<const void>> out;
+  const auto entry = index_.find(value);
+  if (entry == index_.end()) return out;
+  out.reserve(entry->second.size());
+  for (const auto& [key, indexed] : entry->second) {
+    if (indexed->held.digest()) out.push_back(indexed->held.digest());
+  }
+  return out;
+}
+
 }  // namespace sluice::kube

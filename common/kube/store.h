@@ -102,6 +102,8 @@ class Store {
   [[nodiscard]] std::vector<Held> held() const;
   [[nodiscard]] std::vector<Held> held_namespace(std::string_view ns) const;
   [[nodiscard]] std::vector<Held> held_indexed(std::string_view value) const;
+  /// Only their digests: of thousands, often.
+  [[nodiscard]] std::vector<std::shared_ptr<const void>> digests_indexed(std::string_view value) const;
   [[nodiscard]] std::size_t size() const { return objects_.size(); }
 
  private:
