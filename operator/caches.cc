@@ -105,10 +105,9 @@ PodPtr Caches::pod(std::string_view key) const {
   return as_pod(pods.digest(key));
 }
 
-std::optional<NodeView> Caches::node(std::string_view name) const {
+NodePtr Caches::node(std::string_view name) const {
   const kube::Informer::DigestPtr digest = nodes.digest(name);
-  if (!digest) return std::nullopt;
-  return *as_node(digest);
+  return {digest, as_node(digest)};
 }
 
 void Caches::on_pod(std::function<void(const PodPtr&, const PodPtr&, kube::Informer::Origin)> handler) {

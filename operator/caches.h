@@ -33,7 +33,7 @@ struct Caches {
   [[nodiscard]] std::vector<PodPtr> pods_of(std::string_view key) const;
   [[nodiscard]] std::vector<PodPtr> all_pods() const;
   [[nodiscard]] PodPtr pod(std::string_view key) const;  ///< Null where there is none.
-  [[nodiscard]] std::optional<NodeView> node(std::string_view name) const;
+  [[nodiscard]] NodePtr node(std::string_view name) const;
 
   /// Handlers, as Informer's are; null where nothing is before an addition or after a deletion. Before start() only.
   void on_pod(std::function<void(const PodPtr& before, const PodPtr& after, kube::Informer::Origin origin)> handler);

@@ -114,7 +114,7 @@ Observed Controller::look(const std::string& key, const Json& gateway, const Gat
                           const Templates& templates, const std::vector<PodPtr>& pods) {
   const Now now{.wall = clock_.wall(), .steady = clock_.steady()};
   Memory::Notes notes = memory_.of(key);
-  std::vector<std::string> uids;
+  std::vector<std::string_view> uids;
   uids.reserve(pods.size());
   for (const PodPtr& pod : pods) {
     if (pod->owned_by(kube::uid_of(gateway))) {

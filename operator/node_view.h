@@ -1,6 +1,7 @@
 // What the operator reads of a Node: where it stands, and whether it is about to go. Pure.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -29,5 +30,8 @@ struct NodeView {
 /// Source: core/v1 Node; the taints that cluster-autoscaler puts on nodes it removes (ToBeDeletedByClusterAutoscaler,
 /// DeletionCandidateOfClusterAutoscaler) and Karpenter (karpenter.sh/disrupted).
 NodeView view_node(const kube::Json& node);
+
+/// As the cache hands it out; null where there is no such node.
+using NodePtr = std::shared_ptr<const NodeView>;
 
 }  // namespace sluice::op

@@ -32,8 +32,7 @@ CanaryProgress read_progress(const Json& gateway) {
 
 /// Its node goes: that is where it was, whoever else asks for it. A pod that was made for a node that went already is
 /// left alone: the next one would land there too.
-std::optional<DrainReason> asked_to_go(const PodView& pod, const std::optional<NodeView>& node, const Sources& sources,
-                                       WallTime now) {
+std::optional<DrainReason> asked_to_go(const PodView& pod, const NodePtr& node, const Sources& sources, WallTime now) {
   if (node && node->going && (!node->going_since || pod.created <= *node->going_since)) return DrainReason::kNodeDrain;
   if (sources.asked_to_evict.contains(pod.uid)) return DrainReason::kEviction;
   if (sources.spec.scale_down.pods_to_drain.contains(pod.name)) return DrainReason::kRequested;
@@ -97,8 +96,8 @@ Observed observe(const Sources& sources, Now now) {
   for (const PodPtr& pod : sources.pods) {
     if (!pod->owned_by(seen.uid)) continue;
     PodView& view = seen.pods.emplace_back(view_pod(*pod, sources.heard(pod->uid), now));
-    const auto node = sources.node && !view.node.empty() ? sources.node(view.node) : std::nullopt;
-    view.node_known = node.has_value();
+    const NodePtr node = sources.node && !view.node.empty() ? sources.node(view.node) : nullptr;
+    view.node_known = node != nullptr;
     if (node) view.domain = node->domain;
     if (node) view.node_ready = node->ready;
     if (sources.probed) {

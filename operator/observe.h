@@ -35,8 +35,8 @@ struct Sources {
   std::string template_error;
   ProgressMark progress;
   Duration progress_age{0};
-  std::function<std::optional<NodeView>(const std::string& node)> node;  ///< Nothing where it is not known.
-  std::set<std::string> asked_to_evict;                                  ///< UIDs.
+  std::function<NodePtr(const std::string& node)> node;  ///< Nothing where it is not known.
+  std::set<std::string> asked_to_evict;                  ///< UIDs.
   bool evictions_known = false;
   Duration choosing_for{0};
   bool orphaned = false;

@@ -201,17 +201,18 @@ TEST_CASE("a pod whose node goes is asked to go, unless the node went before the
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const Observed seen = observe({.gateway = gateway,
-                                   .spec = parse_spec(gateway),
-                                   .pods = {shared(pod)},
-                                   .heard = [](const std::string&) { return HeardState{}; },
-                                   .taken_names = {},
-                                   .revision = "new",
-                                   .former_revision = {},
-                                   .template_error = {},
-                                   .node = [&](const std::string&) { return row.node; },
-                                   .asked_to_evict = {}},
-                                  kNow);
+    const Observed seen = observe(
+        {.gateway = gateway,
+         .spec = parse_spec(gateway),
+         .pods = {shared(pod)},
+         .heard = [](const std::string&) { return HeardState{}; },
+         .taken_names = {},
+         .revision = "new",
+         .former_revision = {},
+         .template_error = {},
+         .node = [&](const std::string&) { return row.node ? std::make_shared<const NodeView>(*row.node) : nullptr; },
+         .asked_to_evict = {}},
+        kNow);
     REQUIRE(seen.pods.size() == 1);
     CHECK(seen.pods[0].asked_to_go == (row.asked ? std::optional(DrainReason::kNodeDrain) : std::nullopt));
     CHECK(seen.pods[0].node_known == row.known);
@@ -372,17 +373,21 @@ TEST_CASE("what is known of a pod's health") {
   Json gateway = Json::parse(R"({"metadata":{"name":"edge","namespace":"live","uid":"u-1"},
                                  "spec":{"healing":{"replaceAfter":"5m"}}})");
   const auto look = [&] {
-    return observe({.gateway = gateway,
-                    .spec = parse_spec(gateway),
-                    .pods = {shared(pod)},
-                    .heard = [&](const std::string&) { return heard; },
-                    .node = [](const std::string&) { return NodeView{.name = "n1", .domain = "z", .ready = false}; },
-                    .polls = {.heard = 9, .failing = 4},
-                    .probed =
-                        [](const std::string&) {
-                          return ProbeCount{2, kNow.steady - 3s};
-                        }},
-                   kNow);
+    return observe(
+        {.gateway = gateway,
+         .spec = parse_spec(gateway),
+         .pods = {shared(pod)},
+         .heard = [&](const std::string&) { return heard; },
+         .node =
+             [](const std::string&) {
+               return std::make_shared<const NodeView>(NodeView{.name = "n1", .domain = "z", .ready = false});
+             },
+         .polls = {.heard = 9, .failing = 4},
+         .probed =
+             [](const std::string&) {
+               return ProbeCount{2, kNow.steady - 3s};
+             }},
+        kNow);
   };
   const Observed seen = look();
   CHECK_FALSE(seen.pods[0].node_ready);

@@ -129,7 +129,7 @@ void Prober::forget(const std::string& uid) {
   entries_.erase(uid);
 }
 
-void Prober::set_pods(const std::string& key, const std::vector<std::string>& uids) {
+void Prober::set_pods(const std::string& key, const std::vector<std::string_view>& uids) {
   const std::lock_guard lock(mutex_);
   const auto named = [&](const std::string& uid) { return std::find(uids.begin(), uids.end(), uid) != uids.end(); };
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.key == key && !named(entry.first); });

@@ -46,7 +46,7 @@ class Prober {
   /// The pod's successes count from anew; a probe that is under way counts no more.
   void forget(const std::string& uid);
   /// The pods of `key` are now these: the others are forgotten.
-  void set_pods(const std::string& key, const std::vector<std::string>& uids);
+  void set_pods(const std::string& key, const std::vector<std::string_view>& uids);
 
  private:
   struct Entry {

@@ -1,6 +1,7 @@
 #include "operator/state_store.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -75,16 +76,17 @@ HeardState StateStore::get(const std::string& uid) const {
   return it == states_.end() ? HeardState{} : it->second;
 }
 
-void StateStore::set_pods(const std::string& key, std::vector<std::string> uids) {
+void StateStore::set_pods(const std::string& key, std::vector<std::string_view> uids) {
   std::sort(uids.begin(), uids.end());
   const std::lock_guard lock(mutex_);
   Named& named = named_[key];
-  if (named.uids != uids) {
+  if (!std::equal(named.uids.begin(), named.uids.end(), uids.begin(), uids.end())) {
     std::vector<std::string> differ;
-    std::set_difference(named.uids.begin(), named.uids.end(), uids.begin(), uids.end(), std::back_inserter(differ));
+    std::set_difference(named.uids.begin(), named.uids.end(), uids.begin(), uids.end(), std::back_inserter(differ),
+                        std::less<>());
     for (const std::string& uid : differ) states_.erase(uid);
     if (!differ.empty()) ++forgotten_;
-    named.uids = std::move(uids);
+    named.uids.assign(uids.begin(), uids.end());
   } else if (named.forgotten == forgotten_) {
     return;
   }

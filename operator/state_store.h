@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -46,7 +47,7 @@ class StateStore {
   [[nodiscard]] HeardState get(const std::string& uid) const;
   /// The pods of `key`, a RealtimeGateway, are now these. What is known of its others is forgotten, and an answer of
   /// theirs that comes late is dropped.
-  void set_pods(const std::string& key, std::vector<std::string> uids);
+  void set_pods(const std::string& key, std::vector<std::string_view> uids);
   [[nodiscard]] std::size_t size() const;
 
  private:

@@ -95,10 +95,10 @@ Observed SimOperator::look(const Json& gateway, const std::vector<PodPtr>& pods)
                            .template_error = {},
                            .progress = notes.progress,
                            .progress_age = notes.progress_age,
-                           .node = [this](const std::string& name) -> std::optional<NodeView> {
+                           .node = [this](const std::string& name) -> NodePtr {
                              const kube::Object node = cache.node(name);
-                             if (!node) return std::nullopt;
-                             return view_node(*node);
+                             if (!node) return nullptr;
+                             return std::make_shared<const NodeView>(view_node(*node));
                            },
                            .asked_to_evict = asked_to_evict(),
                            .evictions_known = world_.has_evictions(),

@@ -119,7 +119,9 @@ class Served(Process):
         return exposition.buckets(self.get(), self.histogram)
 
     def reconciles(self):
-        return exposition.total(self.get(), "controller_runtime_reconcile_total")
+        """With those that our operator was spared."""
+        text = self.get()
+        return sum(exposition.total(text, name) for name in ("controller_runtime_reconcile_total", "sluice_operator_looks_skipped_total"))
 
 
 class Operator(Served):

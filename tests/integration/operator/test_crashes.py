@@ -191,7 +191,7 @@ def test_of_two_operators_one_leads_and_the_other_takes_over(gateways, operators
     second = operators.start(elect=True)
     edge = gateways(replicas=3)
     for pod in edge.wait_ready(3):
-        clients(pod, 10)
+        clients(pod, 40)  # At one a second more than a takeover takes.
     edge.change(reconnectBudget=HELD)
     edge.scale(2)
     drain = eventually(lambda: accepted(edge), "an accepted drain")

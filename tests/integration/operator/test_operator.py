@@ -108,12 +108,24 @@ def test_pods_that_a_quota_refuses_are_not_asked_for_with_every_event(gateways, 
     reconciles = 'controller_runtime_reconcile_time_seconds_count{controller="realtimegateway"}'
     looks = operator.metric(reconciles)
     for number in range(50):
-        api.core.patch_namespaced_pod(pod.metadata.name, namespace, {"metadata": {"annotations": {"event": str(number)}}})
+        api.core.patch_namespaced_pod(pod.metadata.name, namespace, {"metadata": {"annotations": {"sluice.dev/session-cost": str(number)}}})
     eventually(lambda: operator.metric(reconciles) >= looks + 20, "the operator to have looked many times")
     assert operator.writes(code=403) - refused <= 10
     assert edge.condition("Progressing")["reason"] == "CreateFailed"
     api.core.patch_namespaced_resource_quota("pods", namespace, {"spec": {"hard": {"pods": "9"}}})
     edge.wait_ready(3, within_s=120)
+
+
+def test_an_event_of_a_pod_that_tells_nothing_is_not_looked_at(edge, operator, api):
+    pod = edge.wait_ready(3)[0].metadata.name
+    skipped = "sluice_operator_looks_skipped_total"
+    before = operator.metric(skipped)
+    for number in range(20):
+        api.core.patch_namespaced_pod(pod, edge.namespace, {"metadata": {"annotations": {"somebody.else/note": str(number)}}})
+    eventually(lambda: operator.metric(skipped) > before, "an event to be skipped")
+    # The next one that tells something is looked at.
+    edge.change(scaleDown={"podsToDrain": [pod]})
+    eventually(lambda: pod not in [one.metadata.name for one in edge.pods()], "the pod to be replaced")
 
 
 def test_a_stranger_with_our_label_is_left_alone_and_reported(edge, api):
