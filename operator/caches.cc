@@ -53,8 +53,8 @@ kube::Informer::Options all_nodes() {
   return {.digest = keep};
 }
 
-PodPtr as_pod(const kube::Informer::DigestPtr& digest) {
-  return std::static_pointer_cast<const PodFacts>(digest);
+PodPtr as_pod(kube::Informer::DigestPtr digest) {
+  return std::static_pointer_cast<const PodFacts>(std::move(digest));
 }
 
 const NodeView* as_node(const kube::Informer::DigestPtr& digest) {
@@ -64,7 +64,7 @@ const NodeView* as_node(const kube::Informer::DigestPtr& digest) {
 std::vector<PodPtr> as_pods(std::vector<kube::Informer::DigestPtr> digests) {
   std::vector<PodPtr> pods;
   pods.reserve(digests.size());
-  for (auto& digest : digests) pods.push_back(std::static_pointer_cast<const PodFacts>(std::move(digest)));
+  for (auto& digest : digests) pods.push_back(as_pod(std::move(digest)));
   return pods;
 }
 
